@@ -1,0 +1,73 @@
+/**
+ * `recover_denort.ts PROGRAM TARGET`: takes the payload out of PROGRAM, which
+ * `deno compile` made, and leaves the runtime base it was made from, `denort`,
+ * in TARGET.
+ *
+ * `deno compile` keeps every byte of the base behind the 64-byte ELF header,
+ * appends its payload, and makes the header point there. So the base is the
+ * program cut at its old length, with five header fields as they were. That it
+ * is that very file is not assumed but checked, by its SHA-256.
+ *
+ * @module
+ */
+
+/** The base of Deno 2.9.4 for x86-64 Linux. */
+const BASE = {
+  size: 107_594_120,
+  sha256: "723d45cca4f68bd66652da1e0d45562b0700317c1535981035f50f078785a131",
+  programHeaders: { offset: 64n, count: 12 },
+  sectionHeaders: { offset: 107_591_688n, count: 38, namesIndex: 37 },
+};
+
+/** Offsets of fields in the header of a 64-bit ELF file, elf(5). */
+const ELF64 = { phoff: 32, shoff: 40, phnum: 56, shnum: 60, shstrndx: 62 };
+
+function removePayload(
+  program: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> {
+  const base = program.subarray(0, BASE.size);
+  const header = new DataView(base.buffer, base.byteOffset, 64);
+  header.setBigUint64(ELF64.phoff, BASE.programHeaders.offset, true);
+  header.setUint16(ELF64.phnum, BASE.programHeaders.count, true);
+  header.setBigUint64(ELF64.shoff, BASE.sectionHeaders.offset, true);
+  header.setUint16(ELF64.shnum, BASE.sectionHeaders.count, true);
+  header.setUint16(ELF64.shstrndx, BASE.sectionHeaders.namesIndex, true);
+  return base;
+}
+
+async function sha256(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
+  return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
+}
+
+function fail(message: string): never {
+  console.error(`toolchain: ${message}`);
+  Deno.exit(1);
+}
+
+async function main([program, target]: string[]): Promise<void> {
+  if (program === undefined || target === undefined) {
+    fail("usage: recover_denort.ts PROGRAM TARGET");
+  }
+  const bytes = await Deno.readFile(program);
+  if (bytes.length < BASE.size) {
+    fail(
+      `cannot recover denort: the program has ${bytes.length} bytes, and ` +
+        `the runtime base alone has ${BASE.size}`,
+    );
+  }
+  const base = removePayload(bytes);
+  const found = await sha256(base);
+  if (found !== BASE.sha256) {
+    fail(
+      "cannot recover denort: the checksum is wrong\n" +
+        `  expected sha256 ${BASE.sha256}\n` +
+        `  found    sha256 ${found}`,
+    );
+  }
+  // Under its final name only when whole.
+  const partial = `${target}.partial`;
+  await Deno.writeFile(partial, base, { mode: 0o755 });
+  await Deno.rename(partial, target);
+}
+
+if (import.meta.main) await main(Deno.args);
