@@ -1,0 +1,47 @@
+import type { Server } from "node:net";
+import { ActivationError } from "./activation_error.ts";
+import type { ListenFd } from "./environment.ts";
+import { ownFd } from "./own_fd.ts";
+
+/** systemd's own default for `Backlog=`; the kernel caps it at `somaxconn`. */
+export const BACKLOG = 4096;
+
+/**
+ * Makes a server of `node:net`, or of what is built on it, listen on a socket
+ * that was passed.
+ *
+ * @throws {ActivationError} The descriptor was not passed to this process, was
+ * adopted before, or is not a listening stream socket.
+ */
+export async function adoptServer(
+  server: Server,
+  listenFd: number | ListenFd,
+  backlog = BACKLOG,
+): Promise<void> {
+  const { fd, name } = ownFd(listenFd);
+  try {
+    await listening(server, { fd }, backlog);
+  } catch (cause) {
+    throw new ActivationError(
+      `Cannot listen on fd ${fd} "${name}": it is not a listening stream socket (${
+        cause instanceof Error ? cause.message : cause
+      }); use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no`,
+      { fd, fdName: name, cause },
+    );
+  }
+}
+
+/** Resolves once a server listens; rejects with why it cannot. */
+export function listening(
+  server: Server,
+  where: { fd: number } | { host: string; port: number } | { path: string },
+  backlog = BACKLOG,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(where, backlog, () => {
+      server.off("error", reject);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,73 @@
+/** How much one pull of a readable stream asks for. */
+const CHUNK_BYTES = 64 * 1024;
+
+type Reader = Pick<Deno.Conn, "read">;
+type Writer = Pick<Deno.Conn, "write" | "closeWrite">;
+
+/**
+ * A byte stream of what a connection receives. Reads only when pulled.
+ *
+ * @param onDone Called once nothing more will be read.
+ */
+export function connReadable(
+  conn: Reader,
+  onDone: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  return new ReadableStream({
+    type: "bytes",
+    autoAllocateChunkSize: CHUNK_BYTES,
+    async pull(controller) {
+      const request = controller.byobRequest!;
+      const count = await readOrDone(conn, request.view as Uint8Array, onDone);
+      if (count === null) {
+        controller.close();
+        request.respond(0);
+        onDone();
+      } else {
+        request.respond(count);
+      }
+    },
+    cancel: onDone,
+  });
+}
+
+async function readOrDone(
+  conn: Reader,
+  into: Uint8Array,
+  onDone: () => void,
+): Promise<number | null> {
+  try {
+    return await conn.read(into);
+  } catch (error) {
+    onDone();
+    throw error;
+  }
+}
+
+/**
+ * A stream whose chunks a connection sends, one at a time: the next chunk is
+ * taken when the kernel has the one before. Closing it shuts down the write
+ * side.
+ *
+ * @param onDone Called once nothing more will be written.
+ */
+export function connWritable(
+  conn: Writer,
+  onDone: () => void,
+): WritableStream<Uint8Array<ArrayBufferLike>> {
+  return new WritableStream({
+    async write(chunk) {
+      try {
+        await conn.write(chunk);
+      } catch (error) {
+        onDone();
+        throw error;
+      }
+    },
+    async close() {
+      await conn.closeWrite();
+      onDone();
+    },
+    abort: onDone,
+  });
+}

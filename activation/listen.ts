@@ -1,0 +1,79 @@
+import { adoptServer } from "./adopt_server.ts";
+import { type ChunkReader, tcpConn, unixConn } from "./adopted_conn.ts";
+import { AdoptedListener } from "./adopted_listener.ts";
+import type { ListenFd } from "./environment.ts";
+import { isTcpAddress, listenerAddr, UNIX_ADDR } from "./socket_address.ts";
+
+/** Options for {@linkcode listen}. */
+export interface ListenOptions {
+  /**
+   * How many connections the kernel keeps waiting on a unix socket. Adopting one
+   * calls listen(2) again, which sets this anew: repeat the `Backlog=` of the
+   * socket unit, if it has one. TCP sockets keep what the unit set.
+   *
+   * @default {4096}
+   */
+  backlog?: number;
+}
+
+/**
+ * A listener on an adopted socket: what `Deno.listen()` returns, in all but the
+ * way it came to be.
+ */
+export type InheritedListener =
+  | Deno.Listener<Deno.TcpConn & ChunkReader, Deno.NetAddr>
+  | Deno.Listener<Deno.UnixConn & ChunkReader, Deno.UnixAddr>;
+
+/**
+ * Adopts a listening stream socket that the service manager passed: a unix
+ * socket (path or abstract) or TCP over IPv4 or IPv6.
+ *
+ * The listener and its connections behave as those of `Deno.listen()` do, with
+ * these differences, all of them Deno's:
+ *
+ * - The address of a unix socket is not known: its `path` is empty.
+ * - Connections are accepted as soon as peers connect. Those that `accept()` did
+ *   not ask for yet are held open and unread; when the listener is closed during
+ *   a `for await`, the loop still gets them.
+ * - When the process runs out of descriptors, Deno 2.9 never accepts again: allow
+ *   more (`LimitNOFILE=`) than you serve and hold plus the backlog.
+ *
+ * Closing the listener does not remove the path of a unix socket, and leaves new
+ * connections waiting in the kernel: both belong to the service manager.
+ *
+ * Needs no permission. Loads `node:net` on first use.
+ *
+ * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
+ *
+ * @param listenFd What {@linkcode listenFds} returned, or the number of a
+ * descriptor in it.
+ * @param options The backlog.
+ * @returns The listener, once it accepts.
+ * @throws {ActivationError} The descriptor was not passed to this process, was
+ * adopted before, or is not a listening stream socket: datagram, sequential
+ * packet and vsock sockets, FIFOs and files cannot be adopted.
+ *
+ * @example
+ * ```ts
+ * import { listen, listenFds } from "@ipc/ipc";
+ *
+ * const [listenFd] = listenFds();
+ * if (listenFd !== undefined) {
+ *   for await (const conn of await listen(listenFd)) {
+ *     conn.readable.pipeTo(conn.writable).catch(() => {});
+ *   }
+ * }
+ * ```
+ */
+export async function listen(
+  listenFd: number | ListenFd,
+  options: ListenOptions = {},
+): Promise<InheritedListener> {
+  const { createServer } = await import("node:net");
+  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+  await adoptServer(server, listenFd, options.backlog);
+  const address = server.address();
+  return isTcpAddress(address)
+    ? new AdoptedListener(server, listenerAddr(address), tcpConn)
+    : new AdoptedListener(server, UNIX_ADDR, unixConn);
+}

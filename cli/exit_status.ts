@@ -1,0 +1,13 @@
+/**
+ * The exit statuses of both programs; the larger ones are those of sysexits(3).
+ */
+export const EXIT = {
+  /** Did what was asked. */
+  ok: 0,
+  /** Failed while running. */
+  failure: 1,
+  /** Called in a way it does not understand (`EX_USAGE`). */
+  usage: 64,
+  /** Was not handed the socket it needs (`EX_CONFIG`). */
+  config: 78,
+} as const;

@@ -1,0 +1,39 @@
+const NAMED: Record<string, string> = {
+  "\n": "\\n",
+  "\r": "\\r",
+  "\t": "\\t",
+  "\\": "\\\\",
+};
+
+/**
+ * Characters that could end a line, move a terminal's cursor, or turn the
+ * direction of text: control, format, separator and unassigned ones. The
+ * backslash is among them, so that no text looks like an escape.
+ */
+const UNSAFE = /[\\\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+
+/**
+ * Renders text so that it stays on one line and means nothing to a terminal:
+ * control characters and backslashes are escaped as in C (`\n`, `\x1b`,
+ * `\u{202e}`).
+ *
+ * @param text What somebody else wrote.
+ * @returns The text on one line.
+ *
+ * @example
+ * ```ts
+ * import { escapeControl } from "@ipc/ipc";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(escapeControl("two\nlines"), "two\\nlines");
+ * ```
+ */
+export function escapeControl(text: string): string {
+  return text.replace(UNSAFE, (unsafe) => {
+    const code = unsafe.codePointAt(0)!;
+    return NAMED[unsafe] ??
+      (code < 0x100
+        ? `\\x${code.toString(16).padStart(2, "0")}`
+        : `\\u{${code.toString(16)}}`);
+  });
+}

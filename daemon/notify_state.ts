@@ -1,0 +1,127 @@
+import { NotifyError } from "./notify_error.ts";
+
+/**
+ * What a service tells the service manager; each member is one of the
+ * well-known assignments of sd_notify(3). Members that are undefined or false
+ * are left out.
+ *
+ * @example
+ * ```ts
+ * import type { NotifyState } from "@ipc/ipc";
+ *
+ * const state: NotifyState = { ready: true, status: "Serving 3 peers" };
+ * ```
+ */
+export interface NotifyState {
+  /** `READY=1`: start-up, or reloading, is finished. */
+  ready?: boolean;
+  /**
+   * `RELOADING=1`: the configuration is being read anew; say `ready` when done.
+   * `MONOTONIC_USEC=` is added, as `Type=notify-reload` wants it. Reading that
+   * clock takes some 50 ms and needs `--allow-sys=inspector`.
+   */
+  reloading?: boolean;
+  /** `STOPPING=1`: the service is on its way out. */
+  stopping?: boolean;
+  /** `STATUS=`: one line for people; newlines in it become spaces. */
+  status?: string;
+  /** `ERRNO=`: why the service failed, an errno above 0. */
+  errno?: number;
+  /** `BUSERROR=`: why the service failed, a D-Bus error name. */
+  busError?: string;
+  /** `VARLINKERROR=`: why the service failed, a Varlink error name. */
+  varlinkError?: string;
+  /** `EXIT_STATUS=`: the exit status of the service, 0 to 255. */
+  exitStatus?: number;
+  /** `MAINPID=`: the main process, when it is not this one. */
+  mainPid?: number;
+  /** `WATCHDOG=1` keeps the watchdog content, `"trigger"` makes it bite. */
+  watchdog?: boolean | "trigger";
+  /** `WATCHDOG_USEC=`: a new watchdog interval, in microseconds. */
+  watchdogUsec?: number;
+  /** `EXTEND_TIMEOUT_USEC=`: how much longer this may take, in microseconds. */
+  extendTimeoutUsec?: number;
+  /** `NOTIFYACCESS=`: who may notify from now on. */
+  notifyAccess?: "none" | "main" | "exec" | "all";
+}
+
+/** How a member of the state is written. */
+type Format = (value: unknown, name: string) => string | undefined;
+
+const flag: Format = (value) => value === true ? "1" : undefined;
+
+const oneLine: Format = (value) =>
+  String(value).replaceAll(/\s*[\r\n]+\s*/g, " ");
+
+const errorName: Format = (value, name) => {
+  if (typeof value !== "string" || !/^[\w.]+$/.test(value)) {
+    throw refused(name, value, "is not an error name");
+  }
+  return value;
+};
+
+function integer(min: number, max = Number.MAX_SAFE_INTEGER): Format {
+  return (value, name) => {
+    if (
+      !Number.isInteger(value) || Number(value) < min || Number(value) > max
+    ) {
+      throw refused(name, value, `is not an integer from ${min} to ${max}`);
+    }
+    return `${value}`;
+  };
+}
+
+const watchdog: Format = (value, name) => {
+  if (value === true) return "1";
+  if (value === false) return undefined;
+  if (value === "trigger") return value;
+  throw refused(name, value, `is neither a boolean nor "trigger"`);
+};
+
+const notifyAccess: Format = (value, name) => {
+  if (["none", "main", "exec", "all"].includes(String(value))) {
+    return `${value}`;
+  }
+  throw refused(name, value, `is none of "none", "main", "exec" and "all"`);
+};
+
+/** The members in the order in which systemd-notify(1) writes them. */
+const ASSIGNMENTS: Record<
+  keyof NotifyState,
+  [variable: string, format: Format]
+> = {
+  ready: ["READY", flag],
+  reloading: ["RELOADING", flag],
+  stopping: ["STOPPING", flag],
+  status: ["STATUS", oneLine],
+  errno: ["ERRNO", integer(1)],
+  busError: ["BUSERROR", errorName],
+  varlinkError: ["VARLINKERROR", errorName],
+  exitStatus: ["EXIT_STATUS", integer(0, 255)],
+  mainPid: ["MAINPID", integer(1, 2 ** 31 - 1)],
+  watchdog: ["WATCHDOG", watchdog],
+  watchdogUsec: ["WATCHDOG_USEC", integer(1)],
+  extendTimeoutUsec: ["EXTEND_TIMEOUT_USEC", integer(1)],
+  notifyAccess: ["NOTIFYACCESS", notifyAccess],
+};
+
+/**
+ * Writes a state as the text of one datagram.
+ *
+ * @throws {NotifyError} A value has no place in a message.
+ */
+export function formatNotifyState(state: NotifyState): string {
+  const lines: string[] = [];
+  for (const [name, [variable, format]] of Object.entries(ASSIGNMENTS)) {
+    const value = state[name as keyof NotifyState];
+    const text = value === undefined ? undefined : format(value, name);
+    if (text !== undefined) lines.push(`${variable}=${text}`);
+  }
+  return lines.join("\n");
+}
+
+function refused(name: string, value: unknown, problem: string): NotifyError {
+  return new NotifyError(
+    `Cannot notify ${name}: ${JSON.stringify(value)} ${problem}`,
+  );
+}

@@ -1,0 +1,493 @@
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { connect } from "node:net";
+import { soon } from "../support/eventually.ts";
+import {
+  assertSameBytes,
+  echoOf,
+  receiveAll,
+  receiveAllText,
+  send,
+} from "../support/peer.ts";
+import { type Finished, Program, run } from "../support/program.ts";
+import { Random } from "../support/random.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { freePort, HAS_IPV6, tcpAddress } from "../support/test_server.ts";
+import type { ProgramName } from "./adopting.ts";
+
+/** All that reading what was passed takes, and adopting takes no more. */
+const PERMISSIONS = [
+  "--no-prompt",
+  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES",
+];
+
+function adopting(program: ProgramName, ...permissions: string[]): string[] {
+  const module = new URL("./adopting.ts", import.meta.url).pathname;
+  const options = ["--quiet", "--no-check", ...PERMISSIONS, ...permissions];
+  return [Deno.execPath(), "run", ...options, module, program];
+}
+
+type Kind = "unix path" | "abstract" | "IPv4" | "IPv6";
+
+const KINDS: readonly Kind[] = HAS_IPV6
+  ? ["unix path", "abstract", "IPv4", "IPv6"]
+  : ["unix path", "abstract", "IPv4"];
+
+interface ActivationOptions {
+  /** Which kind of socket; a unix path by default. */
+  kind?: Kind;
+  /** How many of them; one by default. */
+  sockets?: number;
+  /** Options of systemd-socket-activate. */
+  options?: string[];
+}
+
+/** A program that its first connection starts, as systemd does it. */
+class Activated implements AsyncDisposable {
+  readonly addresses: string[];
+  readonly program: Program;
+  readonly #directory: TempDir;
+
+  private constructor(
+    directory: TempDir,
+    command: string[],
+    { kind = "unix path", sockets = 1, options = [] }: ActivationOptions,
+  ) {
+    this.#directory = directory;
+    this.addresses = Array.from(
+      { length: sockets },
+      (_, i) => freshAddress(kind, directory, i),
+    );
+    const listening = this.addresses.map((address) => `--listen=${address}`);
+    this.program = new Program(
+      "systemd-socket-activate",
+      [...listening, ...options, ...command],
+      { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } },
+    );
+  }
+
+  /** Starts to listen, and starts nothing else yet. */
+  static async listen(
+    command: string[],
+    options: ActivationOptions = {},
+  ): Promise<Activated> {
+    const activated = new Activated(new TempDir(), command, options);
+    const last = 2 + activated.addresses.length;
+    try {
+      await activated.program.stderr.line(new RegExp(` as ${last}\\.$`));
+    } catch (error) {
+      await activated[Symbol.asyncDispose]();
+      throw error;
+    }
+    return activated;
+  }
+
+  dial(i = 0): Promise<Deno.Conn> {
+    return dial(this.addresses[i]!);
+  }
+
+  /** Waits for the end of the program, and returns what it printed. */
+  async end(): Promise<{ code: number; lines: string[] }> {
+    const code = await this.program.exitCode();
+    return { code, lines: this.program.stdout.seen };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.program[Symbol.asyncDispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function freshAddress(kind: Kind, directory: TempDir, i: number): string {
+  switch (kind) {
+    case "unix path":
+      return directory.join(`${i}.socket`);
+    case "abstract":
+      return `@${directory.join(`${i}.socket`)}`;
+    case "IPv4":
+      return tcpAddress("127.0.0.1", freePort("127.0.0.1"));
+    case "IPv6":
+      return tcpAddress("::1", freePort("::1"));
+  }
+}
+
+function dial(address: string): Promise<Deno.Conn> {
+  if (/^[/@]/.test(address)) {
+    const path = address.replace(/^@/, "\0");
+    return Deno.connect({ transport: "unix", path });
+  }
+  const { hostname, port } = new URL(`tcp://${address}`);
+  return Deno.connect({
+    hostname: hostname.replace(/^\[|\]$/g, ""),
+    port: Number(port),
+  });
+}
+
+for (const kind of KINDS) {
+  Deno.test(`adopting, ${kind}: takes no permission but to read the variables`, async () => {
+    await using activated = await Activated.listen(adopting("echo"), { kind });
+    using first = await activated.dial();
+    assertEquals(await echoOf(first, "first"), "first");
+    using second = await activated.dial();
+    assertEquals(await echoOf(second, "second"), "second");
+    const told = await activated.program.stdout.line(/^net/);
+    assertEquals(told.includes(" granted"), false, told);
+    assertEquals(activated.program.running, true);
+  });
+
+  Deno.test(`adopting, ${kind}: a peer's reset is Deno's ConnectionReset`, async () => {
+    await using activated = await Activated.listen(adopting("be reset"), {
+      kind,
+    });
+    await soon("the peer has reset", reset(activated.addresses[0]!));
+    const { code, lines } = await activated.end();
+    assertEquals({ code, lines }, {
+      code: 0,
+      lines: ["ConnectionReset ECONNRESET"],
+    });
+  });
+}
+
+Deno.test("adopting: what was adopted has an owner, and gets no second one", async () => {
+  await using activated = await Activated.listen(adopting("adopt again"), {
+    options: ["--fdname=job"],
+  });
+  using _conn = await activated.dial();
+  const { code, lines } = await activated.end();
+  const refusal =
+    '3 job: Cannot adopt fd 3 "job": it was adopted before; keep the first listener or connection';
+  assertEquals({ code, lines }, {
+    code: 0,
+    lines: [refusal, refusal, refusal],
+  });
+});
+
+Deno.test("adopting: a closed listener leaves the path, and who connects to the next owner", async () => {
+  // The shell holds the socket, as systemd does, and starts one after the other.
+  const script = `sh -c 'LISTEN_PID=$$ exec "$@"' sh "$@" "take one"
+    export LISTEN_PID=$$
+    exec "$@" "tell what came"`;
+  const command = adopting("take one").slice(0, -1);
+  await using activated = await Activated.listen([
+    ...["sh", "-c", script, "sh"],
+    ...command,
+  ]);
+  const path = activated.addresses[0]!;
+  using first = await activated.dial();
+  await activated.program.stdout.line("closed");
+  assertEquals(Deno.lstatSync(path).isSocket, true);
+  using second = await activated.dial();
+  await send(second, "for the next");
+  await first.closeWrite();
+  const { code, lines } = await activated.end();
+  assertEquals({ code, lines }, {
+    code: 0,
+    lines: ["closed", "received for the next"],
+  });
+  assertEquals(Deno.lstatSync(path).isSocket, true);
+});
+
+Deno.test("adopting: a for await yields what was accepted before the close", async () => {
+  // Slow to start, so that all have connected by then.
+  const script = 'read -r _; exec "$@"';
+  await using activated = await Activated.listen([
+    ...["sh", "-c", script, "sh"],
+    ...adopting("close on the first"),
+  ]);
+  using first = await activated.dial();
+  using second = await activated.dial();
+  using third = await activated.dial();
+  for (const [i, conn] of [first, second, third].entries()) {
+    await send(conn, `${i}`);
+  }
+  await activated.program.type("go\n");
+  const { code, lines } = await activated.end();
+  assertEquals({ code, lines }, {
+    code: 0,
+    lines: ["received 0", "received 1", "received 2"],
+  });
+});
+
+for (const program of ["nobody waits", "an unref'd one waits"] as const) {
+  Deno.test(`adopting: a process ends when on its listener ${program}`, async () => {
+    await using activated = await Activated.listen(adopting(program));
+    using _conn = await activated.dial();
+    assertEquals(await activated.end(), {
+      code: 0,
+      lines: ["nothing to do"],
+    });
+  });
+}
+
+Deno.test("adopting: sockets keep their names and their order", async () => {
+  await using activated = await Activated.listen(adopting("names"), {
+    sockets: 3,
+    options: ["--fdname=web:control:web"],
+  });
+  const conns = await Promise.all(activated.addresses.map(dial));
+  assertEquals(
+    await Promise.all(conns.map(receiveAllText)),
+    ["web 0", "control 0", "web 1"],
+  );
+  for (const conn of conns) conn.close();
+  assertEquals(await activated.end(), {
+    code: 0,
+    lines: ["web 2", "control 1", "3 web, 4 control, 5 web"],
+  });
+});
+
+Deno.test("adopting: sockets without names are unknown", async () => {
+  await using activated = await Activated.listen(adopting("names"));
+  using conn = await activated.dial();
+  assertEquals(await receiveAllText(conn), "unknown 0");
+  assertEquals((await activated.end()).lines, ["unknown 1", "3 unknown"]);
+});
+
+Deno.test("adopting all: one that cannot be adopted closes the others", async () => {
+  const script = `LISTEN_FDS=2 LISTEN_FDNAMES=good:bad exec "$@" 4</dev/null`;
+  await using activated = await Activated.listen([
+    ...["sh", "-c", script, "sh"],
+    ...adopting("adopt all"),
+  ]);
+  using _conn = await activated.dial();
+  const told = await activated.program.stdout.line(/./);
+  assertMatch(told, /^4 bad: Cannot listen on fd 4 "bad": /);
+  assertEquals(activated.program.running, true);
+  const refused = await activated.dial().catch((error) => error);
+  assertEquals(refused.name, "ConnectionRefused");
+  await activated.program.endInput();
+  assertEquals((await activated.end()).code, 0);
+});
+
+// One connection: Accept=yes, and inetd.
+
+const ACCEPTED: [style: string, options: string[], who: string][] = [
+  ["Accept=yes", ["--accept", "--fdname=job"], "job 3"],
+  ["inetd", ["--accept", "--inetd"], "stdin 0"],
+];
+for (const kind of KINDS) {
+  for (const [style, options, who] of ACCEPTED) {
+    Deno.test(`connection, ${style}, ${kind}: answers a peer that half-closed`, async () => {
+      await using activated = await Activated.listen(
+        adopting("answer after the end"),
+        { kind, options },
+      );
+      using conn = await activated.dial();
+      await send(conn, "a question");
+      await conn.closeWrite();
+      assertEquals(await receiveAllText(conn), `${who} got a question`);
+      await activated.program.stderr.line(/died with code 0$/);
+    });
+  }
+}
+
+Deno.test("connection: half-closes, and reads on", async () => {
+  await using activated = await Activated.listen(adopting("speak first"), {
+    options: ["--accept"],
+  });
+  using conn = await activated.dial();
+  assertEquals(await receiveAllText(conn), "hello");
+  await send(conn, "and you");
+  await activated.program.stderr.line("received and you");
+  await activated.program.stderr.line(/died with code 0$/);
+});
+
+Deno.test("connection: carries megabytes both ways at once", async () => {
+  await using activated = await Activated.listen(adopting("stream"), {
+    options: ["--accept"],
+  });
+  using conn = await activated.dial();
+  const sent = new Random(1).bytes(3_000_000);
+  const sending = send(conn, sent).then(() => conn.closeWrite());
+  assertSameBytes(await receiveAll(conn), sent);
+  await soon("all has been sent", sending);
+  await activated.program.stderr.line(/died with code 0$/);
+});
+
+Deno.test("connection: each has an instance of its own", async () => {
+  await using activated = await Activated.listen(
+    adopting("answer after the end"),
+    { options: ["--accept", "--fdname=job"] },
+  );
+  const conns = await Promise.all([activated.dial(), activated.dial()]);
+  for (const [i, conn] of conns.entries()) {
+    await send(conn, `${i}`);
+    await conn.closeWrite();
+  }
+  assertEquals(
+    await Promise.all(conns.map(receiveAllText)),
+    ["job 3 got 0", "job 3 got 1"],
+  );
+  for (const conn of conns) conn.close();
+});
+
+// What was not passed.
+
+const NOT_OURS: [when: string, setup: string, passed: string][] = [
+  ["nothing is passed", "", "none"],
+  ["it is for another process", "LISTEN_PID=1 LISTEN_FDS=1", "none"],
+  ["none are passed", "LISTEN_PID=$$ LISTEN_FDS=0", "none"],
+];
+for (const [when, setup, passed] of NOT_OURS) {
+  Deno.test(`adopting: fd 3 is left alone when ${when}`, async () => {
+    const { code, stdout, stderr } = await run("sh", [
+      ...["-c", `${setup} exec "$@"`, "sh"],
+      ...adopting("adopt what is not ours", "--allow-net"),
+      ...["3", "4"],
+    ]);
+    const refusal = (fd: number) =>
+      `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: ${passed}); start the program from a socket unit`;
+    assertEquals({ code, stderr, lines: stdout.trimEnd().split("\n") }, {
+      code: 0,
+      stderr: "",
+      lines: [refusal(3), refusal(3), refusal(4), refusal(4), "works"],
+    });
+  });
+}
+
+Deno.test("adopting: only numbers that were passed are touched", async () => {
+  await using activated = await Activated.listen([
+    ...adopting("adopt what is not ours", "--allow-net"),
+    ...["2", "4"],
+  ], { options: ["--fdname=job"] });
+  using _conn = await activated.dial();
+  const { lines } = await activated.end();
+  const refusal = (fd: number) =>
+    `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: 3 "job"); start the program from a socket unit`;
+  assertEquals(lines, [
+    refusal(2),
+    refusal(2),
+    refusal(4),
+    refusal(4),
+    "works",
+  ]);
+});
+
+// What Deno cannot adopt.
+
+const LISTEN_REFUSAL =
+  /^3 job: Cannot listen on fd 3 "job": it is not a listening stream socket \(.+\); use ListenStream=.+/;
+const CONNECTION_REFUSAL =
+  /^3 job: Cannot take the connection on fd 3 "job": it is not a connected stream socket \(.+\); use Accept=yes .+/;
+
+const WAYS = [
+  ["listen", "listen on 3", LISTEN_REFUSAL],
+  ["connection", "connect on 3", CONNECTION_REFUSAL],
+] as const;
+
+for (const [way, program, refusal] of WAYS) {
+  Deno.test(`${way}: a datagram socket is refused by number, name and reason`, async () => {
+    await using activated = await Activated.listen(adopting(program), {
+      options: ["--datagram", "--fdname=job"],
+    });
+    await datagram({ transport: "unixpacket", path: activated.addresses[0]! });
+    assertRefused(await activated.end(), refusal);
+  });
+
+  Deno.test(`${way}: a UDP socket is refused by number, name and reason`, async () => {
+    await using activated = await Activated.listen(adopting(program), {
+      kind: "IPv4",
+      options: ["--datagram", "--fdname=job"],
+    });
+    const { port } = new URL(`tcp://${activated.addresses[0]}`);
+    await datagram({
+      transport: "udp",
+      hostname: "127.0.0.1",
+      port: Number(port),
+    });
+    assertRefused(await activated.end(), refusal);
+  });
+
+  Deno.test(`${way}: a seqpacket socket is refused by number, name and reason`, async () => {
+    await using activated = await Activated.listen(adopting(program), {
+      options: [
+        "--seqpacket",
+        "--fdname=job",
+        ...(way === "connection" ? ["--accept"] : []),
+      ],
+    });
+    const address = `UNIX-CONNECT:${activated.addresses[0]},type=5`;
+    await using _peer = new Program("socat", ["-u", address, "-"]);
+    if (way === "listen") assertRefused(await activated.end(), refusal);
+    else assertMatch(await activated.program.stdout.line(/./), refusal);
+  });
+
+  const FILES: [what: string, redirection: string][] = [
+    ["a file", `3<"$0"`],
+    ["a directory", "3</"],
+    ["a device", "3</dev/null"],
+    ["a FIFO", "3<>fifo"],
+  ];
+  for (const [what, redirection] of FILES) {
+    Deno.test(`${way}: ${what} is refused by number, name and reason`, async () => {
+      using directory = new TempDir();
+      const variables = "LISTEN_PID=$$ LISTEN_FDS=1 LISTEN_FDNAMES=job";
+      const script = `mkfifo fifo && ${variables} exec "$@" ${redirection}`;
+      const module = new URL(import.meta.url).pathname;
+      const command = ["-c", script, module, ...adopting(program)];
+      const finished = await run("sh", command, { cwd: directory.path });
+      assertRefused(outcome(finished), refusal);
+    });
+  }
+}
+
+Deno.test("connection: a listening TCP socket is refused, for it has no peer", async () => {
+  await using activated = await Activated.listen(adopting("connect on 3"), {
+    kind: "IPv4",
+    options: ["--fdname=job"],
+  });
+  using _conn = await activated.dial();
+  const { code, lines } = await activated.end();
+  assertRefused({ code, lines }, CONNECTION_REFUSAL);
+  assert(lines[0]?.includes("(it has no peer)"), lines[0]);
+});
+
+Deno.test("listen: a connected socket is refused by number, name and reason", async () => {
+  await using activated = await Activated.listen(adopting("listen on 3"), {
+    options: ["--accept", "--fdname=job"],
+  });
+  using _conn = await activated.dial();
+  assertMatch(await activated.program.stdout.line(/./), LISTEN_REFUSAL);
+});
+
+/** Connects, receives something, and resets the connection. */
+async function reset(address: string): Promise<void> {
+  if (/^[/@]/.test(address)) {
+    using conn = await dial(address);
+    await conn.read(new Uint8Array(1));
+    // To close with input unread is a reset, on a unix socket.
+    return;
+  }
+  const { host, port } = /^\[?(?<host>.+?)\]?:(?<port>\d+)$/.exec(address)!
+    .groups!;
+  const socket = connect({ host, port: Number(port) });
+  await new Promise((resolve) => socket.once("data", resolve));
+  socket.resetAndDestroy();
+}
+
+function outcome({ code, stdout }: Finished) {
+  return { code, lines: stdout.split("\n").filter(Boolean) };
+}
+
+function assertRefused(
+  { code, lines }: { code: number; lines: string[] },
+  refusal: RegExp,
+): void {
+  assertEquals(
+    { code, count: lines.length },
+    { code: 0, count: 1 },
+    `${lines}`,
+  );
+  assertMatch(lines[0]!, refusal);
+}
+
+async function datagram(to: Deno.UnixAddr | Deno.NetAddr): Promise<void> {
+  using directory = new TempDir();
+  const socket = to.transport === "udp"
+    ? Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 })
+    : Deno.listenDatagram({
+      transport: "unixpacket",
+      path: directory.join("sender.socket"),
+    });
+  await socket.send(new Uint8Array(1), to);
+  socket.close();
+}

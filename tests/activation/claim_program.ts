@@ -1,0 +1,34 @@
+/**
+ * Claims what its first argument says, as JSON. Prints the kinds it was given, or
+ * why not; and then whether each descriptor can still be adopted. Ends with its
+ * standard input.
+ */
+
+import { ActivationError } from "../../activation/activation_error.ts";
+import { claim } from "../../activation/claim.ts";
+import { listen } from "../../activation/listen.ts";
+import { listenFds } from "../../activation/listen_fds.ts";
+
+try {
+  using claimed = await claim(JSON.parse(Deno.args[0]!));
+  for (const [name, listener] of Object.entries(claimed)) {
+    console.log(`${name}: ${listener.addr.transport}`);
+    using conn = await listener.accept();
+    await conn.write(new TextEncoder().encode(name));
+  }
+} catch (error) {
+  if (!(error instanceof ActivationError)) throw error;
+  console.log(error.message);
+}
+for (const { fd, name } of listenFds()) {
+  const outcome = await listen(fd).then(
+    (listener) => {
+      listener.close();
+      return "left alone";
+    },
+    (error) => /was adopted before/.test(error) ? "adopted" : `${error}`,
+  );
+  console.log(`${name} was ${outcome}`);
+}
+console.log("done");
+await new Response(Deno.stdin.readable).text();

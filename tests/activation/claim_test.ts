@@ -1,0 +1,116 @@
+import { assertEquals, assertRejects } from "@std/assert";
+import { claim } from "../../activation/claim.ts";
+import type { ChunkReader } from "../../activation/adopted_conn.ts";
+import {
+  activate,
+  ALLOW_ACTIVATION,
+  dial,
+  freePorts,
+} from "../support/activate.ts";
+import { receiveAllText } from "../support/peer.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+// The types follow the kinds.
+(async () => {
+  using sockets = await claim({ web: "tcp", control: "unix", any: "stream" });
+  sockets.web satisfies Deno.TcpListener;
+  sockets.control satisfies Deno.UnixListener;
+  sockets.any satisfies Deno.TcpListener | Deno.UnixListener;
+  (await sockets.web.accept()) satisfies ChunkReader;
+  // @ts-expect-error: A name that was not claimed is not there.
+  sockets.other;
+  // @ts-expect-error: There is no such kind.
+  await claim({ web: "udp" });
+});
+
+const HINT =
+  ". Each socket unit passes its FileDescriptorName=, by default its own name";
+
+/** Passes sockets, each `NAME=KIND`, and returns what the program printed. */
+async function claimed(
+  passed: string[],
+  kinds: Record<string, string>,
+): Promise<{ lines: string[]; received: string[] }> {
+  using directory = new TempDir();
+  const ports = freePorts("127.0.0.1", passed.length);
+  const addresses = passed.map((each, i) =>
+    each.endsWith("=tcp")
+      ? `127.0.0.1:${ports[i]}`
+      : directory.join(`${i}.socket`)
+  );
+  await using program = await activate({
+    addresses,
+    names: passed.map((each) => each.split("=")[0]!),
+    module: "tests/activation/claim_program.ts",
+    allow: [ALLOW_ACTIVATION],
+    args: [JSON.stringify(kinds)],
+  });
+  using conns = new DisposableStack();
+  const received: Promise<string>[] = [];
+  for (const address of addresses) {
+    const conn = conns.use(await dial(address));
+    received.push(receiveAllText(conn).catch(() => ""));
+  }
+  await program.stdout.line("done");
+  // Whatever came of it, the program listens on none of them any more.
+  for (const address of addresses) {
+    await assertRejects(() => dial(address), Deno.errors.ConnectionRefused);
+  }
+  await program.endInput();
+  assertEquals(await program.exitCode(), 0, program.stderr.seen.join("\n"));
+  return {
+    lines: program.stdout.seen.slice(0, -1),
+    received: await Promise.all(received),
+  };
+}
+
+Deno.test("sockets are claimed by name and kind, and closed together", async () => {
+  assertEquals(
+    await claimed(
+      ["web=tcp", "control=unix", "either=unix"],
+      { control: "unix", web: "tcp", either: "stream" },
+    ),
+    {
+      lines: [
+        "control: unix",
+        "web: tcp",
+        "either: unix",
+        "web was adopted",
+        "control was adopted",
+        "either was adopted",
+      ],
+      received: ["web", "control", "either"],
+    },
+  );
+});
+
+Deno.test("all names that do not match are told at once, and nothing is adopted", async () => {
+  const { lines } = await claimed(
+    ["web=unix", "web=tcp", "stray=unix", "control=tcp"],
+    { web: "tcp", control: "unix", absent: "stream", gone: "unix" },
+  );
+  assertEquals(lines, [
+    'Cannot claim the sockets: "absent" was not passed; "gone" was not passed; ' +
+    '"web" was passed more than once (fd 3, fd 4); ' +
+    `"stray" (fd 5) was not claimed${HINT}`,
+    "web was left alone",
+    "web was left alone",
+    "stray was left alone",
+    "control was left alone",
+  ]);
+});
+
+Deno.test("all kinds that do not match are told at once, and everything is closed", async () => {
+  const { lines, received } = await claimed(
+    ["web=unix", "control=tcp", "right=unix"],
+    { web: "tcp", control: "unix", right: "stream" },
+  );
+  assertEquals(lines, [
+    'Cannot claim the sockets: "web" (fd 3) is a unix socket, not tcp; ' +
+    `"control" (fd 4) is a tcp socket, not unix${HINT}`,
+    "web was adopted",
+    "control was adopted",
+    "right was adopted",
+  ]);
+  assertEquals(received, ["", "", ""]);
+});

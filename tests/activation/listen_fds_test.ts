@@ -1,0 +1,101 @@
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { forgetListenFds } from "../../activation/listen_fds.ts";
+import { ActivationError, listenFds, listenFdsByName } from "../../mod.ts";
+
+const VARIABLES = [
+  "LISTEN_PID",
+  "LISTEN_PIDFDID",
+  "LISTEN_FDS",
+  "LISTEN_FDNAMES",
+];
+
+/** Sets the variables of this very process, and forgets them afterwards. */
+function activated(variables: Record<string, string>): Disposable {
+  const clear = () => {
+    for (const name of VARIABLES) Deno.env.delete(name);
+    forgetListenFds();
+  };
+  clear();
+  Deno.env.set("LISTEN_PID", `${Deno.pid}`);
+  for (const [name, value] of Object.entries(variables)) {
+    Deno.env.set(name, value);
+  }
+  return { [Symbol.dispose]: clear };
+}
+
+function remaining(): string[] {
+  return VARIABLES.filter((name) => Deno.env.has(name));
+}
+
+Deno.test("the first call unsets all four variables", () => {
+  using _ = activated({
+    LISTEN_FDS: "1",
+    LISTEN_FDNAMES: "web",
+    LISTEN_PIDFDID: "7",
+  });
+  assertEquals(listenFds(), [{ fd: 3, name: "web" }]);
+  assertEquals(remaining(), []);
+});
+
+Deno.test("a second call returns the same descriptors", () => {
+  using _ = activated({ LISTEN_FDS: "2" });
+  const [first] = listenFds();
+  assertStrictEquals(listenFds()[0], first);
+  assertEquals(listenFds().length, 2);
+});
+
+Deno.test("what a caller does to the array changes nothing for the next", () => {
+  using _ = activated({ LISTEN_FDS: "1" });
+  listenFds().length = 0;
+  assertEquals(listenFds().length, 1);
+});
+
+Deno.test("unsetEnv: false leaves the variables to a later call", () => {
+  using _ = activated({ LISTEN_FDS: "1" });
+  listenFds({ unsetEnv: false });
+  assertEquals(remaining(), ["LISTEN_PID", "LISTEN_FDS"]);
+  listenFds();
+  assertEquals(remaining(), []);
+});
+
+Deno.test("an error unsets the variables, and is thrown again", () => {
+  using _ = activated({ LISTEN_FDS: "x", LISTEN_FDNAMES: "web" });
+  const error = assertThrows(() => listenFds(), ActivationError);
+  assertEquals(remaining(), []);
+  assertStrictEquals(assertThrows(() => listenFds()), error);
+});
+
+Deno.test("variables for another process are unset as well", () => {
+  using _ = activated({ LISTEN_FDS: "1", LISTEN_PID: "1" });
+  assertEquals(listenFds(), []);
+  assertEquals(remaining(), []);
+});
+
+Deno.test("an injected environment is neither remembered nor mixed up", () => {
+  using _ = activated({ LISTEN_FDS: "1", LISTEN_FDNAMES: "real" });
+  const env = new Map([["LISTEN_PID", "7"], ["LISTEN_FDS", "2"]]);
+  assertEquals(listenFds({ env, pid: 7 }).length, 2);
+  assertEquals(env.size, 0);
+  assertEquals(listenFds(), [{ fd: 3, name: "real" }]);
+});
+
+Deno.test("a refused permission is no verdict to remember", () => {
+  const refused = {
+    get: (): string => {
+      throw new Deno.errors.NotCapable("no env");
+    },
+    delete() {},
+  };
+  assertThrows(() => listenFds({ env: refused }), Deno.errors.NotCapable);
+});
+
+Deno.test("descriptors of one name are grouped in order", () => {
+  const env = new Map([
+    ["LISTEN_PID", "7"],
+    ["LISTEN_FDS", "3"],
+    ["LISTEN_FDNAMES", "web:control:web"],
+  ]);
+  const byName = listenFdsByName({ env, pid: 7 });
+  assertEquals([...byName.keys()], ["web", "control"]);
+  assertEquals(byName.get("web")?.map(({ fd }) => fd), [3, 5]);
+});

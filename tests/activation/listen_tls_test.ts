@@ -1,0 +1,95 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import type { InheritedTlsListener } from "../../activation/listen_tls.ts";
+import {
+  activate,
+  ALLOW_ACTIVATION,
+  dial,
+  freePorts,
+} from "../support/activate.ts";
+import { CERT, KEY } from "../support/certificate.ts";
+import { echoOf, receiveAll, receiveAllText, send } from "../support/peer.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import type { Result } from "./adopted_suite.ts";
+import { CASES } from "./listener_suite.ts";
+import { TLS_CASES } from "./tls_suite.ts";
+
+// What is adopted passes for Deno's own, as far as the types go.
+((listener: InheritedTlsListener) => listener satisfies Deno.TlsListener);
+
+Deno.test("adopted, TLS", async (t) => {
+  assertEquals(CASES.length - TLS_CASES.length, 2);
+  const ports = freePorts("127.0.0.1", 1 + TLS_CASES.length);
+  await using program = await activate({
+    addresses: ports.map((port) => `127.0.0.1:${port}`),
+    module: "tests/activation/tls_suite.ts",
+    allow: ["--allow-all"],
+  });
+  using _trigger = await dial(`127.0.0.1:${ports[0]}`);
+  await program.exitCode({ within: 60_000 });
+  const results = program.stdout.seen.map((line) => JSON.parse(line) as Result);
+  for (const { name, error } of results) {
+    await t.step(name, () => assertEquals(error, undefined, error));
+  }
+  const said = program.stderr.seen.join("\n");
+  assertEquals(results.length, TLS_CASES.length, `not all ran: ${said}`);
+});
+
+async function service(address: string, cert = CERT, key = KEY) {
+  return await activate({
+    addresses: [address],
+    module: "tests/activation/tls_service.ts",
+    allow: [ALLOW_ACTIVATION],
+    args: [cert, key],
+  });
+}
+
+Deno.test("TLS needs no permission to serve, and agrees on a protocol", async () => {
+  const [port] = freePorts("127.0.0.1", 1);
+  await using program = await service(`127.0.0.1:${port}`);
+  using conn = await Deno.connectTls({
+    ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
+    alpnProtocols: ["echo/1", "echo/2"],
+  });
+  assertEquals(await conn.handshake(), { alpnProtocol: "echo/2" });
+  assertEquals(await echoOf(conn, "hello"), "hello");
+  await program.stdout.line("agreed on echo/2");
+});
+
+Deno.test("peers that do not talk TLS, or rest, keep nobody else from it", async () => {
+  const [port] = freePorts("127.0.0.1", 1);
+  const address = `127.0.0.1:${port}`;
+  await using program = await service(address);
+  using resting = await dial(address);
+  {
+    using noise = await dial(address);
+    await send(noise, "hello?\r\n\r\n");
+    await receiveAll(noise).catch(() => {});
+  }
+  (await dial(address)).close();
+  using conn = await Deno.connectTls({
+    ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
+  });
+  assertEquals(await echoOf(conn, "hello"), "hello");
+  assertEquals(program.stdout.seen, ["listening", "agreed on null"]);
+  resting.close();
+});
+
+Deno.test("TLS is refused on a unix socket", async () => {
+  using directory = new TempDir();
+  const path = directory.join("socket");
+  await using program = await service(path);
+  using conn = await dial(path);
+  assertEquals(await receiveAllText(conn).catch(() => ""), "");
+  await program.exitCode();
+  assertMatch(program.stdout.seen[0]!, /^Cannot talk TLS on a unix socket; /);
+});
+
+Deno.test("a certificate that is none is refused, before anything is adopted", async () => {
+  const [port] = freePorts("127.0.0.1", 1);
+  await using program = await service(`127.0.0.1:${port}`, "none");
+  using _conn = await dial(`127.0.0.1:${port}`);
+  await program.exitCode();
+  assertEquals(program.stdout.seen, [
+    "Cannot parse the certificate: it is not in PEM format",
+  ]);
+});

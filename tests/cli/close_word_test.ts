@@ -1,0 +1,81 @@
+import { assertEquals } from "@std/assert";
+import { CloseWord } from "../../cli/close_word.ts";
+import { Random } from "../support/random.ts";
+
+const bytes = (text: string) => new TextEncoder().encode(text);
+
+/** Which of the chunks completed the word; -1 when none did. */
+function completedAt(chunks: readonly Uint8Array[]): number {
+  const word = new CloseWord();
+  return chunks.findIndex((chunk) => word.completedBy(chunk));
+}
+
+const STREAMS: [chunks: string[], completed: number][] = [
+  [["close"], 0],
+  [["close\n"], 0],
+  [["1\n2\nclose\n"], 0],
+  [["enclosed"], 0],
+  [["clo", "se"], 1],
+  [["c", "l", "o", "s", "e"], 4],
+  [["clos", "", "", "e"], 3],
+  [["x", "close", "close"], 1],
+  [["clclose"], 0],
+  [["closclose"], 0],
+  [["clos", "close"], 1],
+  [["cccclose"], 0],
+  [["c", "close"], 1],
+  [["cloclo", "se"], 1],
+  [[], -1],
+  [[""], -1],
+  [["clos"], -1],
+  [["lose"], -1],
+  [["Close", "CLOSE"], -1],
+  [["clo", "\n", "se"], -1],
+  [["c l o s e"], -1],
+  [["clos", "x", "e"], -1],
+];
+for (const [chunks, completed] of STREAMS) {
+  const told = completed === -1 ? "never" : `by chunk ${completed}`;
+  Deno.test(`close word: ${JSON.stringify(chunks)} completes it ${told}`, () => {
+    assertEquals(completedAt(chunks.map(bytes)), completed);
+  });
+}
+
+Deno.test("close word: finds what a search of the whole stream finds", () => {
+  const outcomes = { found: 0, absent: 0 };
+  for (let seed = 1; seed <= 3_000; seed++) {
+    const random = new Random(seed);
+    const chunks = split(letters(random), random);
+    const end = chunks.join("").indexOf("close") + "close".length;
+    let length = 0;
+    const expected = end < "close".length
+      ? -1
+      : chunks.findIndex((chunk) => (length += chunk.length) >= end);
+    assertEquals(
+      completedAt(chunks.map(bytes)),
+      expected,
+      `seed ${seed}: ${JSON.stringify(chunks)}`,
+    );
+    outcomes[expected === -1 ? "absent" : "found"] += 1;
+  }
+  assertEquals(Math.min(outcomes.found, outcomes.absent) > 300, true);
+});
+
+/** A text of pieces that nearly are the word, and now and then are. */
+function letters(random: Random): string {
+  const pieces = ["c", "cl", "clo", "clos", "e", "se", "ose", "lose", "x"];
+  return Array.from(
+    { length: random.next() % 24 },
+    () => pieces[random.next() % pieces.length],
+  ).join("");
+}
+
+function split(text: string, random: Random): string[] {
+  const chunks: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const length = random.next() % 7;
+    chunks.push(text.slice(at, at + length));
+    at += length;
+  }
+  return chunks;
+}

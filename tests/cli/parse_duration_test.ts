@@ -1,0 +1,87 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { parseDuration } from "../../cli/parse_duration.ts";
+import { UsageError } from "../../cli/usage_error.ts";
+
+const LONGEST_MS = 2 ** 31 - 1;
+
+const UNDERSTOOD: [text: string, ms: number][] = [
+  ["200ms", 200],
+  ["0ms", 0],
+  ["1.5ms", 1.5],
+  ["2s", 2_000],
+  ["1.5s", 1_500],
+  [".5s", 500],
+  ["0.25", 250],
+  ["2", 2_000],
+  ["0", 0],
+  ["007", 7_000],
+  ["2m", 120_000],
+  ["2min", 120_000],
+  ["1h", 3_600_000],
+  ["596h", 596 * 3_600_000],
+  [`${LONGEST_MS}ms`, LONGEST_MS],
+];
+for (const [text, ms] of UNDERSTOOD) {
+  Deno.test(`duration: "${text}" is ${ms} ms`, () => {
+    assertEquals(parseDuration("--interval", text), ms);
+  });
+}
+
+Deno.test("duration: decimals of a second are whole milliseconds", () => {
+  for (let ms = 0; ms < 5_000; ms++) {
+    const text = `${Math.floor(ms / 1000)}.${`${ms % 1000}`.padStart(3, "0")}s`;
+    assertEquals(parseDuration("--interval", text), ms, text);
+  }
+});
+
+const REFUSED = [
+  "",
+  " ",
+  "s",
+  "ms",
+  ".",
+  "1.",
+  "1.s",
+  "1..5s",
+  "1.5.0s",
+  "1,5s",
+  "-1s",
+  "+1s",
+  "1 s",
+  " 1s",
+  "1s ",
+  "1s\n",
+  "1e3",
+  "0x10",
+  "1_000ms",
+  "Infinity",
+  "NaN",
+  "1d",
+  "1S",
+  "1s500ms",
+  "soon",
+  "1constructor",
+  "\u0661s",
+];
+for (const text of REFUSED) {
+  Deno.test(`duration: ${JSON.stringify(text)} is refused`, () => {
+    const error = assertThrows(
+      () => parseDuration("--interval", text),
+      UsageError,
+    );
+    assertEquals(
+      error.message,
+      `Cannot parse --interval: "${text}" is not a duration; write 200ms, 1.5s or plain seconds`,
+    );
+  });
+}
+
+for (const text of [`${LONGEST_MS + 1}ms`, "597h", "1e400", "9".repeat(400)]) {
+  Deno.test(`duration: no timer takes ${text.slice(0, 20)}`, () => {
+    assertThrows(
+      () => parseDuration("--timeout", text),
+      UsageError,
+      `--timeout: "${text}"`,
+    );
+  });
+}

@@ -1,0 +1,113 @@
+import { assertEquals } from "@std/assert";
+import { runScript } from "../support/script.ts";
+import { logger, type LoggerOptions, type LogLevel } from "../../mod.ts";
+
+/** What a logger writes. */
+function written(
+  options: LoggerOptions,
+  log: (log: ReturnType<typeof logger>) => void,
+): string {
+  const bytes: number[] = [];
+  const sink = {
+    writeSync(given: Uint8Array): number {
+      // As pipes do, it takes less than it is given.
+      const part = given.subarray(0, 7);
+      bytes.push(...part);
+      return part.length;
+    },
+  };
+  log(logger({ sink, ...options }));
+  return new TextDecoder().decode(Uint8Array.from(bytes));
+}
+
+const LEVELS: LogLevel[] = [
+  "emergency",
+  "alert",
+  "critical",
+  "error",
+  "warning",
+  "notice",
+  "info",
+  "debug",
+];
+for (const [number, level] of LEVELS.entries()) {
+  Deno.test(`${level} is <${number}> to the journal and a word to people`, () => {
+    assertEquals(
+      written({ journal: true, level: "debug" }, (log) => log[level]("text")),
+      `<${number}>text\n`,
+    );
+    assertEquals(
+      written({ journal: false, level: "debug" }, (log) => log[level]("text")),
+      `${level}: text\n`,
+    );
+  });
+}
+
+Deno.test("the name stands before the level, but not in the journal", () => {
+  const options = { name: "web" };
+  assertEquals(
+    written({ ...options, journal: false }, (log) => log.error("no")),
+    "web: error: no\n",
+  );
+  assertEquals(
+    written({ ...options, journal: true }, (log) => log.error("no")),
+    "<3>no\n",
+  );
+});
+
+Deno.test("records below the level are dropped, by default those for debugging", () => {
+  assertEquals(written({ journal: true }, (log) => log.debug("x")), "");
+  assertEquals(written({ journal: true }, (log) => log.info("x")), "<6>x\n");
+  assertEquals(
+    written({ journal: true, level: "error" }, (log) => {
+      log.warning("x");
+      log.error("y");
+    }),
+    "<3>y\n",
+  );
+});
+
+Deno.test("each line of a text has the prefix", () => {
+  assertEquals(
+    written({ journal: true }, (log) => log.notice("one\ntwo\n")),
+    "<5>one\n<5>two\n",
+  );
+});
+
+Deno.test("control characters are escaped, other characters are not", () => {
+  assertEquals(
+    written({ journal: true }, (log) => log.info("\x1b[2J\r\0 größer")),
+    "<6>\\x1b[2J\\r\\x00 größer\n",
+  );
+});
+
+Deno.test("a sink that takes nothing is no reason to fail", () => {
+  const sink = {
+    writeSync(): number {
+      throw new Deno.errors.BrokenPipe();
+    },
+  };
+  logger({ sink, journal: true }).error("lost");
+});
+
+Deno.test("JOURNAL_STREAM decides, when it is standard error's", () => {
+  const { dev, ino } = Deno.statSync("/dev/stderr");
+  const line = (stream?: string) =>
+    written(
+      {
+        env: new Map(stream === undefined ? [] : [["JOURNAL_STREAM", stream]]),
+      },
+      (log) => log.error("x"),
+    );
+  assertEquals(line(), "error: x\n");
+  assertEquals(line(`${dev}:${ino}`), "<3>x\n");
+  assertEquals(line(`${dev}:${ino! + 1}`), "error: x\n");
+});
+
+Deno.test("JOURNAL_STREAM is believed where standard error may not be looked at", async () => {
+  const { stderr } = await runScript('logger().error("x");', {
+    flags: ["--allow-env=JOURNAL_STREAM"],
+    env: { JOURNAL_STREAM: "1:2" },
+  });
+  assertEquals(stderr, "<3>x\n");
+});

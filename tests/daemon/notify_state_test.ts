@@ -1,0 +1,67 @@
+import { assertEquals, assertThrows } from "@std/assert";
+import { formatNotifyState } from "../../daemon/notify_state.ts";
+import { NotifyError, type NotifyState } from "../../mod.ts";
+
+const WRITTEN: [state: NotifyState, text: string][] = [
+  [{}, ""],
+  [{ ready: true }, "READY=1"],
+  [{ ready: false, status: "busy" }, "STATUS=busy"],
+  [{ status: "up", ready: true }, "READY=1\nSTATUS=up"],
+  [{ reloading: true }, "RELOADING=1"],
+  [{ stopping: true, exitStatus: 0 }, "STOPPING=1\nEXIT_STATUS=0"],
+  [{ status: "" }, "STATUS="],
+  [{ status: "a\nREADY=1" }, "STATUS=a READY=1"],
+  [{ status: "a\r\n  b\n\nc" }, "STATUS=a b c"],
+  [{ status: "50 % = half" }, "STATUS=50 % = half"],
+  [
+    { errno: 2, busError: "org.freedesktop.DBus.Error.TimedOut" },
+    [
+      "ERRNO=2",
+      "BUSERROR=org.freedesktop.DBus.Error.TimedOut",
+    ].join("\n"),
+  ],
+  [
+    { varlinkError: "org.varlink.service.InvalidParameter" },
+    [
+      "VARLINKERROR=org.varlink.service.InvalidParameter",
+    ].join("\n"),
+  ],
+  [{ mainPid: 4711 }, "MAINPID=4711"],
+  [{ watchdog: true }, "WATCHDOG=1"],
+  [{ watchdog: "trigger" }, "WATCHDOG=trigger"],
+  [{ watchdog: false }, ""],
+  [{ watchdogUsec: 20_000_000 }, "WATCHDOG_USEC=20000000"],
+  [{ extendTimeoutUsec: 5_000_000 }, "EXTEND_TIMEOUT_USEC=5000000"],
+  [{ notifyAccess: "all" }, "NOTIFYACCESS=all"],
+];
+for (const [state, text] of WRITTEN) {
+  Deno.test(`${Deno.inspect(state)} is written as ${JSON.stringify(text)}`, () => {
+    assertEquals(formatNotifyState(state), text);
+  });
+}
+
+const REFUSED: Record<string, unknown>[] = [
+  { errno: 0 },
+  { errno: -2 },
+  { errno: 1.5 },
+  { errno: NaN },
+  { errno: "2\nREADY=1" },
+  { exitStatus: 256 },
+  { exitStatus: -1 },
+  { mainPid: 0 },
+  { mainPid: 2 ** 31 },
+  { watchdogUsec: 0 },
+  { extendTimeoutUsec: 2 ** 53 },
+  { busError: "a\nREADY=1" },
+  { busError: "" },
+  { varlinkError: "with space" },
+  { watchdog: "yes" },
+  { notifyAccess: "some" },
+];
+for (const state of REFUSED) {
+  const [name] = Object.keys(state);
+  Deno.test(`${Deno.inspect(state)} has no place in a message`, () => {
+    const error = assertThrows(() => formatNotifyState(state), NotifyError);
+    assertEquals(error.message.startsWith(`Cannot notify ${name}: `), true);
+  });
+}

@@ -1,0 +1,149 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import {
+  notify,
+  NotifyError,
+  type NotifyState,
+  ready,
+  status,
+  stopping,
+} from "../../mod.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const socketEnv = (socket: string) => new Map([["NOTIFY_SOCKET", socket]]);
+
+for (const kind of ["path", "abstract"] as const) {
+  Deno.test(`a notification reaches a socket with ${kind} address, in one datagram`, async () => {
+    using directory = new TempDir();
+    using receiver = new NotifyReceiver(
+      kind === "path"
+        ? directory.join("notify")
+        : `@ipc-test-${crypto.randomUUID()}`,
+    );
+    const env = socketEnv(receiver.socket);
+    assertEquals(await notify({ ready: true, status: "up" }, { env }), true);
+    assertEquals(await receiver.next(), "READY=1\nSTATUS=up");
+  });
+}
+
+Deno.test("the short forms say what they are called", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  const env = socketEnv(receiver.socket);
+  assertEquals(await ready({ env }), true);
+  assertEquals(await receiver.next(), "READY=1");
+  assertEquals(await stopping({ env }), true);
+  assertEquals(await receiver.next(), "STOPPING=1");
+  assertEquals(await status("at\nwork", { env }), true);
+  assertEquals(await receiver.next(), "STATUS=at work");
+});
+
+Deno.test("a string is sent as it is", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  await notify("X_MINE=1\nREADY=1", { env: socketEnv(receiver.socket) });
+  assertEquals(await receiver.next(), "X_MINE=1\nREADY=1");
+});
+
+Deno.test("without a notify socket nothing is sent, and that is no error", async () => {
+  assertEquals(await notify({ ready: true }, { env: new Map() }), false);
+  assertEquals(await notify({ ready: true }, { env: socketEnv("") }), false);
+});
+
+Deno.test("a state that cannot be told is an error also without a socket", async () => {
+  await assertRejects(
+    () => notify({ errno: -1 }, { env: new Map() }),
+    NotifyError,
+  );
+});
+
+const BROKEN: [socket: string, problem: string][] = [
+  ["/nonexistent/notify", "No such file"],
+  ["@ipc-test-nobody-listens", "refused"],
+  ["vsock:2:1234", "vsock"],
+  ["vsock-stream:2:1234", "vsock"],
+  ["relative/notify", "not a socket address"],
+  ["@", "not a socket address"],
+  ["/", "not a socket address"],
+  [`/${"n".repeat(107)}`, "more than 107 bytes"],
+];
+for (const [socket, problem] of BROKEN) {
+  Deno.test(`NOTIFY_SOCKET=${socket.slice(0, 30)} is a NotifyError that says so`, async () => {
+    const error = await assertRejects(
+      () => ready({ env: socketEnv(socket) }),
+      NotifyError,
+    );
+    assert(error.message.includes(JSON.stringify(socket)), error.message);
+    assert(error.message.includes(problem), error.message);
+    assertEquals(error.variable, "NOTIFY_SOCKET");
+  });
+}
+
+Deno.test("RELOADING=1 carries the monotonic clock in the same datagram", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  const env = socketEnv(receiver.socket);
+  for (let reload = 0; reload < 3; reload++) {
+    const before = clockMonotonicUsec();
+    await notify({ reloading: true, status: "reading" }, { env });
+    const after = clockMonotonicUsec();
+    const [, usec] = /^RELOADING=1\nSTATUS=reading\nMONOTONIC_USEC=([0-9]+)$/
+      .exec(await receiver.next()) ?? [];
+    const told = Number(usec);
+    assert(
+      before <= told && told <= after,
+      `${told} is not within ${before} and ${after}`,
+    );
+  }
+});
+
+const SAME: [state: NotifyState, options: string[]][] = [
+  [{ ready: true }, ["--ready"]],
+  [{ status: "Serving = fine" }, ["--status=Serving = fine"]],
+  [{ ready: true, status: "up" }, ["--ready", "--status=up"]],
+  [{ ready: true, status: "up", mainPid: 4711 }, [
+    "--ready",
+    "--status=up",
+    "--pid=4711",
+  ]],
+  [{ mainPid: 1 }, ["--pid=1"]],
+  [{ stopping: true }, ["STOPPING=1"]],
+  [{ watchdog: true }, ["WATCHDOG=1"]],
+  [{ watchdog: "trigger" }, ["WATCHDOG=trigger"]],
+  [{ ready: true, errno: 2, exitStatus: 3 }, [
+    "--ready",
+    "ERRNO=2",
+    "EXIT_STATUS=3",
+  ]],
+  [{ ready: true, watchdogUsec: 5, extendTimeoutUsec: 6 }, [
+    "--ready",
+    "WATCHDOG_USEC=5",
+    "EXTEND_TIMEOUT_USEC=6",
+  ]],
+];
+for (const [state, options] of SAME) {
+  Deno.test(`${Deno.inspect(state)} is what systemd-notify ${options.join(" ")} sends`, async () => {
+    using directory = new TempDir();
+    using receiver = new NotifyReceiver(directory.join("notify"));
+    await notify(state, { env: socketEnv(receiver.socket) });
+    const ours = await receiver.next();
+    const theirs = new Deno.Command("systemd-notify", {
+      args: ["--no-block", ...options],
+      env: { NOTIFY_SOCKET: receiver.socket },
+    }).output();
+    assertEquals(ours, await receiver.next());
+    assertEquals((await theirs).success, true);
+  });
+}
+
+/** The clock itself; only tests have FFI. */
+function clockMonotonicUsec(): number {
+  const CLOCK_MONOTONIC = 1;
+  const libc = Deno.dlopen("libc.so.6", {
+    clock_gettime: { parameters: ["i32", "buffer"], result: "i32" },
+  });
+  const timespec = new BigInt64Array(2);
+  libc.symbols.clock_gettime(CLOCK_MONOTONIC, timespec);
+  libc.close();
+  return Math.floor(Number(timespec[0]) * 1e6 + Number(timespec[1]) / 1e3);
+}

@@ -1,0 +1,159 @@
+import { assert, assertEquals } from "@std/assert";
+import { ActivatedServer } from "../integration/activated_server.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { receiveAllText } from "../support/peer.ts";
+import { denoEnv, runScript, scriptCommand } from "../support/script.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const ROOT = new URL("../../", import.meta.url).pathname;
+
+/** A row of the table in the doc comment of `mod.ts`. */
+interface Row {
+  calls: string;
+  needs: string;
+}
+
+/** How to see calls succeed: each script ends with `done()`. */
+interface Use {
+  scripts: string[];
+  /** The flags, where the table refers to another row. */
+  flags?: string[];
+  env?: Record<string, string>;
+}
+
+const ACTIVATION =
+  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
+
+/** Uses of each row, for notify sockets with these addresses. */
+function uses(path: string, abstract: string): Record<string, Use> {
+  const socketFlags = [`--allow-net=unix:${path}`, `--allow-write=${path}`];
+  return {
+    "listenFds, listenFdsByName": {
+      scripts: ["listenFds(); done();", "listenFdsByName(); done();"],
+    },
+    "notify, ready, stopping, status": {
+      scripts: [
+        "if (await notify({ ready: true })) done();",
+        "if (await ready()) done();",
+        "if (await stopping()) done();",
+        `if (await status("up")) done();`,
+      ],
+      env: { NOTIFY_SOCKET: path },
+    },
+    "the same, with an abstract notify socket": {
+      scripts: ["if (await ready()) done();"],
+      env: { NOTIFY_SOCKET: abstract },
+    },
+    "notify with reloading": {
+      scripts: ["if (await notify({ reloading: true })) done();"],
+      flags: [
+        "--allow-env=NOTIFY_SOCKET",
+        ...socketFlags,
+        "--allow-sys=inspector",
+      ],
+      env: { NOTIFY_SOCKET: path },
+    },
+    "watchdogEnabled": { scripts: ["watchdogEnabled(); done();"] },
+    "watchdog": {
+      scripts: [`
+        const { promise, resolve, reject } = Promise.withResolvers();
+        let checks = 0;
+        using pings = watchdog({
+          // By the third check the first ping was sent, or refused.
+          healthy: () => ++checks < 3 || (resolve(), false),
+          onError: reject,
+        });
+        const alive = setTimeout(() => {}, 10_000);
+        if (pings !== undefined) await promise.then(done);
+        clearTimeout(alive);`],
+      flags: [
+        "--allow-env=WATCHDOG_USEC,WATCHDOG_PID,NOTIFY_SOCKET",
+        ...socketFlags,
+      ],
+      env: { NOTIFY_SOCKET: path, WATCHDOG_USEC: "100000" },
+    },
+    "booted": { scripts: ["booted(); done();"] },
+    "logger": { scripts: ["logger(); done();"] },
+    "childEnv": { scripts: ["childEnv(); done();"] },
+  };
+}
+
+function tableRows(source: string): Row[] {
+  return [...source.matchAll(/^ \* \| (.*?) *\| (.*?) *\|$/gm)]
+    .map(([, calls = "", needs = ""]) => ({
+      calls: calls.replaceAll("`", ""),
+      needs,
+    }))
+    .filter(({ calls }) => calls !== "call" && !calls.startsWith("-"));
+}
+
+function flagsOf(needs: string, path: string): string[] {
+  return [...needs.matchAll(/--allow-[^\s`]+/g)].map(([flag]) =>
+    flag.replace(/\bP$/, path)
+  );
+}
+
+Deno.test("each call of the permission table works with its permissions, and fails with one less", async (t) => {
+  using directory = new TempDir();
+  using byPath = new NotifyReceiver(directory.join("notify"));
+  using byName = new NotifyReceiver(`@ipc-test-${crypto.randomUUID()}`);
+  const table = tableRows(await Deno.readTextFile(`${ROOT}mod.ts`))
+    .filter(({ calls }) => calls !== ADOPTING);
+  const known = uses(byPath.socket, byName.socket);
+  assertEquals(table.map(({ calls }) => calls), Object.keys(known));
+
+  for (const { calls, needs } of table) {
+    const { scripts, env = {}, ...use } = known[calls]!;
+    const flags = use.flags ?? flagsOf(needs, byPath.socket);
+    assert(flags.length > 0, `${calls} has no flags`);
+    for (const script of scripts) {
+      await t.step(`${calls}: ${script.trim()}`, async () => {
+        const result = await runDone(script, flags, env);
+        assertEquals(result.stdout, "done\n", result.stderr);
+      });
+      for (const flag of flags) {
+        await t.step(`${script.trim()} not without ${flag}`, async () => {
+          const fewer = flags.filter((each) => each !== flag);
+          const { stdout, stderr } = await runDone(script, fewer, env);
+          assertEquals(stdout, "");
+          assert(stderr.includes("Requires"), stderr);
+        });
+      }
+    }
+  }
+});
+
+const ADOPTING = "listen, listeners, connection";
+
+const ADOPTED: [script: string, options: string[]][] = [
+  ["const listener = await listen(3); using c = await listener.accept();", []],
+  ["const [l] = await listeners(); using c = await l.accept();", []],
+  ["using c = await connection(3);", ["--accept"]],
+];
+for (const [script, options] of ADOPTED) {
+  Deno.test(`adopting and serving needs no more than listenFds: ${script}`, async () => {
+    const source = await Deno.readTextFile(`${ROOT}mod.ts`);
+    assert(tableRows(source).some(({ calls }) => calls === ADOPTING));
+    await using server = await ActivatedServer.listen({
+      command: scriptCommand(
+        `${script} await c.write(new TextEncoder().encode("served"));`,
+        [ACTIVATION],
+      ),
+      options: [
+        ...options,
+        ...Object.entries(denoEnv()).map(([name, value]) =>
+          `--setenv=${name}=${value}`
+        ),
+      ],
+    });
+    using conn = await server.connect();
+    assertEquals(await receiveAllText(conn), "served");
+  });
+}
+
+function runDone(script: string, flags: string[], env: Record<string, string>) {
+  return runScript(`const done = () => console.log("done"); ${script}`, {
+    flags,
+    env,
+  });
+}

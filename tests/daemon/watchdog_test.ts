@@ -1,0 +1,151 @@
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { NotifyError, watchdog, watchdogEnabled } from "../../mod.ts";
+import { eventually } from "../support/eventually.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const PID = 4242;
+
+const ENABLED: [variables: Record<string, string>, ms: number | undefined][] = [
+  [{}, undefined],
+  [{ WATCHDOG_PID: `${PID}` }, undefined],
+  [{ WATCHDOG_USEC: "30000000" }, 30_000],
+  [{ WATCHDOG_USEC: "1500" }, 1.5],
+  [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: `${PID}` }, 30_000],
+  [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: "1" }, undefined],
+];
+for (const [variables, ms] of ENABLED) {
+  Deno.test(`the watchdog of ${Deno.inspect(variables)} is ${ms} ms`, () => {
+    const env = new Map(Object.entries(variables));
+    assertEquals(watchdogEnabled({ env, pid: PID }), ms);
+  });
+}
+
+const MALFORMED: [variable: string, variables: Record<string, string>][] = [
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "" }],
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "0" }],
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "soon" }],
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "18446744073709551615" }],
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "x", WATCHDOG_PID: "1" }],
+  ["WATCHDOG_PID", { WATCHDOG_USEC: "1", WATCHDOG_PID: "0" }],
+  ["WATCHDOG_PID", { WATCHDOG_USEC: "1", WATCHDOG_PID: "me" }],
+];
+for (const [variable, variables] of MALFORMED) {
+  Deno.test(`${Deno.inspect(variables)} is an error about ${variable}`, () => {
+    const env = new Map(Object.entries(variables));
+    const error = assertThrows(
+      () => watchdogEnabled({ env, pid: PID }),
+      NotifyError,
+    );
+    assertEquals(error.variable, variable);
+    const quoted = `${variable}: ${JSON.stringify(variables[variable])}`;
+    assert(error.message.includes(quoted), error.message);
+  });
+}
+
+/** A watchdog interval for a service whose notify socket is received here. */
+function watched(intervalMs: number) {
+  const directory = new TempDir();
+  const receiver = new NotifyReceiver(directory.join("notify"));
+  const env = new Map([
+    ["NOTIFY_SOCKET", receiver.socket],
+    ["WATCHDOG_USEC", `${intervalMs * 1000}`],
+  ]);
+  return {
+    env,
+    receiver,
+    [Symbol.dispose]() {
+      receiver[Symbol.dispose]();
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("pings come at once, and again every half of the interval", async () => {
+  using service = watched(100);
+  using _pings = watchdog(service);
+  const start = performance.now();
+  for (let ping = 0; ping < 4; ping++) {
+    assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  }
+  const elapsed = performance.now() - start;
+  assert(elapsed >= 3 * 50 - 20, `four pings within ${elapsed} ms`);
+});
+
+Deno.test("there is nothing to dispose of where no pings are expected", () => {
+  assertEquals(watchdog({ env: new Map() }), undefined);
+  using service = watched(100);
+  assertEquals(
+    watchdog({ ...service, signal: AbortSignal.abort() }),
+    undefined,
+  );
+});
+
+Deno.test("an unhealthy service does not ping, and a cured one does again", async () => {
+  using service = watched(20);
+  let asked = 0;
+  using _pings = watchdog({
+    ...service,
+    healthy: () => ++asked > 5,
+  });
+  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  assert(asked >= 6, `a ping came after ${asked} checks`);
+});
+
+Deno.test("a health check that throws counts as no, and is told", async () => {
+  using service = watched(20);
+  const errors: unknown[] = [];
+  using _pings = watchdog({
+    ...service,
+    healthy: () => {
+      throw new Error("out of memory");
+    },
+    onError: (error) => errors.push(error),
+  });
+  await eventually("two errors are told", () => errors.length, (n) => n >= 2);
+  assertEquals(`${errors[0]}`, "Error: out of memory");
+});
+
+Deno.test("a notify socket that is gone is told, and the pings go on", async () => {
+  const errors: unknown[] = [];
+  using _pings = watchdog({
+    env: new Map([
+      ["NOTIFY_SOCKET", "/nonexistent/notify"],
+      ["WATCHDOG_USEC", "20000"],
+    ]),
+    onError: (error) => errors.push(error),
+  });
+  await eventually("two errors are told", () => errors.length, (n) => n >= 2);
+  assert(errors.every((error) => error instanceof NotifyError));
+});
+
+for (const how of ["abort", "dispose"] as const) {
+  Deno.test(`${how} stops the pings`, async () => {
+    using service = watched(20);
+    let asked = 0;
+    const controller = new AbortController();
+    const pings = watchdog({
+      ...service,
+      signal: controller.signal,
+      healthy: () => ++asked > 0,
+    });
+    await eventually("two pings are due", () => asked, (n) => n >= 2);
+    if (how === "abort") controller.abort();
+    else pings![Symbol.dispose]();
+    const before = asked;
+    // Three pings would be due by the time this timer fires.
+    await new Promise((resolve) => setTimeout(resolve, 35));
+    assertEquals(asked, before);
+  });
+}
+
+Deno.test("a ping that is late by more than the interval is skipped", async () => {
+  using service = watched(100);
+  using _pings = watchdog(service);
+  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  const blockedUntil = performance.now() + 300;
+  while (performance.now() < blockedUntil);
+  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  const waited = performance.now() - blockedUntil;
+  assert(waited >= 40, `the late ping came ${waited} ms after the hang`);
+});

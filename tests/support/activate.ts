@@ -1,0 +1,75 @@
+/** Programs that are given their sockets as systemd does it. */
+
+import { Program, REPOSITORY } from "./program.ts";
+
+export interface ActivateOptions {
+  /** Where to listen, as `systemd-socket-activate` takes it. */
+  addresses: string[];
+  /** What the sockets are called; by default they have no names. */
+  names?: string[];
+  /** A module of this repository. */
+  module: string;
+  /** What the module may do, as Deno's options. */
+  allow: string[];
+  /** What the module is told. */
+  args?: string[];
+  /** Variables for the module. */
+  env?: Record<string, string>;
+}
+
+/** The variables of activation: the least that such a program needs. */
+export const ALLOW_ACTIVATION =
+  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
+
+/** Where Deno finds what it has fetched, in an environment that is else bare. */
+export const CACHE: Record<string, string> = {
+  DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
+};
+
+/**
+ * Listens, and runs a module with the sockets as soon as somebody connects to
+ * one of them. Resolves once it listens.
+ */
+export async function activate(
+  { addresses, names, module, allow, args = [], env = {} }: ActivateOptions,
+): Promise<Program> {
+  const home = Deno.env.get("DENO_DIR") ??
+    `${Deno.env.get("HOME")}/.cache/deno`;
+  const variables = { DENO_DIR: home, NO_COLOR: "1", ...env };
+  const program = new Program("systemd-socket-activate", [
+    ...addresses.map((address) => `--listen=${address}`),
+    ...(names === undefined ? [] : [`--fdname=${names.join(":")}`]),
+    ...Object.entries(variables).map(([name, value]) =>
+      `--setenv=${name}=${value}`
+    ),
+    ...[Deno.execPath(), "run", "--quiet", "--no-check", "--no-prompt"],
+    ...allow,
+    `${REPOSITORY}${module}`,
+    ...args,
+  ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
+  try {
+    await program.stderr.line(new RegExp(` as ${2 + addresses.length}\\.$`));
+    return program;
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+/** Connects to an address as `systemd-socket-activate` takes it. */
+export function dial(address: string): Promise<Deno.TcpConn | Deno.UnixConn> {
+  if (address.startsWith("/")) {
+    return Deno.connect({ transport: "unix", path: address });
+  }
+  const [hostname, port] = address.split(":");
+  return Deno.connect({ hostname: hostname!, port: Number(port) });
+}
+
+/** TCP ports that nobody uses, for now; each another one. */
+export function freePorts(hostname: string, count: number): number[] {
+  using listeners = new DisposableStack();
+  return Array.from({ length: count }, () => {
+    const listener = listeners.use(Deno.listen({ hostname, port: 0 }));
+    return listener.addr.port;
+  });
+}

@@ -1,0 +1,9 @@
+/** A certificate for `localhost` and 127.0.0.1 that signs itself; test material. */
+export const CERT = read("test_only_cert.pem");
+
+/** Its key, which is anything but secret. */
+export const KEY = read("test_only_key.pem");
+
+function read(name: string): string {
+  return Deno.readTextFileSync(new URL(name, import.meta.url));
+}

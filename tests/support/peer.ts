@@ -1,0 +1,78 @@
+/**
+ * The other end of a connection: sends, receives, and does not wait for ever.
+ */
+
+import { soon } from "./eventually.ts";
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
+
+/** Sends everything. */
+export async function send(
+  conn: Deno.Conn,
+  data: string | Uint8Array,
+): Promise<void> {
+  const bytes = typeof data === "string" ? encoder.encode(data) : data;
+  for (let sent = 0; sent < bytes.length;) {
+    sent += await conn.write(bytes.subarray(sent));
+  }
+}
+
+/** Receives so many bytes, or fewer when the connection ends before. */
+export async function receive(
+  conn: Deno.Conn,
+  length: number,
+): Promise<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  let received = 0;
+  while (received < length) {
+    const count = await soon(
+      `${length} bytes have come, after ${received} of them`,
+      conn.read(bytes.subarray(received)),
+    );
+    if (count === null) break;
+    received += count;
+  }
+  return bytes.subarray(0, received);
+}
+
+/** Receives until the other side says that no more comes. */
+export async function receiveAll(conn: Deno.Conn): Promise<Uint8Array> {
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for (let length = 0;;) {
+    const buffer = new Uint8Array(64 * 1024);
+    const count = await soon(
+      `the connection has ended, after ${length} bytes`,
+      conn.read(buffer),
+    );
+    if (count === null) return await new Blob(chunks).bytes();
+    length += count;
+    chunks.push(buffer.subarray(0, count));
+  }
+}
+
+/** As {@linkcode receiveAll}, as text. */
+export async function receiveAllText(conn: Deno.Conn): Promise<string> {
+  return decoder.decode(await receiveAll(conn));
+}
+
+/** Sends a text and returns what comes back for it. */
+export async function echoOf(conn: Deno.Conn, text: string): Promise<string> {
+  await soon(`"${text}" has been sent`, send(conn, text));
+  const length = encoder.encode(text).length;
+  return decoder.decode(await receive(conn, length));
+}
+
+/** Compares many bytes, and tells where they differ instead of showing them all. */
+export function assertSameBytes(
+  actual: Uint8Array,
+  expected: Uint8Array,
+): void {
+  const shorter = Math.min(actual.length, expected.length);
+  let same = 0;
+  while (same < shorter && actual[same] === expected[same]) same++;
+  if (same === actual.length && same === expected.length) return;
+  throw new Error(
+    `${actual.length} bytes came where ${expected.length} should; the first ${same} are right`,
+  );
+}

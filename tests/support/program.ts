@@ -1,0 +1,243 @@
+/**
+ * Programs under test: started, watched line by line, and gone when the test is.
+ */
+
+import { eventually, soon } from "./eventually.ts";
+
+/** The checkout whose programs are under test. */
+export const REPOSITORY = new URL("../../", import.meta.url).pathname;
+
+/** The executables that `make` builds. */
+export const IPC_SERVER = `${REPOSITORY}bin/ipc-server`;
+export const IPC_CLIENT = `${REPOSITORY}bin/ipc-client`;
+
+/** Nothing of the environment that the tests run in reaches a program. */
+const ENVIRONMENT = {
+  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  LANG: "C.UTF-8",
+};
+
+/**
+ * The environment for make: ours, with the Deno that runs the tests, and without
+ * what another make left in it.
+ */
+export function makeEnvironment(): Record<string, string> {
+  const inherited = Deno.env.toObject();
+  for (const name of ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"]) {
+    delete inherited[name];
+  }
+  return { ...inherited, DENO: Deno.execPath() };
+}
+
+export interface ProgramOptions {
+  /** Variables that it has besides a plain PATH. */
+  env?: Record<string, string>;
+  /** Where it runs; by default where the tests do. */
+  cwd?: string;
+}
+
+/** What a finished program left. */
+export interface Finished {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** As {@linkcode Finished}, with its output as bytes. */
+export interface FinishedBytes {
+  code: number;
+  stdout: Uint8Array;
+  stderr: string;
+}
+
+/**
+ * Runs a program to its end, whatever its exit code.
+ *
+ * @param options.stdin What it finds on its standard input; nothing by default.
+ * @throws {Error} When it has not ended after 30 s.
+ */
+export async function run(
+  command: string,
+  args: readonly string[] = [],
+  options: ProgramOptions & { stdin?: string | Uint8Array } = {},
+): Promise<Finished> {
+  const { stdout, ...rest } = await runForBytes(command, args, options);
+  return { ...rest, stdout: new TextDecoder().decode(stdout) };
+}
+
+/** As {@linkcode run}, for a program whose output is not text. */
+export async function runForBytes(
+  command: string,
+  args: readonly string[] = [],
+  options: ProgramOptions & { stdin?: string | Uint8Array } = {},
+): Promise<FinishedBytes> {
+  const { stdin } = options;
+  const process = new Deno.Command(command, {
+    ...settings(args, options),
+    stdin: stdin === undefined ? "null" : "piped",
+  }).spawn();
+  const input = typeof stdin === "string"
+    ? new TextEncoder().encode(stdin)
+    : stdin;
+  // It may end before it has read everything; what it then leaves shows why.
+  const feeding = input === undefined
+    ? Promise.resolve()
+    : new Blob([new Uint8Array(input)]).stream().pipeTo(process.stdin)
+      .catch(() => {});
+  try {
+    const { code, stdout, stderr } = await soon(
+      `"${[command, ...args].join(" ")}" has ended`,
+      process.output(),
+      { within: 30_000 },
+    );
+    return { code, stdout, stderr: new TextDecoder().decode(stderr) };
+  } catch (error) {
+    process.kill("SIGKILL");
+    throw error;
+  } finally {
+    await feeding;
+  }
+}
+
+/** What a program writes, as lines, while it runs. */
+export class Lines {
+  /** The lines that were completed so far. */
+  readonly seen: string[] = [];
+  /** Settles at the end of the output. */
+  readonly ended: Promise<void>;
+  readonly #what: string;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+
+  constructor(what: string, stream: ReadableStream<Uint8Array>) {
+    this.#what = what;
+    this.#reader = stream.getReader();
+    this.ended = this.#collect();
+  }
+
+  /** Waits for a line, which may have come already, and returns it. */
+  async line(wanted: string | RegExp): Promise<string> {
+    const matches = (line: string) =>
+      typeof wanted === "string" ? line === wanted : wanted.test(line);
+    const lines = await eventually(
+      `${this.#what} has the line ${Deno.inspect(wanted)}`,
+      () => this.seen,
+      (seen) => seen.some(matches),
+    );
+    return lines.find(matches)!;
+  }
+
+  /** Waits until there are so many lines, and returns all that are there. */
+  async atLeast(count: number): Promise<string[]> {
+    return await eventually(
+      `${this.#what} has ${count} lines`,
+      () => this.seen,
+      (seen) => seen.length >= count,
+    );
+  }
+
+  /** Reads no more, and lets the writer know. */
+  async close(): Promise<void> {
+    await this.#reader.cancel();
+  }
+
+  async #collect(): Promise<void> {
+    const decoder = new TextDecoder();
+    let open = "";
+    for (let result; !(result = await this.#reader.read()).done;) {
+      open += decoder.decode(result.value, { stream: true });
+      const lines = open.split("\n");
+      open = lines.pop()!;
+      this.seen.push(...lines);
+    }
+    if (open !== "") this.seen.push(open);
+  }
+}
+
+/** A program that runs until it is told otherwise, at the latest until it is disposed of. */
+export class Program implements AsyncDisposable {
+  readonly stdout: Lines;
+  readonly stderr: Lines;
+  readonly #process: Deno.ChildProcess;
+  readonly #name: string;
+  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
+  #ended = false;
+
+  constructor(
+    command: string,
+    args: readonly string[] = [],
+    options: ProgramOptions = {},
+  ) {
+    this.#name = command.split("/").at(-1)!;
+    this.#process = new Deno.Command(command, {
+      ...settings(args, options),
+      stdin: "piped",
+    }).spawn();
+    this.#input = this.#process.stdin.getWriter();
+    this.stdout = new Lines(
+      `the stdout of ${this.#name}`,
+      this.#process.stdout,
+    );
+    this.stderr = new Lines(
+      `the stderr of ${this.#name}`,
+      this.#process.stderr,
+    );
+    this.#process.status.then(() => this.#ended = true);
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get running(): boolean {
+    return !this.#ended;
+  }
+
+  /** Writes to its standard input. */
+  async type(text: string): Promise<void> {
+    await this.#input.write(new TextEncoder().encode(text));
+  }
+
+  /** Ends its standard input. */
+  async endInput(): Promise<void> {
+    await this.#input.close();
+  }
+
+  kill(signal: Deno.Signal): void {
+    this.#process.kill(signal);
+  }
+
+  /** Waits for its end and returns its exit code; what it wrote is complete by then. */
+  async exitCode({ within = 10_000 } = {}): Promise<number> {
+    const [{ code }] = await soon(
+      `${this.#name} has ended`,
+      Promise.all([
+        this.#process.status,
+        this.stdout.ended,
+        this.stderr.ended,
+      ]),
+      { within },
+    );
+    return code;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (!this.#ended) this.#process.kill("SIGKILL");
+    await this.#process.status;
+    await this.#input.abort().catch(() => {});
+    await Promise.all([this.stdout.close(), this.stderr.close()]);
+  }
+}
+
+function settings(
+  args: readonly string[],
+  { env = {}, cwd }: ProgramOptions,
+): Deno.CommandOptions {
+  return {
+    args: [...args],
+    clearEnv: true,
+    env: { ...ENVIRONMENT, ...env },
+    cwd,
+    stdout: "piped",
+    stderr: "piped",
+  };
+}

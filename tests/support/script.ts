@@ -1,0 +1,68 @@
+/** Small programs that use the library, run with exactly the given permissions. */
+
+import * as mod from "../../mod.ts";
+
+const EXPORTS = Object.keys(mod);
+const MOD = new URL("../../mod.ts", import.meta.url).href;
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+/** What a script is run with. */
+export interface ScriptOptions {
+  /** Permission flags. */
+  flags?: string[];
+  /** The environment, all of it but for what Deno needs to start. */
+  env?: Record<string, string>;
+}
+
+/** What came of it. */
+export interface ScriptResult {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/**
+ * Returns the command line that runs a script, in which the exports of `mod.ts`
+ * can be used by name.
+ */
+export function scriptCommand(script: string, flags: string[]): string[] {
+  const source = `
+    import { ${EXPORTS.join(", ")} } from ${JSON.stringify(MOD)};
+    ${script}`;
+  return [
+    Deno.execPath(),
+    ...["run", "--quiet", "--no-prompt", "--no-lock", "--no-check"],
+    ...[`--config=${CONFIG}`, ...flags],
+    `data:application/typescript;base64,${btoa(source)}`,
+  ];
+}
+
+/** The variables that Deno needs to start. */
+export function denoEnv(): Record<string, string> {
+  const { HOME, DENO_DIR } = Deno.env.toObject();
+  return {
+    ...(HOME === undefined ? {} : { HOME }),
+    ...(DENO_DIR === undefined ? {} : { DENO_DIR }),
+    NO_COLOR: "1",
+  };
+}
+
+/** Runs a script to its end. */
+export async function runScript(
+  script: string,
+  { flags = [], env = {} }: ScriptOptions = {},
+): Promise<ScriptResult> {
+  const [program, ...args] = scriptCommand(script, flags);
+  const { code, stdout, stderr } = await new Deno.Command(program!, {
+    args,
+    clearEnv: true,
+    env: { ...denoEnv(), ...env },
+    stdin: "null",
+  }).output();
+  const decoder = new TextDecoder();
+  return {
+    code,
+    stdout: decoder.decode(stdout),
+    stderr: decoder.decode(stderr),
+  };
+}
