@@ -1,0 +1,46 @@
+import { EXIT } from "../cli/exit_status.ts";
+import { runProgram, versionLine } from "../cli/run_program.ts";
+import { type LineSink, outputError, writeLine } from "../cli/write_line.ts";
+import { connect } from "./connect.ts";
+import { count } from "./count.ts";
+import { interact } from "./interact.ts";
+import { type ClientOptions, HELP, parseClientOptions } from "./options.ts";
+
+const NAME = "ipc-client";
+
+async function run(args: readonly string[]): Promise<number> {
+  const options = parseClientOptions(args, Deno.stdin.isTerminal());
+  if (options === "help") writeLine(Deno.stdout, HELP);
+  else if (options === "version") writeLine(Deno.stdout, versionLine(NAME));
+  else if (options.interactive) await runInteractive(options);
+  else await runCount(options);
+  return EXIT.ok;
+}
+
+async function runCount(options: ClientOptions): Promise<void> {
+  const { address, addressText, connectTimeoutMs } = options;
+  const print = (line: string) => writeLine(Deno.stdout, line);
+  print("client start");
+  print(`connect server by socket:${addressText}`);
+  const conn = await connect(address, addressText, connectTimeoutMs);
+  await count(conn, options, print);
+}
+
+async function runInteractive(options: ClientOptions): Promise<void> {
+  const { address, addressText, connectTimeoutMs } = options;
+  const conn = await connect(address, addressText, connectTimeoutMs);
+  // As a filter, stdout carries what comes back and nothing else.
+  const greeted: LineSink = Deno.stdin.isTerminal() ? Deno.stdout : Deno.stderr;
+  writeLine(greeted, "connect success !");
+  await interact(conn, options, {
+    input: Deno.stdin.readable,
+    output: {
+      write: (bytes) =>
+        Deno.stdout.write(bytes).catch((cause) => {
+          throw outputError(cause);
+        }),
+    },
+  });
+}
+
+await runProgram({ name: NAME, run });

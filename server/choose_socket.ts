@@ -1,0 +1,25 @@
+import { ActivationError, type ListenFd } from "../mod.ts";
+
+/**
+ * Returns the one socket that the server serves.
+ *
+ * @throws {ActivationError} Not exactly one was passed, or it has another name.
+ */
+export function chooseSocket(
+  listenFds: readonly ListenFd[],
+  name: string,
+): ListenFd {
+  const [only] = listenFds;
+  if (only !== undefined && listenFds.length === 1 && only.name === name) {
+    return only;
+  }
+  const got = listenFds.map(({ fd, name }) => `fd ${fd} "${name}"`).join(", ");
+  const advice = only === undefined || listenFds.length > 1
+    ? `start it with "systemctl start ipc-server.socket"`
+    : `set FileDescriptorName=${name} in the socket unit, or give --name`;
+  throw new ActivationError(
+    `Wanted one socket named "${name}" from systemd, got ${
+      got || "none"
+    }; ${advice}`,
+  );
+}

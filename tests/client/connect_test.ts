@@ -1,0 +1,240 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import type { Address } from "../../client/address.ts";
+import { ClientError } from "../../client/client_error.ts";
+import { connect } from "../../client/connect.ts";
+import { eventually, soon } from "../support/eventually.ts";
+import { run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { freePort } from "../support/test_server.ts";
+
+const unix = (path: string): Address => ({ transport: "unix", path });
+
+const tcp = ({ port }: { port: number }): Address => ({
+  transport: "tcp",
+  hostname: "127.0.0.1",
+  port,
+});
+
+async function failure(
+  address: Address,
+  text: string,
+  timeoutMs = 5_000,
+): Promise<string> {
+  const { message } = await soon<Error>(
+    `connecting to ${text} has failed`,
+    assertRejects(() => connect(address, text, timeoutMs), ClientError),
+  );
+  assertEquals(message.includes("\n"), false);
+  return message;
+}
+
+Deno.test("connect: reaches a socket path", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  using listener = Deno.listen({ transport: "unix", path });
+  using _conn = await connect(unix(path), path, 5_000);
+  using _peer = await soon("the peer is accepted", listener.accept());
+});
+
+Deno.test("connect: reaches an abstract socket", async () => {
+  const path = `\0${crypto.randomUUID()}`;
+  using listener = Deno.listen({ transport: "unix", path });
+  using _conn = await connect(unix(path), "@abstract", 5_000);
+  using _peer = await soon("the peer is accepted", listener.accept());
+});
+
+Deno.test("connect: reaches a TCP port", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  using _conn = await connect(tcp(listener.addr), "127.0.0.1:7000", 5_000);
+  using _peer = await soon("the peer is accepted", listener.accept());
+});
+
+Deno.test("connect: tells that there is no such socket", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  assertEquals(
+    await failure(unix(path), path),
+    `Cannot connect to "${path}": no such socket`,
+  );
+});
+
+Deno.test("connect: tells that there is no such abstract socket", async () => {
+  assertEquals(
+    await failure(unix(`\0${crypto.randomUUID()}`), "@nobody"),
+    'Cannot connect to "@nobody": connection refused, nothing listens there',
+  );
+});
+
+Deno.test("connect: tells that nothing listens at a socket", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  // What is left of a server that did not clean up: closing removes the path.
+  const listener = Deno.listen({ transport: "unix", path });
+  await Deno.link(path, directory.join("left"));
+  listener.close();
+  assertEquals(
+    await failure(unix(directory.join("left")), "left"),
+    'Cannot connect to "left": connection refused, nothing listens there',
+  );
+});
+
+Deno.test("connect: tells that a file is no socket", async () => {
+  using directory = new TempDir();
+  const path = directory.join("file");
+  await Deno.writeTextFile(path, "");
+  assertEquals(
+    await failure(unix(path), path),
+    `Cannot connect to "${path}": connection refused, nothing listens there`,
+  );
+});
+
+Deno.test("connect: tells that a TCP port is closed", async () => {
+  assertEquals(
+    await failure(tcp({ port: freePort("127.0.0.1") }), "127.0.0.1:7000"),
+    'Cannot connect to "127.0.0.1:7000": connection refused, nothing listens there',
+  );
+});
+
+Deno.test("connect: tells that permission is denied", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  using _listener = Deno.listen({ transport: "unix", path });
+  await Deno.chmod(path, 0o000);
+  const script = `
+    import { connect } from ${JSON.stringify(moduleUrl("connect.ts"))};
+    const path = ${JSON.stringify(path)};
+    await connect({ transport: "unix", path }, path, 5_000)
+      .catch((error) => console.log(error.name, error.message));
+  `;
+  const deno = [Deno.execPath(), "eval", script];
+  // Modes bind root only once it has given up its capabilities.
+  const [command, ...args] = Deno.uid() === 0
+    ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...deno]
+    : deno;
+  const { stdout, stderr } = await run(command!, args);
+  assertEquals(
+    { stdout, stderr },
+    {
+      stdout: `ClientError Cannot connect to "${path}": permission denied\n`,
+      stderr: "",
+    },
+  );
+});
+
+Deno.test("connect: gives up a TCP peer that does not answer", async () => {
+  // With its one place taken, the kernel lets the next one wait.
+  using listener = Deno.listen({
+    hostname: "127.0.0.1",
+    port: 0,
+    tcpBacklog: 0,
+  });
+  using _first = await Deno.connect({ port: listener.addr.port });
+  assertEquals(
+    await failure(tcp(listener.addr), "127.0.0.1:7000", 200),
+    'Cannot connect to "127.0.0.1:7000": no answer within 200 ms',
+  );
+});
+
+Deno.test("connect: keeps trying while the backlog is full", async () => {
+  using backlog = await FullBacklog.fill();
+  let settled = false;
+  const connecting = connect(backlog.address, "full", 10_000);
+  connecting.finally(() => settled = true).catch(() => {});
+  // Several tries, all of them in vain.
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assertEquals(settled, false);
+  await backlog.makeRoom();
+  using _conn = await soon("it is connected once there is room", connecting);
+});
+
+Deno.test("connect: gives up a backlog that stays full", async () => {
+  using backlog = await FullBacklog.fill();
+  const start = performance.now();
+  assertEquals(
+    await failure(backlog.address, "full", 200),
+    'Cannot connect to "full": no answer within 200 ms',
+  );
+  assert(performance.now() - start < 5_000);
+});
+
+Deno.test("connect: a connection that comes too late is not kept", async () => {
+  using backlog = await FullBacklog.fill();
+  await failure(backlog.address, "full", 100);
+  const accepted = await backlog.acceptAll();
+  // Whatever was still dialled is at its end, and has sent nothing.
+  const late = accepted.slice(backlog.size);
+  for (const conn of late) {
+    assertEquals(
+      await soon("the late one is closed", conn.read(new Uint8Array(1))),
+      null,
+    );
+  }
+});
+
+/** A unix socket that takes no more connections. */
+class FullBacklog implements Disposable {
+  readonly address: Address;
+  readonly #directory = new TempDir();
+  readonly #listener: Deno.UnixListener;
+  readonly #open: Deno.Conn[] = [];
+
+  private constructor() {
+    const path = this.#directory.join("full.socket");
+    this.address = unix(path);
+    this.#listener = Deno.listen({ transport: "unix", path });
+  }
+
+  static async fill(): Promise<FullBacklog> {
+    const backlog = new FullBacklog();
+    await assertRejects(async () => {
+      for (;;) backlog.#open.push(await backlog.#dial());
+    }, Deno.errors.WouldBlock);
+    return backlog;
+  }
+
+  /** How many connections wait in it. */
+  get size(): number {
+    return this.#open.length;
+  }
+
+  /** Accepts one of those that wait. */
+  async makeRoom(): Promise<void> {
+    this.#open.push(await this.#listener.accept());
+  }
+
+  /** Accepts until nobody waits any more. */
+  async acceptAll(): Promise<Deno.Conn[]> {
+    const accepted: Deno.Conn[] = [];
+    const wanted = this.size;
+    const accepting = (async () => {
+      for await (const conn of this.#listener) accepted.push(conn);
+    })();
+    await eventually(
+      "all that waited are accepted",
+      () => accepted.length,
+      (count) => count >= wanted,
+    );
+    this.#listener.close();
+    await accepting;
+    this.#open.push(...accepted);
+    return accepted;
+  }
+
+  #dial(): Promise<Deno.Conn> {
+    return Deno.connect(
+      this.address as Deno.UnixConnectOptions & {
+        transport: "unix";
+      },
+    );
+  }
+
+  [Symbol.dispose](): void {
+    for (const conn of this.#open) conn[Symbol.dispose]();
+    this.#listener[Symbol.dispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+function moduleUrl(name: string): string {
+  return new URL(`../../client/${name}`, import.meta.url).href;
+}

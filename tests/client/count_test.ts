@@ -1,0 +1,220 @@
+import { assert, assertEquals, assertRejects } from "@std/assert";
+import { ClientError } from "../../client/client_error.ts";
+import { count, type CountOptions } from "../../client/count.ts";
+import { soon } from "../support/eventually.ts";
+import { send } from "../support/peer.ts";
+import { echo, packet, silence, withPeer } from "./peers.ts";
+
+const QUICK: CountOptions = {
+  addressText: "/run/job.socket",
+  count: 3,
+  intervalMs: 0,
+  timeoutMs: 5_000,
+};
+
+const LOST = 'Lost the connection to "/run/job.socket": ';
+
+/** What was printed, and the message of the error that ended it. */
+async function counted(
+  script: (conn: Deno.Conn) => Promise<unknown>,
+  options: Partial<CountOptions> = {},
+): Promise<{ lines: string[]; failure: string | undefined }> {
+  const lines: string[] = [];
+  let failure: string | undefined;
+  await withPeer(script, async (conn) => {
+    try {
+      await soon(
+        "counting has come to an end",
+        count(conn, { ...QUICK, ...options }, (line) => lines.push(line)),
+      );
+    } catch (error) {
+      if (!(error instanceof ClientError)) throw error;
+      failure = error.message;
+    }
+  });
+  return { lines, failure };
+}
+
+Deno.test("count: sends the numbers and close, and prints each with its reply", async () => {
+  assertEquals(await counted(echo), {
+    lines: [
+      "input data: 1",
+      "recv:1",
+      "input data: 2",
+      "recv:2",
+      "input data: 3",
+      "recv:3",
+      "input data: close",
+      "recv:close",
+    ],
+    failure: undefined,
+  });
+});
+
+Deno.test("count: of no numbers, only close is sent", async () => {
+  assertEquals(await counted(echo, { count: 0 }), {
+    lines: ["input data: close", "recv:close"],
+    failure: undefined,
+  });
+});
+
+Deno.test("count: sends one line a time, each with its newline", async () => {
+  const packets: string[] = [];
+  await counted(async (conn) => {
+    for (;;) {
+      const text = await packet(conn);
+      if (text === "") return;
+      packets.push(text);
+      await send(conn, text);
+    }
+  });
+  assertEquals(packets, ["1\n", "2\n", "3\n", "close\n"]);
+});
+
+Deno.test("count: pauses between one number and the next", async () => {
+  const arrivals: number[] = [];
+  const { failure } = await counted(async (conn) => {
+    for (;;) {
+      const text = await packet(conn);
+      if (text === "") return;
+      arrivals.push(performance.now());
+      await send(conn, text);
+    }
+  }, { intervalMs: 60 });
+  assertEquals(failure, undefined);
+  const pauses = arrivals.slice(1).map((at, i) => at - arrivals[i]!);
+  assertEquals(pauses.length, 3);
+  // Timers may be a millisecond early, and arrivals be noticed late.
+  assert(pauses.every((pause) => pause > 40 && pause < 2_000), `${pauses}`);
+});
+
+Deno.test("count: the last reply may end with the connection", async () => {
+  assertEquals(
+    await counted(async (conn) => {
+      await send(conn, await packet(conn));
+      await packet(conn);
+      await send(conn, "close");
+      await conn.closeWrite();
+    }, { count: 1 }),
+    {
+      lines: ["input data: 1", "recv:1", "input data: close", "recv:close"],
+      failure: undefined,
+    },
+  );
+});
+
+Deno.test("count: a reply in pieces is one reply", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    for (;;) {
+      const text = await packet(conn);
+      if (text === "") return;
+      for (const piece of `reply to ${text}`) {
+        await send(conn, piece);
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+    }
+  }, { count: 1 });
+  assertEquals(failure, undefined);
+  assertEquals(lines, [
+    "input data: 1",
+    "recv:reply to 1",
+    "input data: close",
+    "recv:reply to close",
+  ]);
+});
+
+Deno.test("count: a reply that is no text stays on its line", async () => {
+  const { lines } = await counted(async (conn) => {
+    while (await packet(conn) !== "") {
+      await send(conn, Uint8Array.of(0xff, 0x1b, 0x5b, 0x0d, 0x0a));
+    }
+  }, { count: 0 });
+  assertEquals(lines, ["input data: close", "recv:\\xff\\x1b[\\r"]);
+});
+
+Deno.test("count: a server that says nothing is given up", async () => {
+  const { lines, failure } = await counted(silence, { timeoutMs: 100 });
+  assertEquals(lines, ["input data: 1"]);
+  assertEquals(failure, `${LOST}no reply to "1" within 100 ms`);
+});
+
+Deno.test("count: half a reply is none", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    await packet(conn);
+    await send(conn, "1");
+    await silence(conn);
+  }, { timeoutMs: 100 });
+  assertEquals(lines, ["input data: 1"]);
+  assertEquals(failure, `${LOST}no reply to "1" within 100 ms`);
+});
+
+Deno.test("count: each reply has the time for itself", async () => {
+  const { failure } = await counted(async (conn) => {
+    for (let text; (text = await packet(conn)) !== "";) {
+      await new Promise((resolve) => setTimeout(resolve, 200));
+      await send(conn, text);
+    }
+  }, { timeoutMs: 600, count: 4 });
+  assertEquals(failure, undefined);
+});
+
+Deno.test("count: a server that closes at once is told", async () => {
+  const { failure } = await counted(async (conn) => {
+    await packet(conn);
+    await conn.closeWrite();
+  });
+  assertEquals(
+    failure,
+    `${LOST}the server closed the connection before the reply to "1"`,
+  );
+});
+
+Deno.test("count: a server that closes mid-way is told", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    for (let i = 0; i < 2; i++) await send(conn, await packet(conn));
+    await packet(conn);
+    await conn.closeWrite();
+  });
+  assertEquals(lines.slice(-2), ["recv:2", "input data: 3"]);
+  assertEquals(
+    failure,
+    `${LOST}the server closed the connection before the reply to "3"`,
+  );
+});
+
+Deno.test("count: a server that closes between two numbers is told", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    await send(conn, await packet(conn));
+    conn.close();
+  }, { intervalMs: 50 });
+  assertEquals(lines.slice(-2), ["recv:1", "input data: 2"]);
+  assert(failure?.startsWith(LOST), failure);
+  assertEquals(failure?.includes("\n"), false);
+});
+
+Deno.test("count: a server that resets is told", async () => {
+  const { failure } = await counted((conn) => {
+    // Closed with the number unread, which a unix socket takes for a reset.
+    conn.close();
+    return Promise.resolve();
+  }, { count: 1 });
+  assert(failure?.startsWith(LOST), failure);
+});
+
+Deno.test("count: a reply that never ends is told, not kept", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    for (;;) await send(conn, new Uint8Array(64 * 1024).fill(0x61));
+  });
+  assertEquals(lines, ["input data: 1"]);
+  assert(failure?.startsWith(LOST), failure);
+});
+
+Deno.test("count: an error in printing is not a lost connection", async () => {
+  await withPeer(echo, async (conn) => {
+    const print = () => {
+      throw new Error("Cannot write output: gone");
+    };
+    const error = await assertRejects(() => count(conn, QUICK, print), Error);
+    assertEquals(error.message, "Cannot write output: gone");
+  });
+});

@@ -1,0 +1,140 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../cli/usage_error.ts";
+import {
+  type ClientOptions,
+  HELP,
+  parseClientOptions,
+} from "../../client/options.ts";
+
+const DEFAULTS: ClientOptions = {
+  addressText: "/s",
+  address: { transport: "unix", path: "/s" },
+  interactive: false,
+  count: 10,
+  intervalMs: 2_000,
+  timeoutMs: 10_000,
+  connectTimeoutMs: 5_000,
+};
+
+const tcp = {
+  addressText: "host:80",
+  address: { transport: "tcp", hostname: "host", port: 80 },
+} as const;
+
+const UNDERSTOOD: [args: string[], changed: Partial<ClientOptions>][] = [
+  [["/s"], {}],
+  [["-unix", "/s"], {}],
+  [["--unix", "/s"], {}],
+  [["/s", "-unix"], {}],
+  [["host:80"], tcp],
+  [["-unix", "host:80"], {
+    addressText: "host:80",
+    address: { transport: "unix", path: "host:80" },
+  }],
+  [["--", "-s"], {
+    addressText: "-s",
+    address: { transport: "unix", path: "-s" },
+  }],
+  [["-unix", "7000"], {
+    addressText: "7000",
+    address: { transport: "unix", path: "7000" },
+  }],
+  [["-unix", "true"], {
+    addressText: "true",
+    address: { transport: "unix", path: "true" },
+  }],
+  [["--count", "3", "/s"], { count: 3 }],
+  [["-count=0", "/s"], { count: 0 }],
+  [["--count", "1000000000", "/s"], { count: 1_000_000_000 }],
+  [["--interval", "200ms", "/s"], { intervalMs: 200 }],
+  [["--interval=0", "/s"], { intervalMs: 0 }],
+  [["--timeout", "1.5s", "/s"], { timeoutMs: 1_500 }],
+  [["--connect-timeout", "3", "/s"], { connectTimeoutMs: 3_000 }],
+  [["--interactive", "/s"], { interactive: true }],
+  [["-interactive", "-unix", "/s"], { interactive: true }],
+];
+for (const [args, changed] of UNDERSTOOD) {
+  Deno.test(`ipc-client: [${args.join(" ")}] is understood`, () => {
+    assertEquals(parseClientOptions(args, false), { ...DEFAULTS, ...changed });
+  });
+}
+
+const TERMINAL: [args: string[], interactive: boolean][] = [
+  [["/s"], true],
+  [["-unix", "/s"], true],
+  [["--interval", "1s", "/s"], true],
+  [["--interactive", "/s"], true],
+  [["--count", "10", "/s"], false],
+];
+for (const [args, interactive] of TERMINAL) {
+  const told = interactive ? "is" : "is not";
+  Deno.test(`ipc-client: at a terminal, [${args.join(" ")}] ${told} interactive`, () => {
+    const options = parseClientOptions(args, true) as ClientOptions;
+    assertEquals(options.interactive, interactive);
+  });
+}
+
+const SHOWN: [args: string[], show: "help" | "version"][] = [
+  [["--help"], "help"],
+  [["-h"], "help"],
+  [["-help"], "help"],
+  [["--version"], "version"],
+  [["-V"], "version"],
+  [["-h", "a", "b", "c"], "help"],
+  [["--count", "x", "-V"], "version"],
+];
+for (const [args, show] of SHOWN) {
+  Deno.test(`ipc-client: [${args.join(" ")}] shows the ${show}`, () => {
+    assertEquals(parseClientOptions(args, false), show);
+  });
+}
+
+const REFUSED: [args: string[], message: string][] = [
+  [[], "No address given"],
+  [["-unix"], "No address given"],
+  [["--count", "3"], "No address given"],
+  [["-unix", ""], 'Cannot parse address: ""'],
+  [["/a", "/b"], 'Unexpected argument "/b"'],
+  [["-unix=/a"], 'Option "--unix" takes no value'],
+  [["-unxi", "/a"], 'Unknown option "-unxi"'],
+  [["--quiet", "/a"], 'Unknown option "--quiet"'],
+  [["host:0"], 'Cannot parse address: "host:0"'],
+  ...["-1", "+1", "1.5", "ten", "0x10", "1e3", " 1", "1000000001"]
+    .map((count): [string[], string] => [
+      [`--count=${count}`, "/s"],
+      `Cannot parse --count: "${count}"`,
+    ]),
+  [["--count=", "/s"], 'Option "--count" needs a value'],
+  [["--interval", "often", "/s"], 'Cannot parse --interval: "often"'],
+  [["--timeout", "never", "/s"], 'Cannot parse --timeout: "never"'],
+  [["--timeout", "0", "/s"], 'Cannot use --timeout: "0" leaves no time'],
+  [["--connect-timeout", "0s", "/s"], "Cannot use --connect-timeout"],
+  [["--interactive", "--count", "3", "/s"], '"--interactive" with "--count"'],
+];
+for (const [args, message] of REFUSED) {
+  Deno.test(`ipc-client: [${args.join(" ")}] is refused`, () => {
+    assertThrows(() => parseClientOptions(args, false), UsageError, message);
+  });
+}
+
+Deno.test("ipc-client: the help names every option, default and exit code", () => {
+  for (
+    const told of [
+      "-unix",
+      "--count N",
+      "(default: 10)",
+      "--interval",
+      "(default: 2s)",
+      "--timeout",
+      "(default: 10s)",
+      "--connect-timeout",
+      "(default: 5s)",
+      "--interactive",
+      "--help",
+      "--version",
+      ...["0", "1", "64"].map((code) => ` ${code} `),
+    ]
+  ) {
+    assertStringIncludes(HELP.replaceAll("\n", " "), told);
+  }
+});

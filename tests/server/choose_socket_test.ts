@@ -1,0 +1,52 @@
+import {
+  assertStrictEquals,
+  assertStringIncludes,
+  assertThrows,
+} from "@std/assert";
+import { ActivationError, type ListenFd } from "../../mod.ts";
+import { chooseSocket } from "../../server/choose_socket.ts";
+
+const named = (...names: string[]): ListenFd[] =>
+  names.map((name, i) => ({ fd: 3 + i, name }));
+
+Deno.test("the one socket of the wanted name is chosen", () => {
+  const given = named("job");
+  assertStrictEquals(chooseSocket(given, "job"), given[0]);
+});
+
+const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
+  [named(), "got none", "systemctl start ipc-server.socket"],
+  [named("other"), 'got fd 3 "other"', "--name"],
+  [named("unknown"), 'got fd 3 "unknown"', "FileDescriptorName=job"],
+  [named(""), 'got fd 3 ""', "FileDescriptorName=job"],
+  [named("JOB"), 'got fd 3 "JOB"', "FileDescriptorName=job"],
+  [named("job "), 'got fd 3 "job "', "FileDescriptorName=job"],
+  [
+    named("job", "job"),
+    'got fd 3 "job", fd 4 "job"',
+    "systemctl start ipc-server.socket",
+  ],
+  [
+    named("job", "other"),
+    'got fd 3 "job", fd 4 "other"',
+    "systemctl start ipc-server.socket",
+  ],
+  [
+    named("a", "b", "c"),
+    'got fd 3 "a", fd 4 "b", fd 5 "c"',
+    "systemctl start ipc-server.socket",
+  ],
+];
+for (const [given, got, advice] of REFUSED) {
+  const names = given.map(({ name }) => JSON.stringify(name)).join(", ");
+  Deno.test(`sockets [${names}] are refused with what to do`, () => {
+    const { message } = assertThrows(
+      () => chooseSocket(given, "job"),
+      ActivationError,
+    );
+    assertStringIncludes(message, 'Wanted one socket named "job"');
+    assertStringIncludes(message, got);
+    assertStringIncludes(message.slice(message.indexOf(got)), advice);
+    assertStrictEquals(message.includes("\n"), false);
+  });
+}

@@ -1,0 +1,75 @@
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { UsageError } from "../../cli/usage_error.ts";
+import {
+  HELP,
+  parseServerOptions,
+  type ServerOptions,
+} from "../../server/options.ts";
+
+const DEFAULTS: ServerOptions = {
+  show: undefined,
+  name: "ipc-server.socket",
+  quiet: false,
+  drainTimeoutMs: 5_000,
+};
+
+const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
+  [[], {}],
+  [["--name", "other.socket"], { name: "other.socket" }],
+  [["-name=other.socket"], { name: "other.socket" }],
+  [["--quiet"], { quiet: true }],
+  [["--drain-timeout", "200ms"], { drainTimeoutMs: 200 }],
+  [["--drain-timeout=1.5s"], { drainTimeoutMs: 1_500 }],
+  [["--drain-timeout", "3"], { drainTimeoutMs: 3_000 }],
+  [["--drain-timeout", "0"], { drainTimeoutMs: 0 }],
+  [["--help"], { show: "help" }],
+  [["-h"], { show: "help" }],
+  [["--version"], { show: "version" }],
+  [["-V"], { show: "version" }],
+  [["-V", "-h"], { show: "help" }],
+  [["--quiet", "--name", "x", "--drain-timeout", "1"], {
+    quiet: true,
+    name: "x",
+    drainTimeoutMs: 1_000,
+  }],
+];
+for (const [args, changed] of UNDERSTOOD) {
+  Deno.test(`ipc-server: [${args.join(" ")}] is understood`, () => {
+    assertEquals(parseServerOptions(args), { ...DEFAULTS, ...changed });
+  });
+}
+
+const REFUSED: [args: string[], message: string][] = [
+  [["stray"], 'Unexpected argument "stray"'],
+  [["-"], 'Unexpected argument "-"'],
+  [["--", "--quiet"], 'Unexpected argument "--quiet"'],
+  [["--quiet", "7"], 'Unexpected argument "7"'],
+  [["--unix"], 'Unknown option "--unix"'],
+  [["--name"], 'Option "--name" needs a value'],
+  [["--quiet=yes"], 'Option "--quiet" takes no value'],
+  [["--drain-timeout", "soon"], 'Cannot parse --drain-timeout: "soon"'],
+  [["--drain-timeout=-1s"], 'Cannot parse --drain-timeout: "-1s"'],
+  [["--drain-timeout", "30d"], 'Cannot parse --drain-timeout: "30d"'],
+];
+for (const [args, message] of REFUSED) {
+  Deno.test(`ipc-server: [${args.join(" ")}] is refused`, () => {
+    assertThrows(() => parseServerOptions(args), UsageError, message);
+  });
+}
+
+Deno.test("ipc-server: the help names every option and exit code", () => {
+  for (
+    const told of [
+      "--name",
+      "--quiet",
+      "--drain-timeout",
+      "--help",
+      "--version",
+      "ipc-server.socket",
+      "5s",
+      ...["0", "1", "64", "78"].map((code) => ` ${code} `),
+    ]
+  ) {
+    assertStringIncludes(HELP.replaceAll("\n", " "), told);
+  }
+});
