@@ -1,0 +1,101 @@
+// What make makes: small programs, and a demonstration that runs.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  IPC_CLIENT,
+  IPC_SERVER,
+  makeEnvironment,
+  REPOSITORY,
+  run,
+} from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const KIBIBYTE = 1024;
+const PAGE = 4096;
+
+/**
+ * Returns where an ELF file keeps a section.
+ *
+ * Deno appends a program to its runtime as sections of their own, whose names
+ * start with ".sui" and ".note.sui".
+ */
+async function sectionOffset(path: string, name: string): Promise<number> {
+  using file = await Deno.open(path);
+  const at = async (offset: number, length: number) => {
+    const bytes = new Uint8Array(length);
+    await file.seek(offset, Deno.SeekMode.Start);
+    for (let count = 0; count < length;) {
+      count += (await file.read(bytes.subarray(count)))!;
+    }
+    return new DataView(bytes.buffer);
+  };
+  const header = await at(0, 64);
+  const tableOffset = Number(header.getBigUint64(0x28, true));
+  const entrySize = header.getUint16(0x3a, true);
+  const count = header.getUint16(0x3c, true);
+  const namesIndex = header.getUint16(0x3e, true);
+  const table = await at(tableOffset, entrySize * count);
+  const offsetOf = (index: number) =>
+    Number(table.getBigUint64(index * entrySize + 0x18, true));
+  const sizeOf = (index: number) =>
+    Number(table.getBigUint64(index * entrySize + 0x20, true));
+  const names = new TextDecoder("latin1").decode(
+    await at(offsetOf(namesIndex), sizeOf(namesIndex)),
+  );
+  for (let index = 0; index < count; index++) {
+    const start = table.getUint32(index * entrySize, true);
+    if (names.slice(start).split("\0", 1)[0] === name) return offsetOf(index);
+  }
+  throw new Error(`No section ${name} in ${path}`);
+}
+
+for (const path of [IPC_SERVER, IPC_CLIENT]) {
+  const name = path.split("/").at(-1);
+  Deno.test(`${name} adds less than 64 KiB to Deno's runtime`, async () => {
+    const { size } = await Deno.stat(path);
+    const start = await sectionOffset(path, ".sui.phdrs");
+    // The first section is aligned to a page; where the runtime ended is lost.
+    const payload = size - start + PAGE;
+    assert(payload > PAGE + KIBIBYTE, `${payload} bytes cannot be all`);
+    assert(payload < 64 * KIBIBYTE, `${payload} bytes`);
+  });
+}
+
+Deno.test("make run shows both sides of the main job, and leaves nothing behind", async () => {
+  using directory = new TempDir();
+  const { code, stdout, stderr } = await run("make", ["run"], {
+    cwd: REPOSITORY,
+    env: {
+      ...makeEnvironment(),
+      INTERVAL: "20ms",
+      TMPDIR: directory.path,
+    },
+  });
+  assertEquals(code, 0, stderr);
+  const lines = stdout.split("\n");
+  const of = (side: string) =>
+    lines.filter((line) => line.startsWith(`${side} | `))
+      .map((line) => line.slice(`${side} | `.length));
+  const sent = [...Array.from({ length: 10 }, (_, i) => `${i + 1}`), "close"];
+  assertEquals(of("server"), [
+    "server start",
+    ...sent.map((text) => `server recv: ${text}`),
+  ]);
+  const client = of("client");
+  assertEquals(client[0], "client start");
+  assertStringIncludes(client[1], "connect server by socket:");
+  assertEquals(
+    client.slice(2),
+    sent.flatMap((text) => [`input data: ${text}`, `recv:${text}`]),
+  );
+  assertEquals([...Deno.readDirSync(directory.path)], []);
+});
+
+Deno.test("the demonstration exits with the client's status", async () => {
+  const { code, stdout } = await run("units/run", [], {
+    cwd: REPOSITORY,
+    env: { INTERVAL: "nonsense" },
+  });
+  assertEquals(code, 64);
+  assertStringIncludes(stdout, "client | ipc-client: ");
+});

@@ -1,0 +1,21 @@
+import { assert, assertEquals } from "@std/assert";
+
+/**
+ * Checks that an operator is told on one line, without a stack trace.
+ *
+ * @param stderr All that the program wrote to stderr.
+ * @param says What must be part of it.
+ */
+export function assertOneLine(
+  program: string,
+  stderr: string,
+  ...says: string[]
+): void {
+  assertEquals(stderr.split("\n").length, 2, `not one line: ${stderr}`);
+  assert(stderr.startsWith(`${program}: `), stderr);
+  assert(stderr.endsWith("\n"), stderr);
+  assertEquals(/Uncaught|\bat \S+:\d+:\d+/.exec(stderr), null, stderr);
+  for (const part of says) {
+    assert(stderr.includes(part), `"${part}" is not in: ${stderr}`);
+  }
+}

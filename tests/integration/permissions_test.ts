@@ -1,0 +1,120 @@
+// What the programs cannot do, whoever takes them over: their own build commands,
+// with a program that tries.
+
+import { assert, assertEquals } from "@std/assert";
+import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { TestServer } from "../support/test_server.ts";
+
+const HOSTILE = `${REPOSITORY}tests/integration/hostile.ts`;
+
+/** What each attempt of hostile.ts came to. */
+type Outcomes = Record<string, string>;
+
+/** Compiles hostile.ts as the Makefile compiles one of the programs. */
+async function compileHostile(
+  program: string,
+  output: string,
+): Promise<void> {
+  const env = makeEnvironment();
+  const make = await run("make", ["-n", "-B", `bin/${program}`], {
+    env,
+    cwd: REPOSITORY,
+  });
+  const commands = make.stdout.replaceAll("\\\n", " ").split("\n");
+  const compile = commands.filter((line) =>
+    line.includes(" compile ") && line.includes(`-o bin/${program} `)
+  );
+  assertEquals(compile.length, 1, make.stdout + make.stderr);
+  const hostile = compile[0]!
+    .replace(`-o bin/${program} `, `-o ${output} `)
+    .replace(/\S+\s*$/, HOSTILE);
+  const { code, stderr } = await run("/bin/sh", ["-c", hostile], {
+    env,
+    cwd: REPOSITORY,
+  });
+  assertEquals(code, 0, `${hostile}: ${stderr}`);
+}
+
+/** Runs hostile.ts, with everything there that it tries to reach. */
+async function attempts(command: string, ...args: string[]): Promise<Outcomes> {
+  using directory = new TempDir();
+  const file = directory.join("module.js");
+  await Deno.writeTextFile(file, "export {};\n");
+  // It says nothing: who is let in has what it came for.
+  using unix = new TestServer(() => Promise.resolve());
+  using tcp = new TestServer(() => Promise.resolve(), "127.0.0.1");
+  const port = tcp.address.split(":")[1]!;
+  const { code, stdout, stderr } = await run(
+    command,
+    [...args, file, port, unix.address],
+    { env: { HOME: directory.path } },
+  );
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+Deno.test("with all permissions every attempt succeeds, so that what fails below is refused", async () => {
+  const outcomes = await attempts(
+    Deno.execPath(),
+    "run",
+    "--quiet",
+    "--no-check",
+    "--allow-all",
+    HOSTILE,
+  );
+  for (const [name, outcome] of Object.entries(outcomes)) {
+    assertEquals(outcome, "done", name);
+  }
+  assert(Object.keys(outcomes).length > 20);
+});
+
+/**
+ * What Deno 2.9 lets every compiled program do, whatever its permissions: a
+ * module that it imports while it runs is not checked. `deno run` refuses it.
+ */
+const UNCHECKED = ["import a file", "import a file as text"];
+
+Deno.test("the server can read its four variables, and do nothing else that Deno checks", async () => {
+  using directory = new TempDir();
+  const program = directory.join("hostile");
+  await compileHostile("ipc-server", program);
+  const outcomes = await attempts(program);
+
+  for (const name of UNCHECKED) {
+    // When this fails, Deno has learned to refuse it: the list can go.
+    assertEquals(outcomes[name], "done", name);
+    delete outcomes[name];
+  }
+  const allowed = Object.keys(outcomes).filter((name) =>
+    name.startsWith("may ")
+  );
+  assertEquals(allowed.length, 5);
+  for (const [name, outcome] of Object.entries(outcomes)) {
+    const expected = allowed.includes(name) ? "done" : "not capable";
+    assertEquals(outcome, expected, name);
+  }
+});
+
+Deno.test("the client can connect, but not run programs, load libraries or read the environment", async () => {
+  using directory = new TempDir();
+  const program = directory.join("hostile");
+  await compileHostile("ipc-client", program);
+  const outcomes = await attempts(program);
+  for (const name of ["connect over TCP", "connect to a unix socket"]) {
+    assertEquals(outcomes[name], "done", name);
+  }
+  for (
+    const name of [
+      "run a program",
+      "run a program through node:child_process",
+      "load a library",
+      "signal another process",
+      "read HOME",
+      "read the whole environment",
+      "set PATH",
+    ]
+  ) {
+    assertEquals(outcomes[name], "not capable", name);
+  }
+});

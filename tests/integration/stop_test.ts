@@ -1,0 +1,162 @@
+// SIGTERM and SIGINT: what was received is echoed, and nobody who comes later is lost.
+
+import { assert, assertEquals } from "@std/assert";
+import { soon } from "../support/eventually.ts";
+import {
+  assertSameBytes,
+  echoOf,
+  receiveAll,
+  receiveAllText,
+  send,
+} from "../support/peer.ts";
+import { IPC_SERVER } from "../support/program.ts";
+import { withRandom } from "../support/random.ts";
+import { ActivatedServer, type ActivationOptions } from "./activated_server.ts";
+
+/**
+ * Holds the listening socket, as systemd does, and starts one instance of the
+ * server after the other: each time it is told to by a line on its stdin.
+ */
+const SOCKET_HOLDER: ActivationOptions = {
+  command: [
+    "/bin/sh",
+    "-c",
+    `while read -r _; do
+       sh -c 'echo "instance $$"; exec setpriv --pdeathsig KILL env LISTEN_PID=$$ "$0" "$@"' "$@" </dev/null
+       echo "instance ended with $?"
+     done`,
+    "holder",
+    IPC_SERVER,
+    "--drain-timeout",
+    "60s",
+  ],
+};
+
+/** Leaves the server with an echo that nobody takes from it. */
+async function leaveUnread(server: ActivatedServer): Promise<Deno.Conn> {
+  const conn = await server.connect();
+  // More than both kernel buffers hold: this ends only when it is cut off.
+  send(conn, new Uint8Array(8 * 1024 * 1024)).catch(() => {});
+  await server.stdout.line(/^server recv: /);
+  return conn;
+}
+
+for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  Deno.test(`${signal} ends idle connections and the server, with 0`, async () => {
+    await using server = await ActivatedServer.with("--drain-timeout", "60s");
+    using conn = await server.connect();
+    assertEquals(await echoOf(conn, "hello\n"), "hello\n");
+
+    server.program.kill(signal);
+
+    assertEquals(await receiveAllText(conn), "");
+    assertEquals(await server.program.exitCode(), 0);
+    assertEquals(server.complaints(), []);
+  });
+}
+
+Deno.test("SIGTERM ends a server that has no connections, with 0", async () => {
+  await using server = await ActivatedServer.listen();
+  (await server.connect()).close();
+  await server.stdout.line("server start");
+  server.program.kill("SIGTERM");
+  assertEquals(await server.program.exitCode(), 0);
+});
+
+Deno.test("what was sent before the signal is echoed, then comes the end", async () => {
+  await withRandom(async (random) => {
+    await using server = await ActivatedServer.listen();
+    using conn = await server.connect();
+    assertEquals(await echoOf(conn, "hello\n"), "hello\n");
+    const bytes = random.bytes(100_000);
+
+    // It finds bytes and signal at the same time.
+    await server.freeze();
+    await soon("all is sent", send(conn, bytes));
+    server.program.kill("SIGTERM");
+    server.thaw();
+
+    assertSameBytes(await receiveAll(conn), bytes);
+    assertEquals(await server.program.exitCode(), 0);
+  });
+});
+
+Deno.test("a peer that was slow to read when the signal came gets what the server took", async () => {
+  await withRandom(async (random) => {
+    await using server = await ActivatedServer.with("--drain-timeout", "60s");
+    using idle = await server.connect();
+    using slow = await server.connect();
+    const bytes = random.bytes(4 * 1024 * 1024);
+    const sending = send(slow, bytes);
+    await server.stdout.line(/^server recv: /);
+
+    server.program.kill("SIGTERM");
+    // The end of an idle connection shows that the signal has arrived.
+    assertEquals(await receiveAllText(idle), "");
+
+    const [echo] = await Promise.all([receiveAll(slow), sending]);
+    assertSameBytes(echo, bytes);
+    slow.close();
+    assertEquals(await server.program.exitCode(), 0);
+  });
+});
+
+Deno.test("who connects while the server stops waits for the next instance", async () => {
+  await using holder = await ActivatedServer.listen(SOCKET_HOLDER);
+  await holder.program.type("start\n");
+  using idle = await holder.connect();
+  const first = await holder.stdout.line(/^instance \d+$/);
+  using _deaf = await leaveUnread(holder);
+
+  const pid = Number(first.split(" ")[1]);
+  Deno.kill(pid, "SIGTERM");
+  assertEquals(await receiveAllText(idle), "");
+  // It has stopped accepting by now, and still waits for the one who does not read.
+  using later = await holder.connect();
+  await send(later, "anybody there?\n");
+  Deno.kill(pid, "SIGTERM");
+  await holder.stdout.line("instance ended with 0");
+  assert(!holder.stdout.seen.includes("server recv: anybody there?"));
+  const whileNoneRuns = await holder.connect();
+
+  await holder.program.type("start\n");
+  assertEquals(
+    await echoOf(whileNoneRuns, "and now?\n"),
+    "and now?\n",
+  );
+  await later.closeWrite();
+  assertEquals(await receiveAllText(later), "anybody there?\n");
+  const second = holder.stdout.seen.findLast((line) =>
+    /^instance \d+$/.test(line)
+  )!;
+  assert(second !== first, `${second} is the first`);
+
+  whileNoneRuns.close();
+  Deno.kill(Number(second.split(" ")[1]), "SIGTERM");
+  await holder.program.endInput();
+  assertEquals(await holder.program.exitCode(), 0);
+  assertEquals(holder.stdout.seen.at(-1), "instance ended with 0");
+});
+
+Deno.test("a second signal does not wait for a peer that does not read", async () => {
+  await using server = await ActivatedServer.with("--drain-timeout", "60s");
+  using idle = await server.connect();
+  using _deaf = await leaveUnread(server);
+  server.program.kill("SIGTERM");
+  assertEquals(await receiveAllText(idle), "");
+  assert(server.program.running, "it did not wait for what is unread");
+
+  server.program.kill("SIGINT");
+
+  assertEquals(await server.program.exitCode(), 0);
+});
+
+Deno.test("--drain-timeout says how long a peer that does not read can keep it", async () => {
+  await using server = await ActivatedServer.with("--drain-timeout", "400ms");
+  using _deaf = await leaveUnread(server);
+  const start = performance.now();
+  server.program.kill("SIGTERM");
+  assertEquals(await server.program.exitCode(), 0);
+  const took = performance.now() - start;
+  assert(took >= 350, `it was gone after ${took} ms`);
+});

@@ -1,0 +1,55 @@
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import type { Machine } from "./machine.ts";
+
+/**
+ * Asserts that a running service is in the cage that its unit asks for: a user
+ * that exists only while it runs, no way to more privileges, a file system that it
+ * cannot write to, and a `/tmp` of its own.
+ */
+export async function assertConfined(
+  machine: Machine,
+  unit: string,
+): Promise<void> {
+  const pid = await machine.mainPid(unit);
+  assertNotEquals(pid, 0, `${unit} is not running`);
+
+  const status = new Map(
+    (await machine.run("cat", `/proc/${pid}/status`)).split("\n").map(
+      (line) => {
+        const [name = "", ...values] = line.split(/\s+/);
+        return [name, values];
+      },
+    ),
+  );
+  for (
+    const id of [...status.get("Uid:") ?? ["0"], ...status.get("Gid:") ?? ["0"]]
+  ) {
+    // The range that systemd takes dynamic users from.
+    assert(
+      Number(id) >= 61184 && Number(id) <= 65519,
+      `${unit} runs with the id ${id}`,
+    );
+  }
+  assertEquals(
+    status.get("NoNewPrivs:"),
+    ["1"],
+    `${unit} could gain privileges`,
+  );
+
+  const inItsTree = (...command: string[]) =>
+    machine.attempt("nsenter", `--target=${pid}`, "--mount", "--", ...command);
+  for (const directory of ["/usr", "/etc", "/var", "/srv", "/"]) {
+    const { code, stderr } = await inItsTree("touch", `${directory}/written`);
+    assert(
+      code !== 0 && stderr.includes("Read-only file system"),
+      `${unit} could write to ${directory}: ${code} ${stderr}`,
+    );
+  }
+  await machine.write("/tmp/of-the-machine", "");
+  assertEquals((await inItsTree("test", "-d", "/tmp")).code, 0);
+  assertEquals(
+    (await inItsTree("test", "-e", "/tmp/of-the-machine")).code,
+    1,
+    `${unit} shares /tmp`,
+  );
+}

@@ -1,0 +1,219 @@
+// What `make install` puts on a machine, and that `make uninstall` takes away.
+
+import { assertEquals, assertStringIncludes } from "@std/assert";
+import { Machine, REPOSITORY, run, type Tree } from "./machine.ts";
+
+const UNITS = ["ipc-server.socket", "ipc-server.service", "ipc-client.service"];
+const PROGRAMS = ["ipc-server", "ipc-client"];
+
+interface Layout {
+  what: string;
+  /** What is given to `make`. */
+  variables: string[];
+  programs: string;
+  units: string;
+}
+
+const LAYOUTS: Layout[] = [
+  {
+    what: "by default",
+    variables: [],
+    programs: "/usr/libexec/ipc",
+    units: "/usr/lib/systemd/system",
+  },
+  {
+    what: "under another prefix",
+    variables: ["prefix=/usr/local"],
+    programs: "/usr/local/libexec/ipc",
+    units: "/usr/local/lib/systemd/system",
+  },
+  {
+    what: "with each directory given",
+    variables: [
+      "prefix=/opt/echo",
+      "pkglibexecdir=/opt/echo/programs",
+      "systemdsystemunitdir=/etc/systemd/system",
+    ],
+    programs: "/opt/echo/programs",
+    units: "/etc/systemd/system",
+  },
+];
+
+/** Each path below some places of a tree, with its type, mode, owner and link. */
+async function listing(tree: Pick<Tree, "root" | "run">, ...places: string[]) {
+  const list = await tree.run(
+    "find",
+    ...places.map((place) => `${tree.root}/${place}`),
+    "-printf",
+    "%p %y %m %u:%g -> %l\n",
+  );
+  return list.split("\n").map((line) => line.slice(tree.root.length));
+}
+
+/** What differs between two listings. */
+function difference(before: string[], after: string[]) {
+  return {
+    added: after.filter((line) => !before.includes(line)),
+    removed: before.filter((line) => !after.includes(line)),
+  };
+}
+const NONE = { added: [], removed: [] };
+
+/** A tree that others have installed things into. */
+async function treeOfOthers(): Promise<string> {
+  const root = await Deno.makeTempDir({ prefix: "ipc-install-" });
+  for (
+    const file of [
+      "usr/libexec/other/program",
+      "usr/lib/systemd/system/other.service",
+      "usr/local/bin/other",
+      "etc/systemd/system/other.service",
+      "opt/other/program",
+    ]
+  ) {
+    await Deno.mkdir(`${root}/${file.slice(0, file.lastIndexOf("/"))}`, {
+      recursive: true,
+    });
+    await Deno.writeTextFile(`${root}/${file}`, file);
+  }
+  return root;
+}
+
+async function permissions(path: string): Promise<string> {
+  const { mode } = await Deno.stat(path);
+  return ((mode ?? 0) & 0o7777).toString(8);
+}
+
+for (const { what, variables, programs, units } of LAYOUTS) {
+  Deno.test(`installed ${what}, everything is in its place; uninstalled, nothing is left`, async () => {
+    const root = await treeOfOthers();
+    try {
+      const before = await listing({ root, run }, ".");
+      // An administrator's umask must not lock the services' users out.
+      const make = (target: string) =>
+        run(
+          "sh",
+          "-c",
+          'umask 077; exec make "$@"',
+          "sh",
+          `--directory=${REPOSITORY}`,
+          target,
+          `DESTDIR=${root}`,
+          ...variables,
+        );
+
+      await make("install");
+      for (const program of PROGRAMS) {
+        const path = `${root}${programs}/${program}`;
+        assertEquals(await permissions(path), "755", path);
+        await run("cmp", path, `${REPOSITORY}/bin/${program}`);
+      }
+      for (const unit of UNITS) {
+        const path = `${root}${units}/${unit}`;
+        assertEquals(await permissions(path), "644", path);
+        const text = await Deno.readTextFile(path);
+        assertEquals(text.includes(root), false, `${unit} names DESTDIR`);
+        if (unit.endsWith(".service")) {
+          const program = `${programs}/${unit.replace(".service", "")}`;
+          assertStringIncludes(text, `ExecStart=${program} `);
+        }
+      }
+      assertStringIncludes(
+        await Deno.readTextFile(`${root}${units}/ipc-server.service`),
+        `WorkingDirectory=${programs}\n`,
+      );
+
+      await make("uninstall");
+      assertEquals(
+        difference(before, await listing({ root, run }, ".")),
+        NONE,
+      );
+    } finally {
+      await Deno.remove(root, { recursive: true });
+    }
+  });
+}
+
+Deno.test("installing builds nothing, and needs no Deno", async () => {
+  const state = async () =>
+    await Promise.all(PROGRAMS.map(async (program) => {
+      const { ino, size, mtime } = await Deno.stat(
+        `${REPOSITORY}/bin/${program}`,
+      );
+      return { ino, size, mtime };
+    }));
+  const root = await Deno.makeTempDir({ prefix: "ipc-install-" });
+  try {
+    const before = await state();
+    await run(
+      "make",
+      `--directory=${REPOSITORY}`,
+      "install",
+      `DESTDIR=${root}`,
+      "DENO=/nonexistent",
+      "DENORT_BIN=/nonexistent",
+    );
+    assertEquals(await state(), before);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("after an installation nothing is enabled or started, and the units are faultless", async () => {
+  await using machine = await Machine.boot();
+  for (const unit of UNITS) {
+    const { stdout } = await machine.attempt("systemctl", "is-enabled", unit);
+    assertEquals(stdout, "disabled\n", unit);
+    await machine.reaches(unit, "inactive (dead)");
+  }
+  const verified = await machine.attempt("systemd-analyze", "verify", ...UNITS);
+  assertEquals(verified, { code: 0, stdout: "", stderr: "" });
+});
+
+Deno.test("a running machine can be given the programs, and rid of them", async () => {
+  const prefix = "prefix=/usr/local";
+  await using machine = await Machine.boot({ prepare: async () => {} });
+  const { tree } = machine;
+  const places = ["usr/local", "usr/libexec", "usr/lib/systemd", "etc/systemd"];
+  const everything = () => listing(tree, ...places);
+  const before = await everything();
+
+  const make = (target: string) =>
+    tree.run(
+      "make",
+      "-C",
+      REPOSITORY,
+      target,
+      `DESTDIR=${tree.root}`,
+      prefix,
+    );
+
+  await make("install");
+  await make("installcheck");
+  await machine.systemctl("daemon-reload");
+  await machine.write(
+    "/etc/default/ipc-client",
+    "IPC_CLIENT_OPTIONS=--interval 10ms\n",
+  );
+  await machine.systemctl("start", "ipc-client.service");
+  await machine.journalUpTo("ipc-client.service", "recv:close");
+  await machine.reaches("ipc-client.service", "inactive (dead)");
+  assertEquals(
+    (await machine.show("ipc-client.service", "Result")).Result,
+    "success",
+  );
+
+  await machine.systemctl("stop", ...UNITS);
+  await make("uninstall");
+  await machine.systemctl("daemon-reload");
+  for (const unit of UNITS) {
+    assertEquals(await machine.show(unit, "LoadState"), {
+      LoadState: "not-found",
+    });
+  }
+  assertEquals(difference(before, await everything()), NONE);
+  assertEquals(
+    (await machine.attempt("test", "-e", "/run/ipc-server/job.socket")).code,
+    1,
+  );
+});

@@ -1,0 +1,60 @@
+/**
+ * A service with many faces, for the tests of this folder: what it does is its
+ * first argument.
+ */
+
+import {
+  connection,
+  listenFds,
+  notify,
+  ready,
+  status,
+  stopping,
+  watchdog,
+} from "../../mod.ts";
+
+const faces: Record<string, () => Promise<void>> = {
+  /** Says that it is ready when it gets SIGUSR1, and goodbye when it is stopped. */
+  async notifying() {
+    await status("waiting for SIGUSR1");
+    await signalled("SIGUSR1");
+    await notify({ ready: true, status: "at work" });
+    await signalled("SIGTERM");
+    await stopping();
+  },
+  /** Reloads from one SIGHUP to the next. */
+  async reloading() {
+    await ready();
+    await signalled("SIGHUP");
+    await notify({ reloading: true });
+    await signalled("SIGHUP");
+    await ready();
+    await signalled("SIGTERM");
+  },
+  /** Pings until SIGUSR1 makes it hang. */
+  async watched() {
+    using _pings = watchdog();
+    await ready();
+    await signalled("SIGUSR1");
+    while (true);
+  },
+  /** Serves the one connection that it was started for. */
+  async connected() {
+    using conn = await connection(listenFds()[0] ?? 0);
+    for (let chunk; (chunk = await conn.readChunk()) !== null;) {
+      await conn.write(chunk);
+    }
+  },
+};
+
+function signalled(signal: Deno.Signal): Promise<void> {
+  return new Promise((resolve) => {
+    const listener = () => {
+      Deno.removeSignalListener(signal, listener);
+      resolve();
+    };
+    Deno.addSignalListener(signal, listener);
+  });
+}
+
+await faces[Deno.args[0]!]!();

@@ -1,0 +1,80 @@
+// The server lives on the socket that systemd passes: without it, it says so and
+// gives up.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { Machine } from "./machine.ts";
+
+const SERVER = "/usr/libexec/ipc/ipc-server";
+
+let machine: Machine;
+Deno.test.beforeAll(async () => {
+  machine = await Machine.boot();
+});
+Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
+
+/** One line that tells what is wanted and how to start the server properly. */
+function assertExplains(line: string): void {
+  assertMatch(line, /^[^\n]+$/);
+  assertMatch(line, /ipc-server\.socket/);
+  assertMatch(line, /systemctl start/);
+}
+
+Deno.test("started by hand, the server exits 78 and says how to start it properly", async () => {
+  const { code, stdout, stderr } = await machine.attempt(SERVER);
+  assertEquals({ code, stdout }, { code: 78, stdout: "" });
+  assert(stderr.endsWith("\n"));
+  assertExplains(stderr.slice(0, -1));
+});
+
+Deno.test("as a service without a socket it fails with 78, and is not started again", async () => {
+  // The shipped unit, cut loose from its socket.
+  const shipped = await machine.systemctl("cat", "ipc-server.service");
+  const alone = shipped.split("\n").filter((line) =>
+    !line.includes("ipc-server.socket")
+  );
+  assert(
+    alone.length < shipped.split("\n").length,
+    "the shipped unit does not name its socket",
+  );
+  assert(
+    alone.includes("Restart=on-failure"),
+    "the shipped unit does not restart",
+  );
+  await machine.write("/run/systemd/system/alone.service", alone.join("\n"));
+  await machine.systemctl("daemon-reload");
+
+  // Whether starting it succeeds depends on the unit's Type=.
+  await machine.attempt("systemctl", "start", "alone.service");
+  await machine.reaches("alone.service", "failed (failed)");
+
+  assertEquals(
+    await machine.show(
+      "alone.service",
+      "Result",
+      "ExecMainStatus",
+      "NRestarts",
+    ),
+    { Result: "exit-code", ExecMainStatus: "78", NRestarts: "0" },
+  );
+  const lines = await machine.journal("alone.service");
+  assertEquals(lines.length, 1, Deno.inspect(lines));
+  assertExplains(lines[0]!.message);
+});
+
+Deno.test("wrong usage is not started again either", async () => {
+  await machine.write(
+    "/etc/default/ipc-server",
+    "IPC_SERVER_OPTIONS=--no-such-option\n",
+  );
+  await machine.attempt("systemctl", "start", "ipc-server.service");
+  await machine.reaches("ipc-server.service", "failed (failed)");
+  assertEquals(
+    await machine.show(
+      "ipc-server.service",
+      "Result",
+      "ExecMainStatus",
+      "NRestarts",
+    ),
+    { Result: "exit-code", ExecMainStatus: "64", NRestarts: "0" },
+  );
+});
