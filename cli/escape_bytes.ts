@@ -1,15 +1,4 @@
-const NAMED: Record<string, string> = {
-  "\n": "\\n",
-  "\r": "\\r",
-  "\t": "\\t",
-  "\\": "\\\\",
-};
-
-/**
- * Characters that could end a line, move a terminal's cursor, or turn the
- * direction of text: control, format, separator and unassigned ones.
- */
-const UNSAFE = /[\\\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+import { escapeControl } from "../mod.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const strictDecoder = new TextDecoder("utf-8", {
@@ -41,14 +30,9 @@ export function escapeBytes(
 
 function escapeCharacter(character: string): string {
   // An invalid byte comes as its own escape already.
-  if (character.length === 4 && character.startsWith("\\x")) return character;
-  return character.replace(UNSAFE, (unsafe) => {
-    const code = unsafe.codePointAt(0)!;
-    return NAMED[unsafe] ??
-      (code < 0x100
-        ? `\\x${code.toString(16).padStart(2, "0")}`
-        : `\\u{${code.toString(16)}}`);
-  });
+  const isEscape = character.length === 4 && character.startsWith("\\x");
+  if (isEscape) return character;
+  return character === "\\" ? "\\\\" : escapeControl(character);
 }
 
 function isUtf8(bytes: Uint8Array): boolean {

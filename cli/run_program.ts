@@ -1,7 +1,7 @@
 import config from "../deno.json" with { type: "json" };
+import { logger } from "../mod.ts";
 import { EXIT } from "./exit_status.ts";
 import { UsageError } from "./usage_error.ts";
-import { writeLine } from "./write_line.ts";
 
 /** What a program is called, and what it does with its arguments. */
 export interface Program {
@@ -45,10 +45,6 @@ export function report(name: string, problem: unknown): number {
   const hint = isUsage ? `; see ${name} --help` : "";
   // A library's message may be of several lines; an operator's is of one.
   const oneLine = message.replaceAll(/\s*\n\s*/g, ": ");
-  try {
-    writeLine(Deno.stderr, `${name}: ${oneLine}${hint}`);
-  } catch {
-    // With stderr gone too, the exit status is all that is left to tell.
-  }
+  logger({ name }).error(`${oneLine}${hint}`);
   return isUsage ? EXIT.usage : EXIT.failure;
 }

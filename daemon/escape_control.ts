@@ -2,20 +2,18 @@ const NAMED: Record<string, string> = {
   "\n": "\\n",
   "\r": "\\r",
   "\t": "\\t",
-  "\\": "\\\\",
 };
 
 /**
  * Characters that could end a line, move a terminal's cursor, or turn the
- * direction of text: control, format, separator and unassigned ones. The
- * backslash is among them, so that no text looks like an escape.
+ * direction of text: control, format, separator and unassigned ones.
  */
-const UNSAFE = /[\\\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 /**
  * Renders text so that it stays on one line and means nothing to a terminal:
- * control characters and backslashes are escaped as in C (`\n`, `\x1b`,
- * `\u{202e}`).
+ * control characters are escaped as in C (`\n`, `\x1b`, `\u{202e}`). Backslashes
+ * stay: where a text must not be able to look like an escape, double them first.
  *
  * @param text What somebody else wrote.
  * @returns The text on one line.

@@ -1,7 +1,7 @@
 import { EXIT } from "../cli/exit_status.ts";
 import { report, runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
-import { ActivationError, listen, listenFds } from "../mod.ts";
+import { ActivationError, listen, listenFds, logger } from "../mod.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { EchoServer } from "./echo_server.ts";
 import { HELP, parseServerOptions } from "./options.ts";
@@ -59,7 +59,8 @@ class Log {
     } catch (error) {
       if (this.#failing) return;
       this.#failing = true;
-      report(NAME, `${(error as Error).message}; lines are lost, serving on`);
+      const { message } = error as Error;
+      logger({ name: NAME }).warning(`${message}; lines are lost, serving on`);
     }
   }
 }

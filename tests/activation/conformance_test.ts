@@ -88,7 +88,6 @@ const DIFFERENCES: [
   [
     "names are printable ASCII of at most 255 characters",
     "listen",
-    // deno-lint-ignore no-control-regex -- control characters are the point
     ({ LISTEN_FDNAMES = "" }) => /[^\x20-\x7e]|[^:]{256}/.test(LISTEN_FDNAMES),
     ({ listen }) => listen === "error",
   ],

@@ -4,7 +4,14 @@ import { report, versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
 const PROGRAM = new URL("./program.ts", import.meta.url).pathname;
-const COMMAND = [Deno.execPath(), "run", "--quiet", "--no-check", PROGRAM];
+const COMMAND = [
+  Deno.execPath(),
+  "run",
+  "--quiet",
+  "--no-check",
+  "--allow-env=JOURNAL_STREAM",
+  PROGRAM,
+];
 
 const ENDINGS: [
   when: string,
@@ -18,24 +25,29 @@ const ENDINGS: [
     "it was used wrongly",
     "usage",
     64,
-    'ipc-test: Unknown option "--nope"; see ipc-test --help\n',
+    'ipc-test: error: Unknown option "--nope"; see ipc-test --help\n',
   ],
-  ["it throws", "error", 1, "ipc-test: Disk on fire\n"],
+  ["it throws", "error", 1, "ipc-test: error: Disk on fire\n"],
   [
     "it has a mistake in it",
     "type",
     1,
-    "ipc-test: Cannot read properties of undefined (reading 'f')\n",
+    "ipc-test: error: Cannot read properties of undefined (reading 'f')\n",
   ],
-  ["a message has lines", "lines", 1, "ipc-test: First: second: third\n"],
-  ["it throws no error", "text", 1, "ipc-test: just text\n"],
+  [
+    "a message has lines",
+    "lines",
+    1,
+    "ipc-test: error: First: second: third\n",
+  ],
+  ["it throws no error", "text", 1, "ipc-test: error: just text\n"],
   [
     "a promise is rejected unseen",
     "rejection",
     1,
-    "ipc-test: Nobody caught it\n",
+    "ipc-test: error: Nobody caught it\n",
   ],
-  ["a timer throws", "timer", 1, "ipc-test: Thrown in a timer\n"],
+  ["a timer throws", "timer", 1, "ipc-test: error: Thrown in a timer\n"],
 ];
 for (const [when, ending, code, stderr] of ENDINGS) {
   Deno.test(`program: exits with ${code} when ${when}`, async () => {
@@ -60,7 +72,7 @@ Deno.test("program: a problem is told on one line of stderr", () => {
   assertEquals(report("ipc-test", new Error("a\n\n  b")), 1);
   assertEquals(
     written.map((bytes) => new TextDecoder().decode(bytes)).join(""),
-    "ipc-test: a: b\n",
+    "ipc-test: error: a: b\n",
   );
 });
 

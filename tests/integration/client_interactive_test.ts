@@ -1,8 +1,7 @@
 // The client between a person, or a pipe, and the server.
 
 import { assertEquals } from "@std/assert";
-import { receive, send } from "../support/peer.ts";
-import { assertSameBytes } from "../support/peer.ts";
+import { assertSameBytes, receive, receiveAll, send } from "../support/peer.ts";
 import {
   IPC_CLIENT,
   Program,
@@ -101,20 +100,32 @@ Deno.test("the filter fails when the server is lost", async () => {
   assertOneLine("ipc-client", complaints(stderr), server.address);
 });
 
-Deno.test("the filter fails when less comes back than went in", async () => {
-  using server = new TestServer(async (conn) => {
+/** Answers the first line only, before or after it has read the second one. */
+const ANSWERS_LESS: Record<string, (conn: Deno.Conn) => Promise<void>> = {
+  "before it has read all": async (conn) => {
     await send(conn, await receive(conn, 4));
     conn.close();
+  },
+  "after it has read all": async (conn) => {
+    const all = await receiveAll(conn);
+    await send(conn, all.subarray(0, 4));
+    conn.close();
+  },
+};
+
+for (const [when, serve] of Object.entries(ANSWERS_LESS)) {
+  Deno.test(`the filter fails when the server closes with a part of the reply, ${when}`, async () => {
+    using server = new TestServer(serve);
+    const { code, stdout, stderr } = await run(
+      IPC_CLIENT,
+      ["--interactive", server.address],
+      { stdin: "one\ntwo\n" },
+    );
+    assertEquals(stdout, "one\n");
+    assertOneLine("ipc-client", complaints(stderr), server.address);
+    assertEquals(code, 1);
   });
-  const { code, stdout, stderr } = await run(
-    IPC_CLIENT,
-    ["--interactive", server.address],
-    { stdin: "one\ntwo\n" },
-  );
-  assertEquals(stdout, "one\n");
-  assertOneLine("ipc-client", complaints(stderr), server.address);
-  assertEquals(code, 1);
-});
+}
 
 Deno.test("the filter fails when nothing comes back", async () => {
   using server = new TestServer(async (conn) => {

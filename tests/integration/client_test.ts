@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { echoOf, receiveAllText, send } from "../support/peer.ts";
+import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { IPC_CLIENT, Program, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { HAS_IPV6, TestServer } from "../support/test_server.ts";
@@ -165,17 +165,23 @@ Deno.test("each number is one line on the wire, sent when the one before has com
   );
 });
 
-Deno.test("a reply in pieces is one reply", async () => {
+Deno.test("a reply that takes many reads is one reply", async () => {
+  const long = "x".repeat(200_000);
   using server = new TestServer(async (conn) => {
-    const buffer = new Uint8Array(1024);
-    for (let count; (count = await conn.read(buffer)) !== null;) {
-      for (const byte of buffer.subarray(0, count)) {
-        await send(conn, new Uint8Array([byte]));
-      }
+    for (let number = 1; number <= 3; number++) {
+      await receive(conn, 2);
+      await send(conn, `${long}\n`);
     }
+    await send(conn, await receive(conn, 6));
     conn.close();
   });
-  await assertCounts(server.address);
+  const args = ["--count=3", "--interval=0", server.address];
+  const { code, stdout } = await run(IPC_CLIENT, args);
+  assertEquals(code, 0);
+  assertEquals(
+    stdout.replaceAll(long, "long"),
+    transcript(server.address, 3).replace(/recv:\d/g, "recv:long"),
+  );
 });
 
 Deno.test("a full disk under its output is a failure, told on one line", async () => {

@@ -85,6 +85,18 @@ Deno.test("a peer that ends its side before it reads anything gets all of it bac
   assertEquals(await receiveAllText(conn), "all that I have to say\n");
 });
 
+Deno.test("a peer that ends its side while the server is held up gets all of it back", async () => {
+  await withRandom(async (random) => {
+    await using server = await ActivatedServer.listen();
+    using conn = await server.connect();
+    // More than the way back holds, and less than both ways and the server do.
+    const bytes = random.bytes(320 * 1024);
+    await soon("all is sent", send(conn, bytes));
+    await conn.closeWrite();
+    assertSameBytes(await receiveAll(conn), bytes);
+  });
+});
+
 Deno.test("a peer that ends its side without a word gets the end, and nothing else", async () => {
   await using server = await ActivatedServer.listen();
   using conn = await server.connect();

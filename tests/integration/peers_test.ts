@@ -19,6 +19,8 @@ class DeafPeer implements Disposable {
   constructor(conn: Deno.Conn, bytes: Uint8Array) {
     this.conn = conn;
     this.#sending = this.#send(bytes);
+    // To be cut off is how such a peer may end.
+    this.#sending.catch(() => {});
   }
 
   /** Waits until everything is sent. */
@@ -28,8 +30,6 @@ class DeafPeer implements Disposable {
 
   [Symbol.dispose](): void {
     this.conn.close();
-    // To be cut off is how such a peer ends.
-    this.#sending.catch(() => {});
   }
 
   async #send(bytes: Uint8Array): Promise<void> {
