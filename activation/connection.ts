@@ -13,8 +13,8 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkReader;
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A listening unix socket cannot be told from a connected one before it is used:
- * the first read never ends, the first write throws `Deno.errors.NotConnected`.
+ * A unix socket that was never connected looks the same as one that is: reading
+ * or writing it throws `Deno.errors.NotConnected`.
  *
  * Needs no permission. Loads `node:net` on first use.
  *
@@ -60,9 +60,25 @@ export async function connection(
     throw refuse(cause instanceof Error ? cause.message : `${cause}`, cause);
   }
   const isTcp = isTcpAddress(socket.address() as AddressInfo);
-  if (isTcp && socket.remoteAddress === undefined) {
+  const hasPeer = isTcp
+    ? socket.remoteAddress !== undefined
+    : mayHavePeer(socket);
+  if (!hasPeer) {
     socket.destroy();
     throw refuse("it has no peer");
   }
   return isTcp ? tcpConn(socket) : unixConn(socket);
+}
+
+/**
+ * Asks listen(2), the one question that can be put to what is not TCP: a
+ * connected socket refuses with EINVAL. A FIFO, and a socket that listens
+ * already, answer otherwise.
+ */
+function mayHavePeer(socket: Socket): boolean {
+  const EINVAL = -22;
+  const { _handle: handle } = socket as {
+    _handle?: { listen?(backlog: number): number };
+  };
+  return handle?.listen === undefined || handle.listen(1) === EINVAL;
 }

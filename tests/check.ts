@@ -29,6 +29,8 @@ const SOURCES = [
   "mod.ts",
   "activation",
   "daemon",
+  "serve",
+  "examples",
   "server",
   "client",
   "cli",
@@ -38,9 +40,12 @@ const SOURCES = [
   ".ci",
 ];
 /** What is imported from outside, and therefore documented with examples. */
-const LIBRARY = ["mod.ts", "activation", "daemon"];
+const LIBRARY = ["mod.ts", "activation", "daemon", "serve"];
 /** Test folders with a step of their own; all others are unit tests. */
 const OWN_STEP = ["integration", "system", "bench"];
+
+/** How many branches of the activation and daemon folders tests take at least, in percent. */
+const BRANCHES_COVERED = 95;
 
 /** Seconds until a step of one check counts as hung. */
 const CHECK_LIMIT = 120;
@@ -67,7 +72,7 @@ const steps: Step[] = [
       onPath("shellcheck") ? undefined : "apt-get install shellcheck",
     run: () => one(["shellcheck", "-x", "-P", "SCRIPTDIR", ...shell(SOURCES)]),
   },
-  { name: "unit", run: () => tests("unit", unitTests(), 180) },
+  { name: "unit", run: () => unitTestsWithCoverage(180) },
   {
     name: "integration",
     run: () => tests("integration", testFiles("tests/integration"), 300),
@@ -135,6 +140,40 @@ async function tests(
     }
   }
   if (code !== 0 && counts.failed === 0) counts.failed++;
+  return counts;
+}
+
+/**
+ * Runs the unit tests, and checks how many branches of the library they take.
+ * The programs that tests start count as well: they are told by a variable.
+ */
+async function unitTestsWithCoverage(limit: number): Promise<Counts> {
+  const profiles = `${Deno.cwd()}/build/coverage`;
+  if (isThere(profiles)) Deno.removeSync(profiles, { recursive: true });
+  Deno.env.set("DENO_COVERAGE_DIR", profiles);
+  const counts = await tests("unit", unitTests(), limit);
+  Deno.env.delete("DENO_COVERAGE_DIR");
+  // A part of the tests covers a part only.
+  if (Deno.env.get("ONLY")) return counts;
+  const { stdout } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "coverage",
+      "--include=/(activation|daemon)/",
+      "--exclude=/tests/",
+      profiles,
+    ],
+    env: { NO_COLOR: "1" },
+  }).output();
+  const table = new TextDecoder().decode(stdout);
+  console.log(table);
+  const branches = Number(/^\| All files +\| +([0-9.]+)/m.exec(table)?.[1]);
+  if (branches >= BRANCHES_COVERED) counts.passed++;
+  else {
+    console.log(
+      `branch coverage is ${branches} %, less than ${BRANCHES_COVERED} %`,
+    );
+    counts.failed++;
+  }
   return counts;
 }
 

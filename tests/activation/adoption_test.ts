@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
+import { DENO_RUN } from "../support/deno_run.ts";
 import { soon } from "../support/eventually.ts";
 import {
   assertSameBytes,
@@ -15,15 +16,12 @@ import { freePort, HAS_IPV6, tcpAddress } from "../support/test_server.ts";
 import type { ProgramName } from "./adopting.ts";
 
 /** All that reading what was passed takes, and adopting takes no more. */
-const PERMISSIONS = [
-  "--no-prompt",
-  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES",
-];
+const PERMISSIONS =
+  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
 
 function adopting(program: ProgramName, ...permissions: string[]): string[] {
   const module = new URL("./adopting.ts", import.meta.url).pathname;
-  const options = ["--quiet", "--no-check", ...PERMISSIONS, ...permissions];
-  return [Deno.execPath(), "run", ...options, module, program];
+  return [...DENO_RUN, PERMISSIONS, ...permissions, module, program];
 }
 
 type Kind = "unix path" | "abstract" | "IPv4" | "IPv6";

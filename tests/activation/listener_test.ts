@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
 import type { Result } from "./adopted_suite.ts";
+import { DENO_RUN } from "../support/deno_run.ts";
 import { CASES } from "./listener_suite.ts";
 
 // What is adopted passes for Deno's own, as far as the types go.
@@ -67,9 +68,7 @@ async function runAdopted(
   const child = new Deno.Command("systemd-socket-activate", {
     args: [
       ...[trigger!, ...addresses].map((address) => `--listen=${address}`),
-      Deno.execPath(),
-      "run",
-      "--quiet",
+      ...DENO_RUN,
       "--allow-net",
       "--allow-read",
       "--allow-write",

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Address } from "../../client/address.ts";
 import { ClientError } from "../../client/client_error.ts";
 import { connect } from "../../client/connect.ts";
-import { eventually, soon } from "../support/eventually.ts";
+import { soon } from "../support/eventually.ts";
 import { run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { freePort } from "../support/test_server.ts";
@@ -157,18 +157,27 @@ Deno.test("connect: gives up a backlog that stays full", async () => {
   assert(performance.now() - start < 5_000);
 });
 
-Deno.test("connect: a connection that comes too late is not kept", async () => {
-  using backlog = await FullBacklog.fill();
-  await failure(backlog.address, "full", 100);
-  const accepted = await backlog.acceptAll();
-  // Whatever was still dialled is at its end, and has sent nothing.
-  const late = accepted.slice(backlog.size);
-  for (const conn of late) {
-    assertEquals(
-      await soon("the late one is closed", conn.read(new Uint8Array(1))),
-      null,
-    );
-  }
+Deno.test("connect: a connection that comes too late is closed", async () => {
+  const dialled = Promise.withResolvers<Deno.Conn>();
+  using _ = dialledWith(() => dialled.promise);
+  await failure(unix("/late"), "/late", 20);
+  const closed = Promise.withResolvers<void>();
+  dialled.resolve({ close: closed.resolve } as unknown as Deno.Conn);
+  await soon("the late connection is closed", closed.promise);
+});
+
+Deno.test("connect: who has given up does not go on trying", async () => {
+  let tries = 0;
+  using _ = dialledWith(() => {
+    tries += 1;
+    return Promise.reject(new Deno.errors.WouldBlock("full"));
+  });
+  await failure(unix("/full"), "/full", 100);
+  const before = tries;
+  // One that was about to be made may still be; the pauses are shorter than this.
+  await new Promise((resolve) => setTimeout(resolve, 350));
+  assert(before > 1, `only ${before} tries were made`);
+  assert(tries <= before + 1, `${tries - before} tries were made too many`);
 });
 
 /** A unix socket that takes no more connections. */
@@ -192,32 +201,9 @@ class FullBacklog implements Disposable {
     return backlog;
   }
 
-  /** How many connections wait in it. */
-  get size(): number {
-    return this.#open.length;
-  }
-
   /** Accepts one of those that wait. */
   async makeRoom(): Promise<void> {
     this.#open.push(await this.#listener.accept());
-  }
-
-  /** Accepts until nobody waits any more. */
-  async acceptAll(): Promise<Deno.Conn[]> {
-    const accepted: Deno.Conn[] = [];
-    const wanted = this.size;
-    const accepting = (async () => {
-      for await (const conn of this.#listener) accepted.push(conn);
-    })();
-    await eventually(
-      "all that waited are accepted",
-      () => accepted.length,
-      (count) => count >= wanted,
-    );
-    this.#listener.close();
-    await accepting;
-    this.#open.push(...accepted);
-    return accepted;
   }
 
   #dial(): Promise<Deno.Conn> {
@@ -233,6 +219,17 @@ class FullBacklog implements Disposable {
     this.#listener[Symbol.dispose]();
     this.#directory[Symbol.dispose]();
   }
+}
+
+/** Has another function in the place of `Deno.connect`. */
+function dialledWith(connect: () => Promise<Deno.Conn>): Disposable {
+  const original = Deno.connect;
+  Deno.connect = connect as unknown as typeof Deno.connect;
+  return {
+    [Symbol.dispose]() {
+      Deno.connect = original;
+    },
+  };
 }
 
 function moduleUrl(name: string): string {

@@ -177,6 +177,18 @@ Deno.test("interact: after close, input that nobody read is not missed", async (
   );
 });
 
+Deno.test("interact: after close, a reset is as good as an end", async () => {
+  assertEquals(
+    await had(async (conn) => {
+      // Closed with input unread, which resets the other side.
+      await conn.read(new Uint8Array(1));
+      await send(conn, "close\n");
+      conn.close();
+    }, typed("close\n")),
+    { output: "close\n", failure: undefined },
+  );
+});
+
 Deno.test("interact: a server that closes while one types is told", async () => {
   assertEquals(
     await had(async (conn) => {

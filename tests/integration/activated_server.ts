@@ -37,12 +37,16 @@ export class ActivatedServer implements AsyncDisposable {
   readonly address: string;
   /** Until the first connection systemd-socket-activate, from then on the server. */
   readonly program: Program;
-  readonly #directory: TempDir;
+  readonly #started: AsyncDisposableStack;
 
-  private constructor(address: string, program: Program, directory: TempDir) {
+  private constructor(
+    address: string,
+    program: Program,
+    started: AsyncDisposableStack,
+  ) {
     this.address = address;
     this.program = program;
-    this.#directory = directory;
+    this.#started = started;
   }
 
   /** Starts systemd-socket-activate, and waits until it listens. */
@@ -60,20 +64,18 @@ export class ActivatedServer implements AsyncDisposable {
       { length: sockets },
       (_, index) => freshAddress(kind, directory, index),
     );
-    const program = new Program("systemd-socket-activate", [
-      ...addresses.map((address) => `--listen=${address}`),
-      ...(fdNames === null ? [] : [`--fdname=${fdNames}`]),
-      ...options,
-      ...command,
-    ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
-    const server = new ActivatedServer(addresses[0]!, program, directory);
-    try {
-      await program.stderr.line(new RegExp(` as ${2 + sockets}\\.$`));
-    } catch (error) {
-      await server[Symbol.asyncDispose]();
-      throw error;
-    }
-    return server;
+    await using started = new AsyncDisposableStack();
+    started.use(directory);
+    const program = started.use(
+      new Program("systemd-socket-activate", [
+        ...addresses.map((address) => `--listen=${address}`),
+        ...(fdNames === null ? [] : [`--fdname=${fdNames}`]),
+        ...options,
+        ...command,
+      ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } }),
+    );
+    await program.stderr.line(new RegExp(` as ${2 + sockets}\\.$`));
+    return new ActivatedServer(addresses[0]!, program, started.move());
   }
 
   /** As {@linkcode listen}, for a server with these options and one unix socket. */
@@ -130,8 +132,7 @@ export class ActivatedServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.program[Symbol.asyncDispose]();
-    this.#directory[Symbol.dispose]();
+    await this.#started.disposeAsync();
   }
 
   #status(field: string): string {

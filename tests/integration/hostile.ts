@@ -76,6 +76,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
   "may read LISTEN_PIDFDID": () => Deno.env.get("LISTEN_PIDFDID"),
   "may read LISTEN_FDS": () => Deno.env.get("LISTEN_FDS"),
   "may read LISTEN_FDNAMES": () => Deno.env.get("LISTEN_FDNAMES"),
+  "may read JOURNAL_STREAM": () => Deno.env.get("JOURNAL_STREAM"),
   "may remove LISTEN_FDS": () => Deno.env.delete("LISTEN_FDS"),
 };
 

@@ -249,6 +249,27 @@ Deno.test("drain: what has been received is echoed first", async () => {
   assertSameBytes(await receiveAll(peer), sent);
 });
 
+Deno.test("drain: what keeps coming is echoed until nothing comes", async () => {
+  const echoed: string[] = [];
+  const chunks = Array.from({ length: 20 }, (_, i) => `${i}`);
+  const conn = scripted({
+    readChunk: async () => {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      const chunk = chunks[echoed.length];
+      return chunk === undefined ? null : bytes(chunk);
+    },
+    write: (data) => {
+      echoed.push(text(data));
+      return Promise.resolve(data.length);
+    },
+  });
+  const echo = new EchoConnection(conn);
+  const done = echo.serve(nothing);
+  await soon("the connection is drained", echo.drain());
+  await soon("the connection is served to its end", done);
+  assertEquals(echoed, chunks);
+});
+
 Deno.test("drain: a peer that reads late still gets all of its echo", async () => {
   using listener = await OwnListener.listen();
   const { echo, peer } = await served(listener);

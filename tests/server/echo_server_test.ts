@@ -201,7 +201,9 @@ Deno.test("abort: ends at once what stop would wait for", async () => {
   await soon("the flood ends in an error", flood);
 });
 
-Deno.test("abort: cuts the linger after close short", async () => {
+// What is left of the linger, a timer, would be a leak.
+const strict = { sanitizeOps: true, sanitizeResources: true };
+Deno.test("abort: cuts the linger after close short", strict, async () => {
   using listener = await OwnListener.listen();
   const { server, done } = running(listener);
   const peer = await listener.dial();

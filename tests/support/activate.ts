@@ -1,5 +1,6 @@
 /** Programs that are given their sockets as systemd does it. */
 
+import { DENO_RUN } from "./deno_run.ts";
 import { Program, REPOSITORY } from "./program.ts";
 
 export interface ActivateOptions {
@@ -42,7 +43,7 @@ export async function activate(
     ...Object.entries(variables).map(([name, value]) =>
       `--setenv=${name}=${value}`
     ),
-    ...[Deno.execPath(), "run", "--quiet", "--no-check", "--no-prompt"],
+    ...DENO_RUN,
     ...allow,
     `${REPOSITORY}${module}`,
     ...args,

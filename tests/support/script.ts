@@ -1,6 +1,7 @@
 /** Small programs that use the library, run with exactly the given permissions. */
 
 import * as mod from "../../mod.ts";
+import { DENO_RUN } from "./deno_run.ts";
 
 const EXPORTS = Object.keys(mod);
 const MOD = new URL("../../mod.ts", import.meta.url).href;
@@ -30,21 +31,18 @@ export function scriptCommand(script: string, flags: string[]): string[] {
     import { ${EXPORTS.join(", ")} } from ${JSON.stringify(MOD)};
     ${script}`;
   return [
-    Deno.execPath(),
-    ...["run", "--quiet", "--no-prompt", "--no-lock", "--no-check"],
-    ...[`--config=${CONFIG}`, ...flags],
+    ...DENO_RUN,
+    ...["--no-lock", `--config=${CONFIG}`, ...flags],
     `data:application/typescript;base64,${btoa(source)}`,
   ];
 }
 
 /** The variables that Deno needs to start. */
 export function denoEnv(): Record<string, string> {
-  const { HOME, DENO_DIR } = Deno.env.toObject();
-  return {
-    ...(HOME === undefined ? {} : { HOME }),
-    ...(DENO_DIR === undefined ? {} : { DENO_DIR }),
-    NO_COLOR: "1",
-  };
+  const names = ["HOME", "DENO_DIR"];
+  const set = names.map((name) => [name, Deno.env.get(name)])
+    .filter(([, value]) => value !== undefined);
+  return { ...Object.fromEntries(set), NO_COLOR: "1" };
 }
 
 /** Runs a script to its end. */

@@ -1,0 +1,783 @@
+/** What `serve()` promises about HTTP, on whatever socket it serves. */
+
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import type {
+  HttpServer,
+  ServeHandler,
+  ServeInfo,
+  ServeOptions,
+} from "../../serve/mod.ts";
+import { eventually, soon } from "../support/eventually.ts";
+import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
+
+/** One socket, and how to reach it. */
+export interface Place {
+  /** Whether it talks TLS. */
+  secure: boolean;
+  /** Serves it, without telling a service manager. */
+  serve(handler: ServeHandler, options?: ServeOptions): Promise<HttpServer>;
+  /** Connects to it. */
+  dial(): Promise<Deno.Conn>;
+}
+
+/** One behaviour. */
+export interface Case {
+  name: string;
+  run(place: Place): Promise<void>;
+}
+
+const CRLF = "\r\n";
+const MIB = 1024 * 1024;
+const encoder = new TextEncoder();
+
+/** The text of a request; HTTP/1.1 with a host unless told otherwise. */
+function request(
+  line: string,
+  headers: Record<string, string> = {},
+  body = "",
+): string {
+  const head = [
+    `${line} HTTP/1.1`,
+    ...Object.entries({ Host: "test.example", ...headers })
+      .map(([name, value]) => `${name}: ${value}`),
+  ];
+  return head.join(CRLF) + CRLF + CRLF + body;
+}
+
+const LAST = { Connection: "close" };
+
+/** What comes back for a request that is the only one on its connection. */
+async function ask(
+  place: Place,
+  text: string,
+): Promise<{ head: string; body: string }> {
+  using conn = await place.dial();
+  await send(conn, text);
+  const [head = "", ...body] = (await receiveAllText(conn)).split(CRLF + CRLF);
+  return { head, body: body.join(CRLF + CRLF) };
+}
+
+/**
+ * Receives until the server has closed the connection, with or without the words
+ * of farewell that TLS has for that.
+ */
+async function receiveRest(conn: Deno.Conn): Promise<string> {
+  let text = "";
+  for (;;) {
+    const byte = await receive(conn, 1).catch((error) => {
+      if (error instanceof Deno.errors.UnexpectedEof) return new Uint8Array();
+      throw error;
+    });
+    if (byte.length === 0) return text;
+    text += new TextDecoder().decode(byte);
+  }
+}
+
+function scheme({ secure }: Place): string {
+  return secure ? "https" : "http";
+}
+
+/** Receives until what has come ends with a text, and returns all of it. */
+async function receiveUpTo(conn: Deno.Conn, end: string): Promise<string> {
+  let all = "";
+  while (!all.endsWith(end)) {
+    const byte = new TextDecoder().decode(await receive(conn, 1));
+    if (byte === "") throw new Error(`The end has come after ${all}`);
+    all += byte;
+  }
+  return all;
+}
+
+/** A response body that counts what is taken from it, and may go on for ever. */
+class Source {
+  pulls = 0;
+  /** Why nobody wants more of it; undefined while somebody does. */
+  cancelled: unknown;
+  readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
+
+  constructor(chunkBytes: number, chunks = Infinity) {
+    this.stream = new ReadableStream({
+      pull: (controller) => {
+        if (this.pulls++ === chunks) controller.close();
+        else controller.enqueue(new Uint8Array(chunkBytes).fill(97));
+      },
+      cancel: (reason) => {
+        this.cancelled = reason ?? "for no reason";
+      },
+    }, { highWaterMark: 0 });
+  }
+}
+
+/** A promise that a test keeps when it wants a handler to go on. */
+function gate() {
+  return Promise.withResolvers<void>();
+}
+
+/** Whether a client finds nobody there. */
+async function isRefused(place: Place): Promise<boolean> {
+  try {
+    (await place.dial()).close();
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+const TARGETS: [target: string, url: string][] = [
+  ["/", "/"],
+  ["/a/../b?x=1&y=%20", "/b?x=1&y=%20"],
+  ["//other.example/path", "//other.example/path"],
+  ["http://other.example:81/abs?q", "http://other.example:81/abs?q"],
+];
+
+const REFUSED: [what: string, text: string, status: string][] = [
+  ["a host with a path", request("GET /", { Host: "a/b?" }), "400"],
+  ["a host with a user", request("GET /", { Host: "user@a" }), "400"],
+  ["a host that is none", request("GET /", { Host: "a b" }), "400"],
+  ["two hosts", request("GET /", { Host: "a\r\nHost: b" }), "400"],
+  ["no host", `GET / HTTP/1.1${CRLF}${CRLF}`, "400"],
+  ["a user in the target", request("GET http://u:p@a/"), "400"],
+  ["what is no HTTP", `hello${CRLF}${CRLF}`, "400"],
+  [
+    "a length and chunks at once",
+    request("POST /", {
+      "Content-Length": "3",
+      "Transfer-Encoding": "chunked",
+    }),
+    "400",
+  ],
+  ["TRACE", request("TRACE /"), "501"],
+];
+
+export const CASES: Case[] = [
+  {
+    name:
+      "requests on one connection are answered in turn, also pipelined ones",
+    async run(place) {
+      const last = gate();
+      await using _service = await place.serve(async (request) => {
+        const { pathname } = new URL(request.url);
+        if (pathname === "/slow") await last.promise;
+        if (pathname === "/4") last.resolve();
+        return new Response(pathname);
+      });
+      using conn = await place.dial();
+      for (const path of ["/1", "/2"]) {
+        await send(conn, request(`GET ${path}`));
+        const text = await receiveUpTo(conn, CRLF + CRLF + path);
+        assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
+        assertMatch(text, /^content-length: 2\r$/im);
+        assertMatch(text, /^connection: keep-alive\r$/im);
+      }
+      await send(
+        conn,
+        request("GET /slow") + request("GET /3") + request("GET /4", LAST),
+      );
+      const paths = (await receiveAllText(conn)).matchAll(
+        /\r\n\r\n(\/[a-z0-9]+)/g,
+      );
+      assertEquals([...paths].map(([, path]) => path), ["/slow", "/3", "/4"]);
+    },
+  },
+  {
+    name:
+      "the handler is given method, URL, headers, body and the client's address",
+    async run(place) {
+      let info: ServeInfo | undefined;
+      let seen: Request | undefined;
+      await using service = await place.serve(async (request, its) => {
+        info = its;
+        seen = request;
+        return new Response(await request.text());
+      });
+      const { body } = await ask(
+        place,
+        request(
+          "PUT /path?query",
+          { ...LAST, "X-Many": "1\r\nx-many: 2", "Content-Length": "5" },
+          "bytes",
+        ),
+      );
+      assertEquals(body, "bytes");
+      assertEquals(seen!.method, "PUT");
+      assertEquals(seen!.url, `${scheme(place)}://test.example/path?query`);
+      assertEquals(seen!.headers.get("x-many"), "1, 2");
+      assertEquals(seen!.headers.get("host"), "test.example");
+      const { transport } = service.addr;
+      assertEquals(info!.remoteAddr.transport, transport);
+      if (info!.remoteAddr.transport === "tcp") {
+        assertEquals(info!.remoteAddr.hostname, "127.0.0.1");
+        assert(info!.remoteAddr.port > 0);
+      }
+      await soon("the response is completed", info!.completed);
+    },
+  },
+  ...TARGETS.map(([target, url]): Case => ({
+    name: `the target ${target} is the URL ${url}`,
+    async run(place) {
+      await using _service = await place.serve(({ url }) => new Response(url));
+      const { body } = await ask(place, request(`GET ${target}`, LAST));
+      const here = `${scheme(place)}://test.example`;
+      assertEquals(body, url.startsWith("/") ? here + url : url);
+    },
+  })),
+  {
+    name: "OPTIONS * is about the host",
+    async run(place) {
+      await using _service = await place.serve(({ url }) => new Response(url));
+      const { body } = await ask(place, request("OPTIONS *", LAST));
+      assertEquals(body, `${scheme(place)}://test.example/*`);
+    },
+  },
+  ...REFUSED.map(([what, text, status]): Case => ({
+    name: `${what} is answered with ${status}, not handled`,
+    async run(place) {
+      await using _service = await place.serve(() => new Response("handled"));
+      using conn = await place.dial();
+      await send(conn, text);
+      const line = await receiveUpTo(conn, CRLF);
+      assertEquals(line.split(" ")[1], status);
+    },
+  })),
+  {
+    name: "HTTP/1.0 needs no host, and its response ends with the connection",
+    async run(place) {
+      const source = () => new Source(3, 2).stream;
+      await using _service = await place.serve(({ url }) =>
+        new Response(url.endsWith("/url") ? url : source())
+      );
+      const url = await ask(place, `GET /url HTTP/1.0${CRLF}${CRLF}`);
+      assertEquals(url.body, `${scheme(place)}://localhost/url`);
+      const stream = await ask(place, `GET /stream HTTP/1.0${CRLF}${CRLF}`);
+      assertEquals(stream.body, "aaaaaa");
+    },
+  },
+  {
+    name: "HEAD, 204 and 304 have no body, and leave the connection in order",
+    async run(place) {
+      const source = new Source(1);
+      await using _service = await place.serve((request) => {
+        const { pathname } = new URL(request.url);
+        if (request.method === "HEAD") {
+          return new Response(source.stream, { headers: { "x-is": "head" } });
+        }
+        return pathname === "/last"
+          ? new Response("last")
+          : new Response(null, { status: Number(pathname.slice(1)) });
+      });
+      const { head, body } = await ask(
+        place,
+        request("HEAD /") + request("GET /204") + request("GET /304") +
+          request("GET /last", LAST),
+      );
+      assertStringIncludes(head, "x-is: head");
+      assertEquals(
+        body.match(/^HTTP.*|^last$/gm)?.map((line) => line.trim()),
+        [
+          "HTTP/1.1 204 No Content",
+          "HTTP/1.1 304 Not Modified",
+          "HTTP/1.1 200 OK",
+          "last",
+        ],
+      );
+      assertEquals(source.pulls, 0);
+      assert(source.cancelled !== undefined, "the source was not cancelled");
+    },
+  },
+  {
+    name:
+      "each cookie has a line, and framing headers of the handler are ignored",
+    async run(place) {
+      await using _service = await place.serve(() => {
+        const response = new Response(new Source(1, 2).stream, {
+          statusText: "Very Well",
+        });
+        for (
+          const [name, value] of [
+            ["set-cookie", "a=1, 2"],
+            ["set-cookie", "b=3"],
+            ["transfer-encoding", "gzip"],
+            ["connection", "x-hop"],
+            ["keep-alive", "timeout=9999"],
+            ["x-kept", "é"],
+          ] as const
+        ) response.headers.append(name, value);
+        return response;
+      });
+      using conn = await place.dial();
+      await send(conn, request("GET /", LAST));
+      const bytes = await receiveAll(conn);
+      const text = new TextDecoder("latin1").decode(bytes);
+      assertMatch(text, /^HTTP\/1\.1 200 Very Well\r\n/);
+      const headers = text.split(CRLF + CRLF)[0]!.toLowerCase().split(CRLF);
+      assertEquals(headers.filter((line) => line.startsWith("set-cookie")), [
+        "set-cookie: a=1, 2",
+        "set-cookie: b=3",
+      ]);
+      // Deno writes other than ASCII as UTF-8 when it talks TLS.
+      if (!place.secure) assert(headers.includes("x-kept: é"), text);
+      assert(headers.includes("transfer-encoding: chunked"), text);
+      assertEquals(/gzip|x-hop|9999/.test(text), false, text);
+    },
+  },
+  {
+    name: "bodies flow both ways at once, chunk by chunk",
+    async run(place) {
+      await using _service = await place.serve(({ body }) =>
+        new Response(body)
+      );
+      using conn = await place.dial();
+      await send(
+        conn,
+        request("POST /", { ...LAST, "Transfer-Encoding": "chunked" }),
+      );
+      await receiveUpTo(conn, CRLF + CRLF);
+      for (const word of ["one", "three", "x".repeat(100)]) {
+        const chunk = `${word.length.toString(16)}${CRLF}${word}${CRLF}`;
+        await send(conn, chunk);
+        assertEquals(await receiveUpTo(conn, word + CRLF), chunk);
+      }
+      await send(conn, `0${CRLF}${CRLF}`);
+      assertEquals(await receiveAllText(conn), `0${CRLF}${CRLF}`);
+    },
+  },
+  {
+    name: "a body can be read into a buffer of the handler's",
+    async run(place) {
+      await using _service = await place.serve(async ({ body }) => {
+        const reader = body!.getReader({ mode: "byob" });
+        let text = "";
+        for (;;) {
+          const { done, value } = await reader.read(new Uint8Array(4));
+          if (done) return new Response(text);
+          text += `${new TextDecoder().decode(value)}|`;
+        }
+      });
+      const { body } = await ask(
+        place,
+        request("POST /", { ...LAST, "Content-Length": "9" }, "123456789"),
+      );
+      assertEquals(body.replaceAll("|", ""), "123456789");
+    },
+  },
+  {
+    name: "a client waits while the handler does not read its body",
+    async run(place) {
+      const read = gate();
+      await using _service = await place.serve(async (request) => {
+        await read.promise;
+        return new Response(`${(await request.bytes()).length}`);
+      });
+      using conn = await place.dial();
+      const size = 32 * MIB;
+      await send(
+        conn,
+        request("POST /", { ...LAST, "Content-Length": `${size}` }),
+      );
+      let sent = 0;
+      const sending = (async () => {
+        const chunk = new Uint8Array(64 * 1024);
+        while (sent < size) {
+          sent += await conn.write(chunk.subarray(0, size - sent));
+        }
+      })();
+      await untilSteady(() => sent);
+      assert(sent < size / 2, `${sent} bytes were taken by nobody`);
+      read.resolve();
+      const [text] = await Promise.all([receiveAllText(conn), sending]);
+      assert(text.endsWith(`${CRLF}${size}`), text);
+    },
+  },
+  {
+    name: "a response is read from its source as the client receives it",
+    async run(place) {
+      const chunks = 512;
+      const source = new Source(64 * 1024, chunks);
+      await using _service = await place.serve(() =>
+        new Response(source.stream)
+      );
+      using conn = await place.dial();
+      await send(conn, request("GET /", LAST));
+      await receiveUpTo(conn, CRLF + CRLF);
+      await untilSteady(() => source.pulls);
+      assert(source.pulls < chunks / 2, `${source.pulls} chunks were read`);
+      const bytes = await receiveAll(conn);
+      assertEquals(source.pulls, chunks + 1);
+      assert(bytes.length > chunks * 64 * 1024);
+      assertEquals(
+        new TextDecoder().decode(bytes.slice(-7)),
+        `${CRLF}0${CRLF}${CRLF}`,
+      );
+    },
+  },
+  {
+    name: "a client that goes while it is served cancels the response",
+    async run(place) {
+      const source = new Source(64 * 1024);
+      let seen: Request | undefined;
+      let info: ServeInfo | undefined;
+      await using _service = await place.serve((request, its) => {
+        [seen, info] = [request, its];
+        return new Response(source.stream);
+      });
+      {
+        using conn = await place.dial();
+        await send(conn, request("GET /"));
+        await receiveUpTo(conn, CRLF + CRLF);
+      }
+      await eventually(
+        "the source is cancelled",
+        () => source.cancelled,
+        (reason) => reason instanceof Deno.errors.Interrupted,
+      );
+      assertEquals(seen!.signal.aborted, true);
+      await assertRejects(() => info!.completed, Deno.errors.Interrupted);
+    },
+  },
+  {
+    name: "a client that goes while a response rests cancels it",
+    async run(place) {
+      const cancelled = gate();
+      await using _service = await place.serve(() =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => controller.enqueue(encoder.encode("first")),
+            cancel: () => cancelled.resolve(),
+          }),
+        )
+      );
+      {
+        using conn = await place.dial();
+        await send(conn, request("GET /"));
+        await receiveUpTo(conn, `first${CRLF}`);
+      }
+      await soon("the source is cancelled", cancelled.promise);
+    },
+  },
+  {
+    name:
+      "a client that goes before its answer aborts the request, and is no error",
+    async run(place) {
+      const called = gate();
+      const aborted = gate();
+      let errors = 0;
+      await using _service = await place.serve(async ({ signal }) => {
+        called.resolve();
+        const reason = await new Promise((resolve) =>
+          signal.addEventListener("abort", () => resolve(signal.reason))
+        );
+        aborted.resolve();
+        throw reason;
+      }, {
+        onError: () => {
+          errors++;
+          return new Response();
+        },
+      });
+      {
+        using conn = await place.dial();
+        await send(conn, request("GET /"));
+        await soon("the handler is called", called.promise);
+      }
+      await soon("the signal is aborted", aborted.promise);
+      assertEquals(errors, 0);
+    },
+  },
+  {
+    name:
+      "a client that goes in the middle of its body makes reading that fail",
+    async run(place) {
+      const failure = Promise.withResolvers<unknown>();
+      await using _service = await place.serve(async (request) => {
+        await request.text().catch(failure.resolve);
+        return new Response();
+      });
+      {
+        using conn = await place.dial();
+        await send(conn, request("POST /", { "Content-Length": "9" }, "1234"));
+      }
+      const error = await soon("reading fails", failure.promise);
+      assertInstanceOf(error, Deno.errors.ConnectionAborted);
+    },
+  },
+  {
+    name: "onError makes the response of a handler that failed",
+    async run(place) {
+      const seen: unknown[] = [];
+      await using _service = await place.serve(({ url }) => {
+        if (url.endsWith("/none")) return undefined as unknown as Response;
+        throw new Error("secret");
+      }, {
+        onError(error) {
+          seen.push(error);
+          return new Response("told", { status: 503 });
+        },
+      });
+      for (const path of ["/throw", "/none"]) {
+        const { head, body } = await ask(place, request(`GET ${path}`, LAST));
+        assertMatch(head, /^HTTP\/1\.1 503 /);
+        assertEquals(body, "told");
+      }
+      assertMatch(String(seen[0]), /secret/);
+      assertMatch(String(seen[1]), /did not return a Response/);
+    },
+  },
+  {
+    name: "a body that fails before its first byte becomes status 500",
+    async run(place) {
+      await using _service = await place.serve(() =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => controller.error(new Error("secret")),
+          }),
+        )
+      );
+      const { head, body } = await ask(place, request("GET /", LAST));
+      assertMatch(head, /^HTTP\/1\.1 500 Internal Server Error\r/);
+      assertEquals(body, "Internal Server Error\n");
+    },
+  },
+  ...["1.1", "1.0"].map((version): Case => ({
+    name: `a body that fails half-way cuts an HTTP/${version} connection`,
+    async run(place) {
+      const source = gate();
+      await using service = await place.serve(() => {
+        let isFirst = true;
+        return new Response(
+          new ReadableStream({
+            async pull(controller) {
+              if (isFirst) {
+                isFirst = false;
+                return controller.enqueue(encoder.encode("first"));
+              }
+              await source.promise;
+              throw new Error("secret");
+            },
+          }),
+        );
+      });
+      using conn = await place.dial();
+      const isOld = version === "1.0";
+      await send(conn, request("GET /").replace("HTTP/1.1", `HTTP/${version}`));
+      await receiveUpTo(conn, isOld ? "first" : `first${CRLF}`);
+      source.resolve();
+      if (!isOld || service.addr.transport === "unix") {
+        assertEquals(await receiveRest(conn), "");
+      } else {
+        // There the end of the connection is all that can tell.
+        await assertRejects(
+          () => receiveAll(conn),
+          place.secure
+            ? Deno.errors.UnexpectedEof
+            : Deno.errors.ConnectionReset,
+        );
+      }
+    },
+  })),
+  ...[["short", 9], ["long", 2]].map(([what, length]): Case => ({
+    name: `a body too ${what} for its Content-Length cuts the connection`,
+    async run(place) {
+      await using _service = await place.serve(() =>
+        new Response("12345", { headers: { "content-length": `${length}` } })
+      );
+      using conn = await place.dial();
+      await send(conn, request("GET /1") + request("GET /2"));
+      const text = await receiveAllText(conn).catch(() => "");
+      assertEquals(text.split("HTTP/1.1 ").length <= 2, true, text);
+      assertEquals(text.includes("12345") && length === 2, false, text);
+    },
+  })),
+  {
+    name: "a response whose body was read before becomes status 500",
+    async run(place) {
+      await using _service = await place.serve(async () => {
+        const response = new Response("once");
+        await response.text();
+        return response;
+      });
+      const { head } = await ask(place, request("GET /", LAST));
+      assertMatch(head, /^HTTP\/1\.1 500 /);
+    },
+  },
+  {
+    name: "100 Continue is said when the handler reads the body",
+    async run(place) {
+      await using _service = await place.serve(async (request) =>
+        new Response(await request.text())
+      );
+      using conn = await place.dial();
+      await send(
+        conn,
+        request("POST /", { "Content-Length": "4", "Expect": "100-continue" }),
+      );
+      assertEquals(
+        await receiveUpTo(conn, CRLF + CRLF),
+        `HTTP/1.1 100 Continue${CRLF}${CRLF}`,
+      );
+      await send(conn, "body");
+      const text = await receiveUpTo(conn, `${CRLF}body`);
+      assertMatch(text, /^HTTP\/1\.1 200 OK/);
+      assertMatch(text, /^connection: keep-alive\r$/im);
+    },
+  },
+  {
+    name:
+      "a body that was not asked for need not be sent, and ends the connection",
+    async run(place) {
+      await using _service = await place.serve(() =>
+        new Response("too much", { status: 413 })
+      );
+      const { head, body } = await ask(
+        place,
+        request("POST /", { "Content-Length": "4", "Expect": "100-continue" }),
+      );
+      assertMatch(head, /^HTTP\/1\.1 413 /);
+      assertMatch(head, /^connection: close$/im);
+      assertEquals(body, "too much");
+    },
+  },
+  ...["nothing of", "a part of"].map((what): Case => ({
+    name: `after a handler that read ${what} a body, the next request is heard`,
+    async run(place) {
+      await using _service = await place.serve(async ({ url, body }) => {
+        if (what === "a part of") {
+          const reader = body?.getReader();
+          await reader?.read();
+          reader?.releaseLock();
+        }
+        return new Response(`answer to ${new URL(url).pathname}`);
+      });
+      using conn = await place.dial();
+      const size = 4 * MIB;
+      const sending = (async () => {
+        await send(
+          conn,
+          request("POST /1", { "Content-Length": `${size}` }),
+        );
+        await send(conn, new Uint8Array(size));
+        await send(conn, request("GET /2", LAST));
+      })();
+      const [text] = await Promise.all([receiveAllText(conn), sending]);
+      assertMatch(text, /answer to \/1HTTP\/1\.1 200 OK[^]*answer to \/2$/);
+    },
+  })),
+  {
+    name:
+      "shutdown closes idle connections, and lets responses come to their end",
+    async run(place) {
+      const inHandler = gate();
+      const goOn = gate();
+      await using service = await place.serve(async ({ url }) => {
+        if (url.endsWith("/idle")) return new Response("idle");
+        inHandler.resolve();
+        await goOn.promise;
+        return new Response("done");
+      });
+      using idle = await place.dial();
+      await send(idle, request("GET /idle"));
+      await receiveUpTo(idle, `${CRLF}idle`);
+      using busy = await place.dial();
+      await send(busy, request("GET /busy"));
+      await soon("the handler is called", inHandler.promise);
+
+      const stopped = service.shutdown();
+      assertEquals(await receiveRest(idle), "");
+      goOn.resolve();
+      const text = await receiveAllText(busy);
+      assertMatch(text, /^connection: close\r$/im);
+      assert(text.endsWith(`${CRLF}done`), text);
+      await soon("the service has stopped", stopped);
+      await soon("the service has finished", service.finished);
+    },
+  },
+  {
+    name: "a large response is sent to its end during a shutdown",
+    async run(place) {
+      const size = 8 * MIB;
+      await using service = await place.serve(() =>
+        new Response(new Uint8Array(size))
+      );
+      using conn = await place.dial();
+      await send(conn, request("GET /"));
+      await receiveUpTo(conn, CRLF + CRLF);
+      const stopped = service.shutdown();
+      assertEquals((await receive(conn, size)).length, size);
+      assertEquals(await receiveRest(conn), "");
+      await soon("the service has stopped", stopped);
+    },
+  },
+  {
+    name: "who has just connected is still heard during a shutdown",
+    async run(place) {
+      const inHandler = gate();
+      const goOn = gate();
+      await using service = await place.serve(async ({ url }) => {
+        if (url.endsWith("/first")) {
+          inHandler.resolve();
+          await goOn.promise;
+        }
+        return new Response("heard");
+      });
+      using fresh = await place.dial();
+      using busy = await place.dial();
+      // Connections are accepted in order: by now the first one is, too.
+      await send(busy, request("GET /first"));
+      await soon("the handler is called", inHandler.promise);
+      const stopped = service.shutdown();
+      await send(fresh, request("GET /second"));
+      assert((await receiveAllText(fresh)).endsWith("heard"));
+      goOn.resolve();
+      await receiveAllText(busy);
+      await soon("the service has stopped", stopped);
+    },
+  },
+  {
+    name: "who connects and says nothing does not hold up a shutdown",
+    async run(place) {
+      await using service = await place.serve(() => new Response("x"));
+      using silent = await place.dial();
+      assertMatch((await ask(place, request("GET /", LAST))).head, / 200 /);
+      await soon("the service has stopped", service.shutdown(), {
+        within: 5_000,
+      });
+      assertEquals(await receiveRest(silent), "");
+    },
+  },
+  {
+    name: "what goes on after drainTimeoutMs is cut off",
+    async run(place) {
+      const stop = new AbortController();
+      const source = new Source(64 * 1024);
+      await using service = await place.serve(
+        () => new Response(source.stream),
+        { drainTimeoutMs: 50, signal: stop.signal },
+      );
+      using conn = await place.dial();
+      await send(conn, request("GET /"));
+      await receiveUpTo(conn, CRLF + CRLF);
+      stop.abort();
+      await soon("the service has stopped", service.finished);
+      assert(source.cancelled !== undefined, "the source was not cancelled");
+      assert(await isRefused(place), "the socket is still listened on");
+    },
+  },
+];
+
+/** Waits until a number has moved, and then has not moved for a while. */
+async function untilSteady(read: () => number): Promise<void> {
+  let before = -1;
+  let same = 0;
+  await eventually("it has come to rest", () => {
+    const now = read();
+    same = now > 0 && now === before ? same + 1 : 0;
+    before = now;
+    return same;
+  }, (same) => same >= 10);
+}

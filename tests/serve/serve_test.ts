@@ -1,0 +1,131 @@
+// What serve() does beside HTTP: options, and clients that take their time.
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+} from "@std/assert";
+import { serve, type ServeHandler } from "../../serve/mod.ts";
+import { soon } from "../support/eventually.ts";
+import { receiveAllText, send } from "../support/peer.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { CERT, KEY } from "../support/certificate.ts";
+
+// Handlers for Deno.serve() and for serve() are the same, and so is the server.
+((handler: ServeHandler) =>
+  handler satisfies Deno.ServeHandler<Deno.NetAddr | Deno.UnixAddr>);
+(() => serve(() => new Response()) satisfies Promise<Deno.HttpServer>);
+
+const HERE = { fallback: { port: 0 }, notify: false } as const;
+const hello = () => new Response("hello");
+
+Deno.test("onListen is told where the fallback listens, by default on this machine only", async () => {
+  const told: unknown[] = [];
+  await using service = await serve(hello, {
+    ...HERE,
+    onListen: (addr) => told.push(addr),
+  });
+  assertEquals(told, [service.addr]);
+  assertEquals(service.addrs, [service.addr]);
+  const { hostname, port } = service.addr as Deno.NetAddr;
+  assertEquals(hostname, "127.0.0.1");
+  assert(port > 0);
+});
+
+Deno.test("the path of a fallback is gone when the service has stopped", async () => {
+  using directory = new TempDir();
+  const path = directory.join("web");
+  const service = await serve(hello, { fallback: { path }, notify: false });
+  assertEquals(service.addr, { transport: "unix", path });
+  assertEquals((await Deno.stat(path)).isSocket, true);
+  await service.shutdown();
+  await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
+});
+
+Deno.test("what onListen throws ends the service", async () => {
+  let port = 0;
+  const error = new Error("not there");
+  const thrown = await assertRejects(() =>
+    serve(hello, {
+      ...HERE,
+      onListen(addr) {
+        if (addr.transport === "tcp") port = addr.port;
+        throw error;
+      },
+    })
+  );
+  assertStrictEquals(thrown, error);
+  await assertRejects(
+    () => Deno.connect({ hostname: "127.0.0.1", port }),
+    Deno.errors.ConnectionRefused,
+  );
+});
+
+Deno.test("a signal that is aborted already starts nothing", async () => {
+  const reason = new Error("never mind");
+  const thrown = await assertRejects(() =>
+    serve(hello, { ...HERE, signal: AbortSignal.abort(reason) })
+  );
+  assertStrictEquals(thrown, reason);
+});
+
+Deno.test("shutdown may be asked for again, and cuts nothing off", async () => {
+  const called = Promise.withResolvers<void>();
+  const goOn = Promise.withResolvers<void>();
+  const service = await serve(async () => {
+    called.resolve();
+    await goOn.promise;
+    return hello();
+  }, HERE);
+  const { port } = service.addr as Deno.NetAddr;
+  const answer = fetch(`http://127.0.0.1:${port}`).then((it) => it.text());
+  await called.promise;
+  const both = [service.shutdown(), service.shutdown()];
+  goOn.resolve();
+  assertEquals(await answer, "hello");
+  await soon("the service has stopped", Promise.all(both));
+});
+
+Deno.test("a certificate needs its key, and both have to be good", async () => {
+  const tls = (cert?: string, key?: string) => () =>
+    serve(hello, { ...HERE, cert, key });
+  await assertRejects(tls(CERT), TypeError, "go together");
+  await assertRejects(tls(undefined, KEY), TypeError, "go together");
+  const { InvalidData } = Deno.errors;
+  await assertRejects(tls("no PEM", KEY), InvalidData, "certificate");
+  await assertRejects(tls(CERT, "no PEM"), InvalidData, "private key");
+  await assertRejects(tls(CERT, await otherKey()), InvalidData, "another one");
+});
+
+Deno.test("a port that is taken is said to be", async () => {
+  await using service = await serve(hello, HERE);
+  const { port } = service.addr as Deno.NetAddr;
+  const error = await assertRejects(() =>
+    serve(hello, { ...HERE, fallback: { port } })
+  );
+  assertMatch(String(error), /EADDRINUSE/);
+});
+
+Deno.test("a client that was answered, and never ends its body, is cut off", async () => {
+  await using service = await serve(hello, HERE);
+  const { port } = service.addr as Deno.NetAddr;
+  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
+  await send(
+    conn,
+    "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 100\r\n\r\nsome",
+  );
+  assertMatch(await receiveAllText(conn), /\r\n\r\nhello$/);
+});
+
+/** A key that is fit for use, with another certificate. */
+async function otherKey(): Promise<string> {
+  const algorithm = { name: "ECDSA", namedCurve: "P-256" };
+  const { privateKey } = await crypto.subtle
+    .generateKey(algorithm, true, ["sign", "verify"]);
+  const der = await crypto.subtle.exportKey("pkcs8", privateKey);
+  const lines = new Uint8Array(der).toBase64().match(/.{1,64}/g)!;
+  return ["-----BEGIN PRIVATE KEY-----", ...lines, "-----END PRIVATE KEY-----"]
+    .join("\n");
+}

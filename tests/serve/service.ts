@@ -1,0 +1,34 @@
+/**
+ * A service to be started with sockets, and with as few permissions as a test
+ * likes. Its argument are the options of `serve()`, as JSON.
+ */
+
+import { ActivationError } from "../../activation/activation_error.ts";
+import { NotifyError } from "../../daemon/notify_error.ts";
+import { serve } from "../../serve/mod.ts";
+
+try {
+  const service = await serve(async (request, { remoteAddr }) => {
+    switch (new URL(request.url).pathname) {
+      case "/echo":
+        return new Response(await request.text());
+      case "/endless":
+        return new Response(new ReadableStream({ start() {} }));
+      case "/fail":
+        throw new Error("a secret\nof two lines");
+      default:
+        return Response.json({ url: request.url, remoteAddr });
+    }
+  }, {
+    ...JSON.parse(Deno.args[0] ?? "{}"),
+    onListen: ({ transport }) => console.log(`listening: ${transport}`),
+  });
+  await service.finished;
+  console.log("finished");
+} catch (error) {
+  if (!(error instanceof ActivationError || error instanceof NotifyError)) {
+    throw error;
+  }
+  console.log(`${error.name}: ${error.message}`);
+  Deno.exit(78);
+}

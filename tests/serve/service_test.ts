@@ -1,0 +1,301 @@
+// serve() as a service manager sees it: processes with sockets, signals and a
+// notify socket, and no more permissions than they need.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { soon } from "../support/eventually.ts";
+import { receive, receiveAllText, send } from "../support/peer.ts";
+import { REPOSITORY, run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import {
+  activate,
+  ALLOW_ACTIVATION,
+  CACHE,
+  dial,
+  freePorts,
+} from "../support/activate.ts";
+import { CERT, KEY } from "../support/certificate.ts";
+
+const MODULE = "tests/serve/service.ts";
+const GET = (path: string) =>
+  `GET ${path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n`;
+
+async function ask(conn: Deno.Conn, text: string): Promise<string> {
+  await send(conn, text);
+  return await receiveAllText(conn);
+}
+
+/** What a service manager listens on, and what it was told. */
+class NotifySocket implements Disposable {
+  readonly path: string;
+  readonly #directory = new TempDir();
+  readonly #socket: Deno.DatagramConn;
+
+  constructor() {
+    this.path = this.#directory.join("notify");
+    this.#socket = Deno.listenDatagram({
+      transport: "unixpacket",
+      path: this.path,
+    });
+  }
+
+  /** Waits for the next message. */
+  async next(): Promise<string> {
+    const [message] = await soon("a notification", this.#socket.receive());
+    return new TextDecoder().decode(message);
+  }
+
+  /** What it takes to notify it. */
+  allow(): string[] {
+    return [
+      "--unstable-net",
+      `${ALLOW_ACTIVATION},NOTIFY_SOCKET`,
+      `--allow-net=unix:${this.path}`,
+      `--allow-write=${this.path}`,
+    ];
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
+Deno.test("all sockets are one service, and it needs no permission but for the variables", async () => {
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  const [port] = freePorts("127.0.0.1", 1);
+  await using program = await activate({
+    addresses: [path, `127.0.0.1:${port}`],
+    module: MODULE,
+    allow: [ALLOW_ACTIVATION],
+  });
+
+  using unix = await dial(path);
+  const overUnix = await ask(unix, GET("/unix"));
+  assertMatch(overUnix, /^HTTP\/1\.1 200 OK\r\n/);
+  assert(
+    overUnix.endsWith(
+      JSON.stringify({
+        url: "http://here/unix",
+        remoteAddr: { transport: "unix", path: "" },
+      }),
+    ),
+    overUnix,
+  );
+  using tcp = await dial(`127.0.0.1:${port}`);
+  const { port: ownPort } = tcp.localAddr as Deno.NetAddr;
+  const overTcp = await ask(tcp, GET("/tcp"));
+  assert(
+    overTcp.endsWith(
+      JSON.stringify({
+        url: "http://here/tcp",
+        remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: ownPort },
+      }),
+    ),
+    overTcp,
+  );
+  assertEquals(program.stdout.seen, ["listening: unix", "listening: tcp"]);
+
+  program.kill("SIGTERM");
+  assertEquals(await program.exitCode(), 0);
+  assertEquals(program.stdout.seen.at(-1), "finished");
+  assertEquals((await Deno.stat(path)).isSocket, true);
+});
+
+Deno.test("with a name, the sockets of that name are served, and no others", async () => {
+  using directory = new TempDir();
+  const [web, control] = [directory.join("web"), directory.join("control")];
+  await using _program = await activate({
+    addresses: [control, web],
+    names: ["control", "web"],
+    module: MODULE,
+    allow: [ALLOW_ACTIVATION],
+    args: [JSON.stringify({ name: "web" })],
+  });
+  using unheard = await dial(control);
+  await send(unheard, GET("/"));
+  using heard = await dial(web);
+  assertMatch(await ask(heard, GET("/")), /^HTTP\/1\.1 200 OK\r\n/);
+  const answer = unheard.read(new Uint8Array(1));
+  const first = await Promise.race([
+    answer.then(() => "control"),
+    dial(web).then(async (conn) => {
+      using _ = conn;
+      await ask(conn, GET("/"));
+      return "web";
+    }),
+  ]);
+  assertEquals(first, "web");
+  unheard.close();
+  await answer.catch(() => {});
+});
+
+Deno.test("SIGTERM lets the request that is under way be answered; the manager knows all along", async () => {
+  using manager = new NotifySocket();
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: manager.allow(),
+    env: { NOTIFY_SOCKET: manager.path },
+  });
+  using conn = await dial(path);
+  assertEquals(await manager.next(), "READY=1");
+  await send(
+    conn,
+    "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst",
+  );
+  // Connections are accepted in order: when this one is answered, the first has
+  // been heard.
+  using second = await dial(path);
+  await ask(second, GET("/"));
+
+  program.kill("SIGTERM");
+  assertEquals(await manager.next(), "STOPPING=1");
+  await send(conn, " half");
+  const answer = await receiveAllText(conn);
+  assertMatch(answer, /\r\nconnection: close\r\n/i);
+  assert(answer.endsWith("\r\n\r\nfirst half"), answer);
+  assertEquals(await program.exitCode(), 0);
+});
+
+Deno.test("a second signal cuts off what the first one waits for", async () => {
+  using manager = new NotifySocket();
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: manager.allow(),
+    args: [JSON.stringify({ drainTimeoutMs: 60_000 })],
+    env: { NOTIFY_SOCKET: manager.path },
+  });
+  using conn = await dial(path);
+  await send(conn, GET("/endless"));
+  assertEquals(
+    new TextDecoder().decode(await receive(conn, 15)),
+    "HTTP/1.1 200 OK",
+  );
+  assertEquals(await manager.next(), "READY=1");
+  program.kill("SIGTERM");
+  assertEquals(await manager.next(), "STOPPING=1");
+  assert(program.running);
+  program.kill("SIGINT");
+  assertEquals(await program.exitCode(), 0);
+  const rest = await receiveAllText(conn);
+  assertEquals(rest.includes("\r\n0\r\n"), false, rest);
+});
+
+Deno.test("a handler that fails is one line in the log, and none of the client's business", async () => {
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: [`${ALLOW_ACTIVATION},JOURNAL_STREAM`],
+    env: { JOURNAL_STREAM: "1:2" },
+  });
+  using conn = await dial(path);
+  const answer = await ask(conn, GET("/fail?password"));
+  assertMatch(answer, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
+  assertEquals(answer.includes("secret"), false, answer);
+  program.kill("SIGTERM");
+  assertEquals(await program.exitCode(), 0);
+  const said = program.stderr.seen;
+  const own = said.slice(
+    said.findIndex((line) => line.startsWith("Execing ")) + 1,
+  );
+  assertEquals(own, [
+    "<3>Cannot answer GET /fail: Error: a secret of two lines",
+  ]);
+});
+
+Deno.test("a manager that may not be known of is not told", async () => {
+  using manager = new NotifySocket();
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: [ALLOW_ACTIVATION],
+    env: { NOTIFY_SOCKET: manager.path },
+  });
+  using conn = await dial(path);
+  assertMatch(await ask(conn, GET("/")), / 200 OK/);
+  program.kill("SIGTERM");
+  assertEquals(await program.exitCode(), 0);
+  assertEquals(program.stdout.seen, ["listening: unix", "finished"]);
+});
+
+Deno.test("a notify socket that cannot be reached fails the start", async () => {
+  using manager = new NotifySocket();
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: manager.allow(),
+    env: { NOTIFY_SOCKET: `${manager.path}.not` },
+  });
+  using _conn = await dial(path);
+  assertEquals(await program.exitCode(), 78);
+  assertMatch(program.stdout.seen.at(-1)!, /^NotifyError: Cannot notify /);
+});
+
+Deno.test("TLS on an adopted socket needs no more permissions", async () => {
+  const [port] = freePorts("127.0.0.1", 1);
+  await using program = await activate({
+    addresses: [`127.0.0.1:${port}`],
+    module: MODULE,
+    allow: [ALLOW_ACTIVATION],
+    args: [JSON.stringify({ cert: CERT, key: KEY })],
+  });
+  using client = Deno.createHttpClient({ caCerts: [CERT] });
+  const response = await soon(
+    "the response",
+    fetch(`https://localhost:${port}/secure`, { client }),
+  );
+  const { url } = await response.json();
+  assertEquals(url, `https://localhost:${port}/secure`);
+
+  // What is no TLS hurts nobody, and a handshake that rests does not hold up the
+  // end.
+  {
+    using noise = await dial(`127.0.0.1:${port}`);
+    await send(noise, GET("/"));
+    await receiveAllText(noise).catch(() => {});
+  }
+  using resting = await dial(`127.0.0.1:${port}`);
+  const again = await fetch(`https://localhost:${port}/`, { client });
+  assertEquals(again.status, 200);
+  await again.body?.cancel();
+  program.kill("SIGTERM");
+  assertEquals(await program.exitCode({ within: 5_000 }), 0);
+  await receiveAllText(resting).catch(() => {});
+});
+
+Deno.test("sockets of other names are refused, whatever the fallback", async () => {
+  using directory = new TempDir();
+  const names = ["a", "b"];
+  const addresses = names.map((name) => directory.join(name));
+  await using program = await activate({
+    ...{ addresses, names, module: MODULE, allow: [ALLOW_ACTIVATION] },
+    args: [JSON.stringify({ name: "web", fallback: { port: 0 } })],
+  });
+  using _conn = await dial(addresses[0]!);
+  assertEquals(await program.exitCode(), 78);
+  assertMatch(
+    program.stdout.seen[0]!,
+    /^ActivationError: Cannot take the socket "web": it was not passed \(passed: 3 "a", 4 "b"\); set FileDescriptorName=web /,
+  );
+});
+
+Deno.test("without a socket and a fallback there is nothing to serve", async () => {
+  const { code, stdout } = await run(Deno.execPath(), [
+    ...["run", "--quiet", "--no-check", "--no-prompt", ALLOW_ACTIVATION],
+    `${REPOSITORY}${MODULE}`,
+  ], { env: CACHE });
+  assertEquals(code, 78);
+  assertMatch(stdout, /^ActivationError: Cannot serve: no socket was passed /);
+});

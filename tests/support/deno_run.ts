@@ -1,0 +1,12 @@
+const coverage = Deno.env.get("DENO_COVERAGE_DIR");
+
+/**
+ * The command that runs a program of this repository, and stops for no prompt.
+ * Permissions, the program and its arguments are to follow. What it covers counts
+ * with what the tests themselves cover.
+ */
+export const DENO_RUN: readonly string[] = [
+  Deno.execPath(),
+  ...["run", "--quiet", "--no-check", "--no-prompt"],
+  ...(coverage === undefined ? [] : [`--coverage=${coverage}`]),
+];
