@@ -55,3 +55,4 @@
 
 export * from "./activation/mod.ts";
 export * from "./daemon/mod.ts";
+export * from "./serve/mod.ts";

@@ -46,7 +46,9 @@ export class AdoptedConn<A extends Deno.Addr>
   #receivedBytes = 0;
   #inflow: Inflow | undefined;
   #paused = true;
-  /** The last write that the kernel did not take at once, until it does. */
+  /** What rejects the writes that the kernel has not taken yet. */
+  readonly #pendingWrites = new Set<(error: Error) => void>();
+  /** Settles with the last of them. */
   #writing: Promise<unknown> | undefined;
   #ended = false;
   #writeShut = false;
@@ -107,6 +109,7 @@ export class AdoptedConn<A extends Deno.Addr>
     for (const { reject } of this.#pendingReads.splice(0)) {
       reject(interrupted());
     }
+    for (const reject of this.#pendingWrites) reject(interrupted());
     this.socket.destroy();
   }
 
@@ -147,10 +150,14 @@ export class AdoptedConn<A extends Deno.Addr>
     let done = false;
     this.socket._write(p, "buffer" as BufferEncoding, (error) => {
       done = true;
+      this.#pendingWrites.delete(reject);
       if (!error) resolve(p.length);
-      else reject(this.#closed ? interrupted() : socketError(error));
+      else reject(socketError(error));
     });
-    if (!done) this.#writing = promise.catch(() => {});
+    if (!done) {
+      this.#pendingWrites.add(reject);
+      this.#writing = promise.catch(() => {});
+    }
     return promise;
   }
 

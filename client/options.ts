@@ -1,3 +1,4 @@
+import { parseCount } from "../cli/parse_count.ts";
 import { parseDuration } from "../cli/parse_duration.ts";
 import { parseOptions } from "../cli/parse_options.ts";
 import { UsageError } from "../cli/usage_error.ts";
@@ -80,7 +81,7 @@ export function parseClientOptions(
     address: parseAddress(addressText, flags.unix),
     interactive: flags.interactive ||
       (stdinIsTerminal && values.count === undefined),
-    count: parseCount(values.count ?? "10"),
+    count: parseCount("--count", values.count ?? "10", 0, COUNT_MAX),
     intervalMs: parseDuration("--interval", values.interval ?? "2s"),
     timeoutMs: parseTimeout("--timeout", values.timeout ?? "10s"),
     connectTimeoutMs: parseTimeout(
@@ -88,16 +89,6 @@ export function parseClientOptions(
       values["connect-timeout"] ?? "5s",
     ),
   };
-}
-
-function parseCount(text: string): number {
-  const count = /^[0-9]+$/.test(text) ? Number(text) : NaN;
-  if (Number.isNaN(count) || count > COUNT_MAX) {
-    throw new UsageError(
-      `Cannot parse --count: "${text}" is not an integer from 0 to ${COUNT_MAX}`,
-    );
-  }
-  return count;
 }
 
 function parseTimeout(option: string, text: string): number {

@@ -12,6 +12,8 @@ export class EchoConnection {
   readonly #conn: InheritedConn;
   readonly #closeWord = new CloseWord();
   #chunks = 0;
+  /** How many chunks there were, and when, as last seen by `silentSince`. */
+  #seen = { chunks: 0, at: performance.now() };
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -36,7 +38,7 @@ export class EchoConnection {
         onChunk(chunk);
         await this.#conn.write(chunk);
         this.#writing = false;
-        if (this.#closeWord.completedBy(chunk)) this.#end();
+        if (this.#closeWord.completedBy(chunk)) this.#end(LINGER_MS);
       }
       await this.#conn.closeWrite();
     } finally {
@@ -44,12 +46,23 @@ export class EchoConnection {
     }
   }
 
+  /**
+   * Returns for how long nothing has come, in milliseconds, as far as earlier
+   * calls can tell.
+   */
+  silentSince(now: number): number {
+    if (this.#seen.chunks !== this.#chunks) {
+      this.#seen = { chunks: this.#chunks, at: now };
+    }
+    return now - this.#seen.at;
+  }
+
   /** Lets what has been received be echoed, then ends the connection. */
   async drain(): Promise<void> {
     while (!this.#ended) {
       const before = this.#chunks;
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-      if (!this.#writing && this.#chunks === before) this.#end();
+      if (!this.#writing && this.#chunks === before) this.#end(QUIET_MS);
     }
   }
 
@@ -64,9 +77,9 @@ export class EchoConnection {
    * Tells the peer that no more comes, and leaves the closing to it: a unix
    * socket that is closed with unread input takes back what was sent last.
    */
-  #end(): void {
+  #end(lingerMs: number): void {
     this.#ended = true;
-    this.#linger = setTimeout(() => this.close(), LINGER_MS);
+    this.#linger = setTimeout(() => this.close(), lingerMs);
     this.#conn.closeWrite().catch(() => this.close());
   }
 }

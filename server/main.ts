@@ -1,32 +1,36 @@
 import { EXIT } from "../cli/exit_status.ts";
 import { report, runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
-import { ActivationError, listen, listenFds, logger } from "../mod.ts";
+import {
+  ActivationError,
+  listen,
+  listenFds,
+  type Logger,
+  logger,
+} from "../mod.ts";
+import { atMostEvery } from "./at_most_every.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { EchoServer } from "./echo_server.ts";
-import { HELP, parseServerOptions } from "./options.ts";
+import { LineLog } from "./line_log.ts";
+import { HELP, parseServerOptions, type ServerOptions } from "./options.ts";
 import { recvLine } from "./recv_line.ts";
+import { StatusReport } from "./report_status.ts";
 
 const NAME = "ipc-server";
+
+/** How often refused connections are told of at most, in milliseconds. */
+const REFUSED_INTERVAL_MS = 1_000;
+
+/** How often lost lines are told of at most, in milliseconds. */
+const LOST_INTERVAL_MS = 10_000;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseServerOptions(args);
   if (options.show === "help") writeLine(Deno.stdout, HELP);
   if (options.show === "version") writeLine(Deno.stdout, versionLine(NAME));
   if (options.show !== undefined) return EXIT.ok;
-
   try {
-    const socket = chooseSocket(listenFds(), options.name);
-    const listener = await listen(socket);
-    const log = new Log();
-    log.line("server start");
-    const server = new EchoServer(
-      listener,
-      options.quiet ? () => {} : (chunk) => log.line(recvLine(chunk)),
-    );
-    stopOnSignal(server, options.drainTimeoutMs);
-    await server.run();
-    return EXIT.ok;
+    return await serve(options);
   } catch (error) {
     if (!(error instanceof ActivationError)) throw error;
     report(NAME, error);
@@ -34,34 +38,68 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
+async function serve(options: ServerOptions): Promise<number> {
+  const socket = chooseSocket(listenFds(), options.name);
+  const listener = await listen(socket, { backlog: options.backlog });
+
+  const log = logger({ name: NAME });
+  const lines = new LineLog(Deno.stdout, tellOfLostLines(log));
+  lines.line("server start");
+
+  const server = new EchoServer(listener, {
+    ...options,
+    onChunk: options.quiet ? () => {} : (chunk) => lines.line(recvLine(chunk)),
+    onRefused: atMostEvery(REFUSED_INTERVAL_MS, (count) => {
+      const connections = count === 1 ? "connection" : "connections";
+      log.warning(
+        `Closed ${count} ${connections}: ${options.maxConnections} are served and ${options.maxWaiting} wait; see --max-connections and --max-waiting`,
+      );
+    }),
+  });
+  using status = new StatusReport(() => server.status, log);
+  stopOnSignal(server, status, options.drainTimeoutMs);
+  await Promise.all([server.run(), status.start()]);
+  await status.stop();
+  await Promise.race([
+    lines.flush(),
+    new Promise((resolve) => setTimeout(resolve, options.drainTimeoutMs)),
+  ]);
+  return EXIT.ok;
+}
+
+/** Tells of lines that could not be written; a full disk would fill stderr too. */
+function tellOfLostLines(log: Logger): (lines: number, why: string) => void {
+  let lost = 0;
+  let reason = "";
+  const tell = atMostEvery(LOST_INTERVAL_MS, () => {
+    log.warning(
+      `Cannot write output: ${reason}; lines lost: ${lost}; serving on`,
+    );
+    lost = 0;
+  });
+  return (lines, why) => {
+    lost += lines;
+    reason = why;
+    tell();
+  };
+}
+
 /** The first signal lets the connections finish, a second one does not. */
-function stopOnSignal(server: EchoServer, drainTimeoutMs: number): void {
+function stopOnSignal(
+  server: EchoServer,
+  status: StatusReport,
+  drainTimeoutMs: number,
+): void {
   let signals = 0;
   const onSignal = () => {
     signals += 1;
     if (signals > 1) return server.abort();
     server.stop();
+    status.stop();
     setTimeout(() => server.abort(), drainTimeoutMs);
   };
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     Deno.addSignalListener(signal, onSignal);
-  }
-}
-
-/** Standard output, which may go away without taking the service with it. */
-class Log {
-  #failing = false;
-
-  line(text: string): void {
-    try {
-      writeLine(Deno.stdout, text);
-      this.#failing = false;
-    } catch (error) {
-      if (this.#failing) return;
-      this.#failing = true;
-      const { message } = error as Error;
-      logger({ name: NAME }).warning(`${message}; lines are lost, serving on`);
-    }
   }
 }
 

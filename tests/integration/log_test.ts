@@ -139,6 +139,7 @@ Deno.test("a full disk under its output does not stop the service; it is told on
     assertEquals(await echoOf(conn, line), line);
   }
   conn.close();
+  await server.program.stderr.line(/No space left/);
   assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
   assertMatch(server.complaints()[0]!, /^ipc-server: .*No space left/);
   server.program.kill("SIGTERM");

@@ -1,6 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
-import { EchoServer } from "../../server/echo_server.ts";
+import {
+  EchoServer,
+  type EchoServerOptions,
+} from "../../server/echo_server.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import {
   assertSameBytes,
@@ -14,11 +17,21 @@ import { OwnListener } from "../activation/own_listener.ts";
 
 const nothing = () => {};
 
+const OPTIONS: EchoServerOptions = {
+  maxConnections: 1_000,
+  maxWaiting: 0,
+  connectionTimeoutMs: 0,
+  idleTimeoutMs: 0,
+  onChunk: nothing,
+  onRefused: nothing,
+};
+
 /** A server that runs, and what it was told about the chunks that came. */
 function running(listener: OwnListener) {
   const told: string[] = [];
-  const server = new EchoServer(listener.inherited, (chunk) => {
-    told.push(new TextDecoder().decode(chunk));
+  const server = new EchoServer(listener.inherited, {
+    ...OPTIONS,
+    onChunk: (chunk) => void told.push(new TextDecoder().decode(chunk)),
   });
   const done = server.run();
   return { server, told, done };
@@ -140,7 +153,10 @@ Deno.test("stop: waits for what is open, echoes it, and ends it", async () => {
 
 Deno.test("stop: asked from within a chunk, that chunk still comes back", async () => {
   using listener = await OwnListener.listen();
-  const server = new EchoServer(listener.inherited, () => server.stop());
+  const server = new EchoServer(listener.inherited, {
+    ...OPTIONS,
+    onChunk: () => server.stop(),
+  });
   const done = server.run();
   const peer = await listener.dial();
   await send(peer, "last words");
@@ -175,7 +191,7 @@ Deno.test("stop: a connection that was accepted before is served and ended", asy
   const [conn, peer] = await own.pair();
   await send(peer, "accepted in time");
   const { listener, yieldConn } = closingListener();
-  const server = new EchoServer(listener, nothing);
+  const server = new EchoServer(listener, OPTIONS);
   const done = server.run();
   server.stop();
   // As an adopted listener does with what the kernel handed over before.
@@ -221,7 +237,7 @@ Deno.test("server: a listener that fails ends it with that error", async () => {
   };
   const server = new EchoServer(
     failing as unknown as InheritedListener,
-    nothing,
+    OPTIONS,
   );
   await assertRejects(() => server.run(), Deno.errors.ConnectionAborted);
 });

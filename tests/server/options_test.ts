@@ -11,6 +11,11 @@ const DEFAULTS: ServerOptions = {
   name: "ipc-server.socket",
   quiet: false,
   drainTimeoutMs: 5_000,
+  idleTimeoutMs: 0,
+  connectionTimeoutMs: 0,
+  maxConnections: 4_096,
+  maxWaiting: 1_024,
+  backlog: 1_024,
 };
 
 const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
@@ -22,6 +27,11 @@ const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
   [["--drain-timeout=1.5s"], { drainTimeoutMs: 1_500 }],
   [["--drain-timeout", "3"], { drainTimeoutMs: 3_000 }],
   [["--drain-timeout", "0"], { drainTimeoutMs: 0 }],
+  [["--idle-timeout", "90s"], { idleTimeoutMs: 90_000 }],
+  [["--connection-timeout", "5min"], { connectionTimeoutMs: 300_000 }],
+  [["--max-connections", "1"], { maxConnections: 1 }],
+  [["--max-waiting", "0"], { maxWaiting: 0 }],
+  [["--backlog=4096"], { backlog: 4_096 }],
   [["--help"], { show: "help" }],
   [["-h"], { show: "help" }],
   [["--version"], { show: "version" }],

@@ -1,0 +1,140 @@
+import { assert, assertEquals } from "@std/assert";
+import {
+  EchoServer,
+  type EchoServerOptions,
+} from "../../server/echo_server.ts";
+import { OwnListener } from "../activation/own_listener.ts";
+import { eventually, soon } from "../support/eventually.ts";
+import { echoOf, receiveAllText, send } from "../support/peer.ts";
+
+/** A running server with these limits, which is aborted when disposed of. */
+async function limited(limits: Partial<EchoServerOptions>) {
+  const listener = await OwnListener.listen();
+  let refused = 0;
+  const server = new EchoServer(listener.inherited, {
+    maxConnections: 1_000,
+    maxWaiting: 0,
+    connectionTimeoutMs: 0,
+    idleTimeoutMs: 0,
+    onChunk() {},
+    onRefused: () => refused += 1,
+    ...limits,
+  });
+  const done = server.run();
+  return {
+    server,
+    done,
+    dial: () => listener.dial(),
+    refused: () => refused,
+    async [Symbol.asyncDispose]() {
+      server.stop();
+      server.abort();
+      await soon("the server has stopped", done);
+      listener[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("limits: those beyond the limit wait, and are served in order as others leave", async () => {
+  await using own = await limited({ maxConnections: 2, maxWaiting: 3 });
+  const served = [await own.dial(), await own.dial()];
+  for (const peer of served) assertEquals(await echoOf(peer, "x"), "x");
+  const order: number[] = [];
+  const waiting = [await own.dial(), await own.dial(), await own.dial()];
+  const echoes = waiting.map(async (peer, i) => {
+    assertEquals(await echoOf(peer, `${i}`), `${i}`);
+    order.push(i);
+    await peer.closeWrite();
+    assertEquals(await receiveAllText(peer), "");
+  });
+  await eventually(
+    "three wait",
+    () => own.server.status.waiting,
+    (count) => count === 3,
+  );
+  assertEquals(order, []);
+  served[0]!.close();
+  await Promise.all(echoes);
+  assertEquals(order, [0, 1, 2]);
+  assertEquals(await echoOf(served[1]!, "still"), "still");
+  assertEquals(own.refused(), 0);
+  assertEquals(own.server.status.served, 5);
+});
+
+Deno.test("limits: the newest is closed when as many wait as may", async () => {
+  await using own = await limited({ maxConnections: 1, maxWaiting: 1 });
+  const served = await own.dial();
+  assertEquals(await echoOf(served, "x"), "x");
+  const waiting = await own.dial();
+  await eventually(
+    "one waits",
+    () => own.server.status.waiting,
+    (count) => count === 1,
+  );
+  const refused = await own.dial();
+  assertEquals(await receiveAllText(refused), "");
+  assertEquals(own.refused(), 1);
+  served.close();
+  assertEquals(await echoOf(waiting, "my turn"), "my turn");
+});
+
+Deno.test("limits: a silent connection is closed, one that talks is not", async () => {
+  await using own = await limited({ connectionTimeoutMs: 200 });
+  const silent = await own.dial();
+  const talking = await own.dial();
+  let ended = false;
+  const end = receiveAllText(silent).then(() => ended = true);
+  let echoes = 0;
+  while (!ended) {
+    assertEquals(await echoOf(talking, "x"), "x");
+    echoes += 1;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await end;
+  assert(echoes > 1, "the silent one was closed at once");
+  assertEquals(await echoOf(talking, "y"), "y");
+});
+
+Deno.test("limits: the server stops when nobody came for so long", async () => {
+  await using own = await limited({ idleTimeoutMs: 100 });
+  await soon("the server has stopped by itself", own.done);
+});
+
+Deno.test("limits: whoever is connected keeps the server, however silent", async () => {
+  await using own = await limited({ idleTimeoutMs: 50 });
+  const peer = await own.dial();
+  assertEquals(await echoOf(peer, "x"), "x");
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  assertEquals(await echoOf(peer, "y"), "y");
+  peer.close();
+  await soon("the server has stopped by itself", own.done);
+});
+
+Deno.test("limits: stop serves those who wait as well", async () => {
+  await using own = await limited({ maxConnections: 1, maxWaiting: 1 });
+  const served = await own.dial();
+  assertEquals(await echoOf(served, "x"), "x");
+  const waiting = await own.dial();
+  await send(waiting, "not forgotten");
+  await eventually(
+    "one waits",
+    () => own.server.status.waiting,
+    (count) => count === 1,
+  );
+  own.server.stop();
+  assertEquals(await receiveAllText(served), "");
+  assertEquals(await receiveAllText(waiting), "not forgotten");
+  await soon("the server has stopped", own.done);
+});
+
+Deno.test("limits: the status counts", async () => {
+  await using own = await limited({});
+  const peer = await own.dial();
+  assertEquals(await echoOf(peer, "12345"), "12345");
+  assertEquals(own.server.status, {
+    open: 1,
+    waiting: 0,
+    served: 1,
+    bytes: 5,
+  });
+});
