@@ -62,12 +62,21 @@ const PROGRAMS = {
     console.log("nothing to do");
   },
 
-  /** Waits for a second connection, but not so that it matters. */
+  /** Waits for a second connection, having said that this does not matter. */
   async "an unref'd one waits"() {
     const [listener] = await listeners();
     (await listener!.accept()).close();
     listener!.unref();
     listener!.accept();
+    console.log("nothing to do");
+  },
+
+  /** Waits for a second connection, and says then that this does not matter. */
+  async "one that waits is unref'd"() {
+    const [listener] = await listeners();
+    (await listener!.accept()).close();
+    listener!.accept();
+    listener!.unref();
     console.log("nothing to do");
   },
 
@@ -79,6 +88,8 @@ const PROGRAMS = {
     for (let chunk; (chunk = await conn.readChunk()) !== null;) {
       received += new TextDecoder().decode(chunk);
     }
+    // A socket that the peer's end had closed as well would be closed by then.
+    await new Promise((resolve) => setTimeout(resolve));
     await conn.write(bytes(`${name} ${fd} got ${received}`));
   },
 

@@ -205,8 +205,13 @@ Deno.test("adopting: a for await yields what was accepted before the close", asy
   });
 });
 
-for (const program of ["nobody waits", "an unref'd one waits"] as const) {
-  Deno.test(`adopting: a process ends when on its listener ${program}`, async () => {
+const IDLE = [
+  "nobody waits",
+  "an unref'd one waits",
+  "one that waits is unref'd",
+] as const;
+for (const program of IDLE) {
+  Deno.test(`adopting: a listener keeps no process alive when ${program}`, async () => {
     await using activated = await Activated.listen(adopting(program));
     using _conn = await activated.dial();
     assertEquals(await activated.end(), {

@@ -1,55 +1,79 @@
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { DENO_RUN } from "../support/deno_run.ts";
+import { echoOf, receiveAllText, send } from "../support/peer.ts";
+import { REPOSITORY } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { ActivatedServer } from "./activated_server.ts";
 
-const root = new URL("../../", import.meta.url).pathname;
-
-/** The first code block of README in a language. */
-async function readmeBlock(language: string): Promise<string> {
-  const readme = await Deno.readTextFile(`${root}README.md`);
-  const [, block] = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "ms")
-    .exec(readme) ?? [];
-  if (block === undefined) throw new Error(`README has no ${language} block`);
-  return block;
+/** The TypeScript programs of README, in order. */
+async function programs(): Promise<string[]> {
+  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
+  return [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
 }
 
-Deno.test("the program in README serves the socket it is activated with, without net permission", async () => {
-  const directory = await Deno.makeTempDir();
-  const program = `${directory}/echo.ts`;
-  const path = `${directory}/socket`;
-  await Deno.writeTextFile(program, await readmeBlock("ts"));
-  await using server = new Deno.Command("systemd-socket-activate", {
-    args: [
-      `--listen=${path}`,
-      Deno.execPath(),
-      "run",
-      "--quiet",
-      "--check",
-      "--no-prompt",
-      `--config=${root}deno.json`,
-      "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES",
-      program,
+/** Activates a program with the permissions that README's unit gives it. */
+async function activate(
+  directory: TempDir,
+  program: string,
+): Promise<ActivatedServer> {
+  const path = directory.join("program.ts");
+  await Deno.writeTextFile(path, program);
+  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
+  const [, permissions = ""] = /^ExecStart=deno run (.*) \S+$/m.exec(readme) ??
+    [];
+  assert(permissions.startsWith("--allow-env="), "README's unit has changed");
+  const check = DENO_RUN.map((word) =>
+    word === "--no-check" ? "--check" : word
+  );
+  return await ActivatedServer.listen({
+    command: [
+      ...check,
+      `--config=${REPOSITORY}deno.json`,
+      ...permissions.split(" "),
+      path,
     ],
-    stderr: "null",
-  }).spawn();
+    options: Object.entries(denoEnv()).map(([name, value]) =>
+      `--setenv=${name}=${value}`
+    ),
+  });
+}
 
-  const conn = await dial(path);
-  await conn.write(new TextEncoder().encode("as README says"));
-  await conn.closeWrite();
-  assertEquals(await new Response(conn.readable).text(), "as README says");
-
-  server.kill("SIGKILL");
-  await Deno.remove(directory, { recursive: true });
+Deno.test("README's web service answers on the socket that it is given", async () => {
+  using directory = new TempDir();
+  await using service = await activate(directory, (await programs())[0]!);
+  for (const call of [1, 2]) {
+    using conn = await service.connect();
+    await send(
+      conn,
+      "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+    );
+    const response = await receiveAllText(conn);
+    assert(response.startsWith("HTTP/1.1 200 OK\r\n"), response);
+    assert(response.includes(`Call number ${call}\n`), response);
+  }
 });
 
-async function dial(path: string): Promise<Deno.Conn> {
-  const giveUp = performance.now() + 10_000;
-  for (;;) {
-    try {
-      return await Deno.connect({ transport: "unix", path });
-    } catch (error) {
-      if (performance.now() > giveUp) {
-        throw new Error(`Nothing ever listened on ${path}: ${error}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
+Deno.test("README's echo service works on the socket that it is given", async () => {
+  using directory = new TempDir();
+  await using service = await activate(directory, (await programs())[1]!);
+  using conn = await service.connect();
+  assertEquals(await echoOf(conn, "as README says\n"), "as README says\n");
+});
+
+Deno.test("README tells of every option and every export", async () => {
+  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
+  const exports = Object.keys(await import("../../mod.ts"));
+  const missing = exports.filter((name) =>
+    // The parts that only types and errors are made of have no row of their own.
+    name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(readme)
+  );
+  assertEquals(missing, []);
+  for (const program of ["server", "client"]) {
+    const { HELP } = await import(`../../${program}/options.ts`);
+    const options = [...HELP.matchAll(/^ {2}(?:-., )?(--?[a-z-]+)/gm)]
+      .map(([, option]) => option!);
+    assert(options.length > 3, HELP);
+    assertEquals(options.filter((option) => !readme.includes(option)), []);
   }
-}
+});

@@ -725,12 +725,17 @@ export const CASES: Case[] = [
         }
         return new Response("heard");
       });
+      using idle = await place.dial();
+      await send(idle, request("GET /idle"));
+      await receiveUpTo(idle, `${CRLF}heard`);
       using fresh = await place.dial();
       using busy = await place.dial();
       // Connections are accepted in order: by now the first one is, too.
       await send(busy, request("GET /first"));
       await soon("the handler is called", inHandler.promise);
       const stopped = service.shutdown();
+      assertEquals(await receiveRest(idle), "");
+      assertEquals(await isRefused(place), true);
       await send(fresh, request("GET /second"));
       assert((await receiveAllText(fresh)).endsWith("heard"));
       goOn.resolve();

@@ -1,0 +1,14 @@
+import { NOTIFY_SOCKET } from "../daemon/environment.ts";
+import { notify } from "../daemon/notify.ts";
+import type { NotifyState } from "../daemon/notify_state.ts";
+import { mayReadEnv } from "./may_read_env.ts";
+
+/**
+ * Tells the service manager about the service, if this program may know whether
+ * anybody wants to be told.
+ *
+ * @throws {NotifyError} There is a notify socket, and it cannot be reached.
+ */
+export async function announce(state: NotifyState): Promise<void> {
+  if (mayReadEnv(NOTIFY_SOCKET)) await notify(state);
+}

@@ -1,0 +1,21 @@
+/**
+ * HTTP over the sockets that systemd passes, which `Deno.serve()` cannot take:
+ * a web service that costs nothing until somebody calls it.
+ *
+ * @example
+ * ```ts
+ * import { serve } from "@ipc/ipc/serve";
+ *
+ * await using service = await serve(
+ *   () => new Response("hello\n"),
+ *   { fallback: { port: 0 } },
+ * );
+ * console.log("serving on", service.addr);
+ * ```
+ *
+ * @module
+ */
+
+export type { ServeFallback } from "./open_servers.ts";
+export { type HttpServer, serve, type ServeOptions } from "./serve.ts";
+export type { ServeHandler, ServeInfo } from "./serve_handler.ts";

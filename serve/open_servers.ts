@@ -1,0 +1,119 @@
+import type { Server } from "node:http";
+import { ActivationError } from "../activation/activation_error.ts";
+import { adoptServer, listening } from "../activation/adopt_server.ts";
+import { checkCertificate } from "../activation/check_certificate.ts";
+import { chooseFds } from "../activation/choose_fds.ts";
+import {
+  isTcpAddress,
+  listenerAddr,
+  UNIX_ADDR,
+} from "../activation/socket_address.ts";
+import { keepBackPressure } from "../activation/tls_back_pressure.ts";
+
+/** Where to listen when the process was not activated. */
+export type ServeFallback =
+  | {
+    /** The host name or address to listen on. @default {"127.0.0.1"} */
+    hostname?: string;
+    /** The TCP port; 0 takes any that is free. */
+    port: number;
+  }
+  | {
+    /** The path of a unix socket. It is removed when the service stops. */
+    path: string;
+  };
+
+/** What it takes to open the servers. */
+export interface OpenServersOptions {
+  name?: string;
+  fallback?: ServeFallback;
+  cert?: string;
+  key?: string;
+  backlog?: number;
+}
+
+/** A server that listens, and where. */
+export interface OpenServer {
+  server: Server;
+  addr: Deno.NetAddr | Deno.UnixAddr;
+}
+
+/** Only this machine: who runs a service by hand tries it. */
+const FALLBACK_HOSTNAME = "127.0.0.1";
+
+/** How long a client may take for its headers, and for its handshake. */
+const HEADERS_TIMEOUT_MS = 60_000;
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+
+/**
+ * Opens a server on each socket that was passed, or on the fallback when none
+ * was. When one of them fails, the others are closed.
+ *
+ * @param prepare Called with each before it listens: the first connection may be
+ * there as soon as it does.
+ * @throws {ActivationError} No socket fits, or one cannot be adopted.
+ */
+export async function openServers(
+  options: OpenServersOptions,
+  prepare: (server: Server) => void,
+): Promise<OpenServer[]> {
+  const { fallback, backlog } = options;
+  const places = chooseFds(options.name).map((listenFd) => (server: Server) =>
+    adoptServer(server, listenFd, backlog)
+  );
+  if (places.length === 0) {
+    if (fallback === undefined) {
+      throw new ActivationError(
+        "Cannot serve: no socket was passed to this process; start it from a socket unit, or give a fallback",
+      );
+    }
+    const where = "path" in fallback
+      ? { path: fallback.path }
+      : { host: fallback.hostname ?? FALLBACK_HOSTNAME, port: fallback.port };
+    places.push((server) => listening(server, where, backlog));
+  }
+
+  const newServer = await serverFactory(options);
+  using opened = new DisposableStack();
+  const all: OpenServer[] = [];
+  for (const listenAt of places) {
+    const server = newServer();
+    prepare(server);
+    await listenAt(server);
+    opened.defer(() => void server.close());
+    all.push({ server, addr: boundTo(server) });
+  }
+  opened.move();
+  return all;
+}
+
+async function serverFactory(
+  { cert, key }: OpenServersOptions,
+): Promise<() => Server> {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    // How long a body may take is for the handler to say.
+    requestTimeout: 0,
+  };
+  if (cert === undefined && key === undefined) {
+    const { createServer } = await import("node:http");
+    return () => createServer(limits);
+  }
+  if (cert === undefined || key === undefined) {
+    throw new TypeError("Cannot talk TLS: cert and key go together");
+  }
+  await checkCertificate(cert, key);
+  const { createServer } = await import("node:https");
+  const handshakeTimeout = HANDSHAKE_TIMEOUT_MS;
+  return () => {
+    const server = createServer({ ...limits, cert, key, handshakeTimeout });
+    return server.on("secureConnection", keepBackPressure);
+  };
+}
+
+function boundTo(server: Server): Deno.NetAddr | Deno.UnixAddr {
+  const address = server.address();
+  if (isTcpAddress(address)) return listenerAddr(address);
+  // The path of a socket of our own is known, that of an adopted one is not.
+  return address === null ? UNIX_ADDR : { transport: "unix", path: address };
+}
