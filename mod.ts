@@ -19,6 +19,8 @@
  *   it is doing; {@linkcode watchdog} tells that it is alive.
  * - {@linkcode logger} writes lines that the journal knows the level of.
  *
+ * {@linkcode serve} does all of this for a web service.
+ *
  * ## Permissions
  *
  * What each call needs, and nothing more; P is the path in `NOTIFY_SOCKET`.
@@ -27,7 +29,10 @@
  * | call                                                | permissions                                                             |
  * | --------------------------------------------------- | ----------------------------------------------------------------------- |
  * | `listenFds`, `listenFdsByName`                      | `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`       |
- * | `listen`, `listeners`, `connection`                 | the same: adopting takes none, nor does serving                         |
+ * | `listen`, `listeners`, `connection`, `claim`        | the same: adopting takes none, nor does serving                         |
+ * | `listenTls`                                         | the same                                                                |
+ * | `listenOr`                                          | the same; when not activated, also what `Deno.listen` needs             |
+ * | `serve`                                             | the same; see there for the fallback                                    |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |
  * | the same, with an abstract notify socket            | `--allow-env=NOTIFY_SOCKET --allow-net`                                 |
  * | `notify` with `reloading`                           | as `notify`, and `--allow-sys=inspector`                                |

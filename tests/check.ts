@@ -57,7 +57,10 @@ const steps: Step[] = [
     name: "types",
     run: () => check("check", "--quiet", "--frozen", ...typescript(SOURCES)),
   },
-  { name: "doc-lint", run: () => check("doc", "--lint", "mod.ts") },
+  {
+    name: "doc-lint",
+    run: () => check("doc", "--lint", "mod.ts", "serve/mod.ts"),
+  },
   {
     name: "doc-examples",
     run: () => tests("doc-examples", typescript(LIBRARY), 120, ["--doc"]),

@@ -98,7 +98,7 @@ Deno.test("each call of the permission table works with its permissions, and fai
   using byPath = new NotifyReceiver(directory.join("notify"));
   using byName = new NotifyReceiver(`@ipc-test-${crypto.randomUUID()}`);
   const table = tableRows(await Deno.readTextFile(`${ROOT}mod.ts`))
-    .filter(({ calls }) => calls !== ADOPTING);
+    .filter(({ needs }) => !needs.startsWith("the same"));
   const known = uses(byPath.socket, byName.socket);
   assertEquals(table.map(({ calls }) => calls), Object.keys(known));
 
@@ -123,18 +123,38 @@ Deno.test("each call of the permission table works with its permissions, and fai
   }
 });
 
-const ADOPTING = "listen, listeners, connection";
+/** The rows that say "the same", and scripts that take one connection, `c`. */
+const ADOPTED: Record<string, [script: string, ...options: string[]][]> = {
+  "listen, listeners, connection, claim": [
+    ["const listener = await listen(3); using c = await listener.accept();"],
+    ["const [l] = await listeners(); using c = await l.accept();"],
+    ["using c = await connection(3);", "--accept"],
+    [
+      `const l = await claim({ a: "unix" }); using c = await l.a.accept();`,
+      "--fdname=a",
+    ],
+  ],
+  // The own tests of these two run them with the same permissions.
+  "listenTls": [],
+  "listenOr": [
+    ["const l = await listenOr({ port: 1 }); using c = await l.accept();"],
+  ],
+  "serve": [],
+};
 
-const ADOPTED: [script: string, options: string[]][] = [
-  ["const listener = await listen(3); using c = await listener.accept();", []],
-  ["const [l] = await listeners(); using c = await l.accept();", []],
-  ["using c = await connection(3);", ["--accept"]],
-];
-for (const [script, options] of ADOPTED) {
+Deno.test("the table has these rows of calls that adopt", async () => {
+  const source = await Deno.readTextFile(`${ROOT}mod.ts`);
+  assertEquals(
+    tableRows(source).filter(({ needs }) => needs.startsWith("the same"))
+      .map(({ calls }) => calls),
+    Object.keys(ADOPTED),
+  );
+});
+
+for (const [script, ...options] of Object.values(ADOPTED).flat()) {
   Deno.test(`adopting and serving needs no more than listenFds: ${script}`, async () => {
-    const source = await Deno.readTextFile(`${ROOT}mod.ts`);
-    assert(tableRows(source).some(({ calls }) => calls === ADOPTING));
     await using server = await ActivatedServer.listen({
+      fdNames: null,
       command: scriptCommand(
         `${script} await c.write(new TextEncoder().encode("served"));`,
         [ACTIVATION],

@@ -92,6 +92,7 @@ Deno.test("a reload lasts until the service says that it is over", async () => {
   const unit = "reloading.service";
   await machine.systemctl("start", unit);
   await machine.systemctl("reload", "--no-block", unit);
+  await shows(unit, "StatusText", "true");
   await shows(unit, "ActiveState", "reloading");
   await machine.systemctl("kill", "--signal=SIGHUP", unit);
   await machine.reaches(unit, "active (running)");

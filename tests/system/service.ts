@@ -24,10 +24,12 @@ const faces: Record<string, () => Promise<void>> = {
   },
   /** Reloads from one SIGHUP to the next. */
   async reloading() {
-    await ready();
-    await signalled("SIGHUP");
-    await notify({ reloading: true });
-    await signalled("SIGHUP");
+    let reloads = false;
+    // One listener for all: without any, SIGHUP ends the process.
+    Deno.addSignalListener("SIGHUP", () => {
+      reloads = !reloads;
+      notify({ reloading: reloads, ready: !reloads, status: `${reloads}` });
+    });
     await ready();
     await signalled("SIGTERM");
   },
