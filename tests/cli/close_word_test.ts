@@ -41,11 +41,30 @@ for (const [chunks, completed] of STREAMS) {
   });
 }
 
-Deno.test("close word: finds what a search of the whole stream finds", () => {
+/** Chunks of nothing but pieces of the word. */
+function small(random: Random): string[] {
+  return split(letters(random), random);
+}
+
+/** Chunks that begin and end with pieces of the word, and some large ones. */
+function large(random: Random): string[] {
+  return Array.from({ length: 1 + random.next() % 3 }, () => {
+    const filler = "y".repeat(random.next() % 2 * 4_000 + random.next() % 9);
+    return letters(random) + filler + letters(random);
+  });
+}
+
+for (const stream of [small, large]) {
+  Deno.test(`close word: finds what a search of the whole ${stream.name} stream finds`, () => {
+    compareWithSearch(stream);
+  });
+}
+
+function compareWithSearch(stream: (random: Random) => string[]): void {
   const outcomes = { found: 0, absent: 0 };
   for (let seed = 1; seed <= 3_000; seed++) {
     const random = new Random(seed);
-    const chunks = split(letters(random), random);
+    const chunks = stream(random);
     const end = chunks.join("").indexOf("close") + "close".length;
     let length = 0;
     const expected = end < "close".length
@@ -59,7 +78,7 @@ Deno.test("close word: finds what a search of the whole stream finds", () => {
     outcomes[expected === -1 ? "absent" : "found"] += 1;
   }
   assertEquals(Math.min(outcomes.found, outcomes.absent) > 300, true);
-});
+}
 
 /** A text of pieces that nearly are the word, and now and then are. */
 function letters(random: Random): string {
