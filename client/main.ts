@@ -18,17 +18,20 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 async function runCount(options: ClientOptions): Promise<void> {
-  const { address, addressText, connectTimeoutMs } = options;
   const print = (line: string) => writeLine(Deno.stdout, line);
   print("client start");
-  print(`connect server by socket:${addressText}`);
-  const conn = await connect(address, addressText, connectTimeoutMs);
+  print(`connect server by socket:${options.addressText}`);
+  const conn = await dial(options);
   await count(conn, options, print);
 }
 
+function dial(options: ClientOptions): Promise<Deno.Conn> {
+  const { address, addressText, connectTimeoutMs: timeoutMs, retry } = options;
+  return connect(address, addressText, { timeoutMs, retry });
+}
+
 async function runInteractive(options: ClientOptions): Promise<void> {
-  const { address, addressText, connectTimeoutMs } = options;
-  const conn = await connect(address, addressText, connectTimeoutMs);
+  const conn = await dial(options);
   // As a filter, stdout carries what comes back and nothing else.
   const greeted: LineSink = Deno.stdin.isTerminal() ? Deno.stdout : Deno.stderr;
   writeLine(greeted, "connect success !");

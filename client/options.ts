@@ -20,6 +20,8 @@ export interface ClientOptions {
   timeoutMs: number;
   /** How long connecting may take, in milliseconds. */
   connectTimeoutMs: number;
+  /** Keep trying to connect for that long, also while nothing listens. */
+  retry: boolean;
 }
 
 const COUNT_MAX = 1_000_000_000;
@@ -38,6 +40,8 @@ Options:
   --interval TIME         pause between two numbers (default: 2s)
   --timeout TIME          how long a reply may take (default: 10s)
   --connect-timeout TIME  how long connecting may take (default: 5s)
+  --retry                 while nothing listens there, keep trying for as long as
+                          connecting may take
   --interactive           send what is typed, line by line, and print what comes
                           back; the default at a terminal, without --count
   -h, --help              print this help
@@ -60,7 +64,7 @@ export function parseClientOptions(
 ): ClientOptions | "help" | "version" {
   const { values, flags, operands } = parseOptions(args, {
     values: ["count", "interval", "timeout", "connect-timeout"],
-    flags: ["unix", "interactive", "help", "version"],
+    flags: ["unix", "interactive", "retry", "help", "version"],
   });
   if (flags.help) return "help";
   if (flags.version) return "version";
@@ -79,6 +83,7 @@ export function parseClientOptions(
   return {
     addressText,
     address: parseAddress(addressText, flags.unix),
+    retry: flags.retry,
     interactive: flags.interactive ||
       (stdinIsTerminal && values.count === undefined),
     count: parseCount("--count", values.count ?? "10", 0, COUNT_MAX),

@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Address } from "../../client/address.ts";
 import { ClientError } from "../../client/client_error.ts";
-import { connect } from "../../client/connect.ts";
-import { soon } from "../support/eventually.ts";
+import { connect, type ConnectOptions } from "../../client/connect.ts";
+import { eventually, soon } from "../support/eventually.ts";
 import { run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { freePort } from "../support/test_server.ts";
@@ -18,11 +18,11 @@ const tcp = ({ port }: { port: number }): Address => ({
 async function failure(
   address: Address,
   text: string,
-  timeoutMs = 5_000,
+  options: ConnectOptions = { timeoutMs: 5_000 },
 ): Promise<string> {
   const { message } = await soon<Error>(
     `connecting to ${text} has failed`,
-    assertRejects(() => connect(address, text, timeoutMs), ClientError),
+    assertRejects(() => connect(address, text, options), ClientError),
   );
   assertEquals(message.includes("\n"), false);
   return message;
@@ -32,20 +32,22 @@ Deno.test("connect: reaches a socket path", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   using listener = Deno.listen({ transport: "unix", path });
-  using _conn = await connect(unix(path), path, 5_000);
+  using _conn = await connect(unix(path), path, { timeoutMs: 5_000 });
   using _peer = await soon("the peer is accepted", listener.accept());
 });
 
 Deno.test("connect: reaches an abstract socket", async () => {
   const path = `\0${crypto.randomUUID()}`;
   using listener = Deno.listen({ transport: "unix", path });
-  using _conn = await connect(unix(path), "@abstract", 5_000);
+  using _conn = await connect(unix(path), "@abstract", { timeoutMs: 5_000 });
   using _peer = await soon("the peer is accepted", listener.accept());
 });
 
 Deno.test("connect: reaches a TCP port", async () => {
   using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  using _conn = await connect(tcp(listener.addr), "127.0.0.1:7000", 5_000);
+  using _conn = await connect(tcp(listener.addr), "127.0.0.1:7000", {
+    timeoutMs: 5_000,
+  });
   using _peer = await soon("the peer is accepted", listener.accept());
 });
 
@@ -103,7 +105,7 @@ Deno.test("connect: tells that permission is denied", async () => {
   const script = `
     import { connect } from ${JSON.stringify(moduleUrl("connect.ts"))};
     const path = ${JSON.stringify(path)};
-    await connect({ transport: "unix", path }, path, 5_000)
+    await connect({ transport: "unix", path }, path, { timeoutMs: 5_000 })
       .catch((error) => console.log(error.name, error.message));
   `;
   const deno = [Deno.execPath(), "eval", script];
@@ -130,7 +132,7 @@ Deno.test("connect: gives up a TCP peer that does not answer", async () => {
   });
   using _first = await Deno.connect({ port: listener.addr.port });
   assertEquals(
-    await failure(tcp(listener.addr), "127.0.0.1:7000", 200),
+    await failure(tcp(listener.addr), "127.0.0.1:7000", { timeoutMs: 200 }),
     'Cannot connect to "127.0.0.1:7000": no answer within 200 ms',
   );
 });
@@ -138,7 +140,7 @@ Deno.test("connect: gives up a TCP peer that does not answer", async () => {
 Deno.test("connect: keeps trying while the backlog is full", async () => {
   using backlog = await FullBacklog.fill();
   let settled = false;
-  const connecting = connect(backlog.address, "full", 10_000);
+  const connecting = connect(backlog.address, "full", { timeoutMs: 10_000 });
   connecting.finally(() => settled = true).catch(() => {});
   // Several tries, all of them in vain.
   await new Promise((resolve) => setTimeout(resolve, 200));
@@ -151,8 +153,8 @@ Deno.test("connect: gives up a backlog that stays full", async () => {
   using backlog = await FullBacklog.fill();
   const start = performance.now();
   assertEquals(
-    await failure(backlog.address, "full", 200),
-    'Cannot connect to "full": no answer within 200 ms',
+    await failure(backlog.address, "full", { timeoutMs: 200 }),
+    'Cannot connect to "full": no answer within 200 ms; last: its backlog is full',
   );
   assert(performance.now() - start < 5_000);
 });
@@ -160,7 +162,7 @@ Deno.test("connect: gives up a backlog that stays full", async () => {
 Deno.test("connect: a connection that comes too late is closed", async () => {
   const dialled = Promise.withResolvers<Deno.Conn>();
   using _ = dialledWith(() => dialled.promise);
-  await failure(unix("/late"), "/late", 20);
+  await failure(unix("/late"), "/late", { timeoutMs: 20 });
   const closed = Promise.withResolvers<void>();
   dialled.resolve({ close: closed.resolve } as unknown as Deno.Conn);
   await soon("the late connection is closed", closed.promise);
@@ -172,12 +174,40 @@ Deno.test("connect: who has given up does not go on trying", async () => {
     tries += 1;
     return Promise.reject(new Deno.errors.WouldBlock("full"));
   });
-  await failure(unix("/full"), "/full", 100);
+  await failure(unix("/full"), "/full", { timeoutMs: 100 });
   const before = tries;
   // One that was about to be made may still be; the pauses are shorter than this.
   await new Promise((resolve) => setTimeout(resolve, 350));
   assert(before > 1, `only ${before} tries were made`);
   assert(tries <= before + 1, `${tries - before} tries were made too many`);
+});
+
+Deno.test("connect: retry waits for a socket that is yet to come", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  const dial = Deno.connect;
+  let tries = 0;
+  using _ = dialledWith(() => {
+    tries += 1;
+    return dial({ transport: "unix", path });
+  });
+  const connecting = connect(unix(path), path, {
+    timeoutMs: 10_000,
+    retry: true,
+  });
+  await eventually("it has tried in vain", () => tries, (count) => count >= 3);
+  using listener = Deno.listen({ transport: "unix", path });
+  using _conn = await soon<Deno.Conn>("it is connected", connecting);
+  using _peer = await soon("the peer is accepted", listener.accept());
+});
+
+Deno.test("connect: retry gives up in time, and tells why it was refused", async () => {
+  using directory = new TempDir();
+  const path = directory.join("job.socket");
+  assertEquals(
+    await failure(unix(path), path, { timeoutMs: 100, retry: true }),
+    `Cannot connect to "${path}": no answer within 100 ms; last: no such socket`,
+  );
 });
 
 /** A unix socket that takes no more connections. */

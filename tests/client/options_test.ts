@@ -14,6 +14,7 @@ const DEFAULTS: ClientOptions = {
   intervalMs: 2_000,
   timeoutMs: 10_000,
   connectTimeoutMs: 5_000,
+  retry: false,
 };
 
 const tcp = {
@@ -49,6 +50,7 @@ const UNDERSTOOD: [args: string[], changed: Partial<ClientOptions>][] = [
   [["--interval", "200ms", "/s"], { intervalMs: 200 }],
   [["--interval=0", "/s"], { intervalMs: 0 }],
   [["--timeout", "1.5s", "/s"], { timeoutMs: 1_500 }],
+  [["--retry", "/s"], { retry: true }],
   [["--connect-timeout", "3", "/s"], { connectTimeoutMs: 3_000 }],
   [["--interactive", "/s"], { interactive: true }],
   [["-interactive", "-unix", "/s"], { interactive: true }],
