@@ -62,6 +62,18 @@ check: all
 	@mkdir -p build
 	@toolchain/deno run --quiet --allow-all --frozen tests/check.ts
 
+# Our server beside others; ROUNDS and the like change how long it takes.
+.PHONY: bench
+bench: all
+	@V8_FLAGS='$(V8_FLAGS)' toolchain/deno run --quiet --allow-all --frozen tests/bench/bench.ts
+
+# What "make check" does for seconds, for as long as wanted.
+MINUTES = 5
+.PHONY: soak
+soak: all
+	@SOAK_MINUTES='$(MINUTES)' toolchain/deno test --allow-all --no-check --frozen \
+		tests/integration/soak_test.ts
+
 # Needs nothing but what is in bin/, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the
 # program that Deno put behind its runtime.
@@ -121,6 +133,8 @@ help:
 #:   all           bin/ipc-server and bin/ipc-client (what "make" alone does)
 #:   run           show the main job without installing anything
 #:   check         everything that can be checked; its last line counts it
+#:   bench         our server beside others, in a few minutes; needs a C compiler
+#:   soak          peers of every temper, for MINUTES=5; SEED= repeats a run
 #:   install       put executables and units in place; starts and enables nothing
 #:   installcheck  run and verify what is installed
 #:   uninstall     take it away again
@@ -138,3 +152,9 @@ help:
 #:   REQUIRE_SYSTEM=1            for check: what cannot run is a failure
 #:   SUITE=NAME,...              for check: these steps only (a wrong one lists them)
 #:   ONLY=TEXT                   for check: tests with TEXT in their name only
+#:   ROUNDS=5 SECONDS_EACH=1     for bench: how often everything is measured, and
+#:                               how long each load lasts
+#:   STARTS=5 HELD=5000          for bench: extra starts in each round, and how many
+#:                               connections are held open at once
+#:   CONTENDERS=ours,node,...    for bench: these only (a wrong one lists them)
+#:   REPORT=build/bench.md       for bench: the file that gets the tables too

@@ -18,6 +18,8 @@ export function escapeBytes(
   bytes: Uint8Array,
   limit = Infinity,
 ): { text: string; cut: boolean } {
+  const plain = bytes.length <= limit ? plainText(bytes) : undefined;
+  if (plain !== undefined) return { text: plain, cut: false };
   // A character has at most four bytes, and an invalid byte counts as one.
   const head = bytes.subarray(0, Math.min(bytes.length, limit * 4));
   const pieces = isUtf8(head) ? [...decoder.decode(head)] : characters(head);
@@ -26,6 +28,14 @@ export function escapeBytes(
     text: shown.map(escapeCharacter).join(""),
     cut: head.length < bytes.length || shown.length < pieces.length,
   };
+}
+
+/** Printable ASCII, but for the backslash: what most text is, and stays. */
+const PLAIN = /^[ -[\]-~]*$/;
+
+function plainText(bytes: Uint8Array): string | undefined {
+  const text = decoder.decode(bytes);
+  return PLAIN.test(text) ? text : undefined;
 }
 
 function escapeCharacter(character: string): string {

@@ -1,0 +1,71 @@
+/**
+ * The program behind `make bench`: our server beside others, each measured in
+ * turn, over and over. Prints its tables, and writes them to a file.
+ *
+ * From the environment: `ROUNDS`, `SECONDS_EACH`, `STARTS`, `HELD`,
+ * `CONTENDERS` and `REPORT`; `make help` says what they are.
+ *
+ * @module
+ */
+
+import { hasCompiler, NO_COMPILER } from "./build.ts";
+import { buildField } from "./contenders.ts";
+import { measureRound } from "./measures.ts";
+import { report, skipped } from "./report.ts";
+import { Samples } from "./samples.ts";
+import { readSettings } from "./settings.ts";
+import { Tools } from "./tools.ts";
+
+const BUILD = new URL("../../build/", import.meta.url).pathname;
+
+/** Connections that may not be closed yet when the held ones are opened. */
+const BESIDE_THE_HELD = 64;
+
+async function main(): Promise<void> {
+  const settings = readSettings();
+  if (!await hasCompiler()) throw new Error(NO_COMPILER);
+  // Executables are large, which a temporary directory in memory is not for;
+  // the paths of sockets are short.
+  using cleanUp = new DisposableStack();
+  const temporary = (dir?: string) => {
+    const path = Deno.makeTempDirSync({ dir, prefix: "ipc-bench-" });
+    cleanUp.defer(() => Deno.removeSync(path, { recursive: true }));
+    return path;
+  };
+  for (const signal of ["SIGINT", "SIGTERM"] as const) {
+    Deno.addSignalListener(signal, () => {
+      cleanUp.dispose();
+      Deno.exit(130);
+    });
+  }
+  console.log("building what is compared");
+  const into = temporary(BUILD);
+  const tools = await Tools.compile(into, temporary());
+  const { missing, ...field } = await buildField(settings.only, {
+    into,
+    socketOf: (key) => tools.socketOf(key),
+    connections: settings.held + BESIDE_THE_HELD,
+    v8Flags: settings.v8Flags,
+  });
+  const bench = { ...field, settings, tools, samples: new Samples() };
+  for (const one of missing) console.log(skipped(one));
+  for (let round = 0; round < settings.rounds; round++) {
+    const start = performance.now();
+    await measureRound(bench, round);
+    const seconds = (performance.now() - start) / 1e3;
+    console.log(
+      `round ${round + 1} of ${settings.rounds}: ${seconds.toFixed(1)} s`,
+    );
+  }
+  const text = report(bench, missing);
+  Deno.writeTextFileSync(settings.report, text);
+  console.log(`\n${text}\nwritten to ${settings.report}`);
+}
+
+try {
+  await main();
+  Deno.exit(0);
+} catch (error) {
+  console.error(`bench: ${error instanceof Error ? error.message : error}`);
+  Deno.exit(1);
+}

@@ -1,0 +1,216 @@
+import { compileC, compileDeno, HERE, missingForC } from "./build.ts";
+
+/** An echo server that takes part. */
+export interface Contender {
+  key: string;
+  title: string;
+  command: string[];
+  /** Whether its socket is passed to it, or it makes its own. */
+  socket: "held" | "own";
+  /** What it prints goes into a file, rather than nowhere. */
+  prints?: boolean;
+  /** What has to be installed for it, in bytes; without shared libraries. */
+  installed: number;
+}
+
+/** A program that starts, does one thing, and ends. */
+export interface Starter {
+  key: string;
+  title: string;
+  command: string[];
+  /** Whether the one thing is to notify. */
+  notifies?: boolean;
+}
+
+/** One that cannot take part, and what to do about it. */
+export interface Missing {
+  title: string;
+  missing: string;
+}
+
+const SERVER = new URL("../../bin/ipc-server", import.meta.url).pathname;
+
+const NO_NODE = "no node on PATH: apt-get install nodejs";
+
+/** Who takes part, and who cannot. */
+export interface Field {
+  contenders: Contender[];
+  starters: Starter[];
+  missing: Missing[];
+}
+
+/** Where executables go, and how they are made. */
+export interface FieldOptions {
+  into: string;
+  /** Where the server of that key listens. */
+  socketOf: (key: string) => string;
+  /** How many connections a server must be able to serve at once. */
+  connections: number;
+  /** What the Makefile gives V8 in the programs that are installed. */
+  v8Flags: string;
+}
+
+/**
+ * Builds those of the given keys; everybody when there are none.
+ *
+ * @throws {Error} A key is unknown, or something cannot be built.
+ */
+export async function buildField(
+  keys: readonly string[],
+  options: FieldOptions,
+): Promise<Field> {
+  const servers = contenders(options);
+  const programs = starters(options);
+  const known = [...Object.keys(servers), ...Object.keys(programs)];
+  if (keys.some((key) => !known.includes(key))) {
+    throw new Error(`CONTENDERS is made of these names: ${known.join(",")}`);
+  }
+  const missing: Missing[] = [];
+  const build = async <Built extends object>(
+    candidates: Record<string, () => Promise<Built | Missing>>,
+  ) => {
+    const wanted = Object.keys(candidates).filter((key) =>
+      keys.length === 0 || keys.includes(key)
+    );
+    const built = await Promise.all(wanted.map((key) => candidates[key]!()));
+    return built.filter((one) => {
+      if (!("missing" in one)) return true;
+      missing.push(one);
+      return false;
+    }) as Built[];
+  };
+  return {
+    contenders: await build<Contender>(servers),
+    starters: await build<Starter>(programs),
+    missing,
+  };
+}
+
+/** The servers, each by its key. */
+function contenders(
+  { into, socketOf, connections }: FieldOptions,
+): Record<string, () => Promise<Contender | Missing>> {
+  const server = [SERVER, `--max-connections=${connections}`];
+  return {
+    ours: () => held("ours", "ipc-server", [...server, "--quiet"]),
+    logging: async () => ({
+      ...await held("logging", "ipc-server, logging", server),
+      prints: true,
+    }),
+    node: async () => {
+      const node = await findNode();
+      return node === undefined
+        ? { title: "Node", missing: NO_NODE }
+        : await held(
+          "node",
+          `Node ${node.version}`,
+          [node.path, `${HERE}programs/node_echo.mjs`],
+        );
+    },
+    deno: async () => ({
+      ...await held("deno", "Deno.listen", [
+        await compileDeno("programs/deno_echo.ts", into, {
+          flags: ["--allow-read", "--allow-write", "--allow-net"],
+        }),
+        socketOf("deno"),
+      ]),
+      socket: "own",
+    }),
+    c: async () => {
+      const missing = await missingForC();
+      return missing === undefined
+        ? await held("c", "C, libsystemd", [
+          await compileC("programs/c_echo.c", into, ["-lsystemd"]),
+        ])
+        : { title: "C, libsystemd", missing };
+    },
+  };
+}
+
+/** The programs for the start-up times, each by its key. */
+function starters(
+  { into, v8Flags }: FieldOptions,
+): Record<string, () => Promise<Starter | Missing>> {
+  const asOurs = ["--no-code-cache", `--v8-flags=${v8Flags}`];
+  const notifying = [
+    ...asOurs,
+    ...["--unstable-net", "--allow-env", "--allow-net", "--allow-write"],
+  ];
+  const compiled = async (
+    key: string,
+    title: string,
+    flags: string[],
+    { source = key, bundle = true } = {},
+  ): Promise<Starter> => ({
+    key,
+    title,
+    command: [
+      await compileDeno(`programs/${source}.ts`, into, {
+        flags,
+        bundle,
+        name: key,
+      }),
+    ],
+  });
+  return {
+    empty: () => compiled("empty", "empty", asOurs),
+    lists_fds: () =>
+      compiled("lists_fds", "`listenFds()` only", [...asOurs, "--allow-env"]),
+    notifies: async () => ({
+      ...await compiled("notifies", "`notify()` only", notifying),
+      notifies: true,
+    }),
+    notifies_unbundled: async () => ({
+      ...await compiled(
+        "notifies_unbundled",
+        "`notify()` only, not bundled",
+        notifying,
+        { source: "notifies", bundle: false },
+      ),
+      notifies: true,
+    }),
+    loads_net: () =>
+      compiled("loads_net", "`import` of `node:net` only", asOurs),
+    empty_node: async () => {
+      const node = await findNode();
+      const title = "empty, Node";
+      return node === undefined
+        ? { title, missing: NO_NODE }
+        : { key: "empty_node", title, command: [node.path, "--eval", ""] };
+    },
+  };
+}
+
+async function held(
+  key: string,
+  title: string,
+  command: string[],
+): Promise<Contender> {
+  // A script and what runs it are both installed; an address is no file.
+  const files = await Promise.all(command.map((path) => sizeOf(path)));
+  const installed = files.reduce((sum, size) => sum + size, 0);
+  return { key, title, command, socket: "held", installed };
+}
+
+async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch {
+    return 0;
+  }
+}
+
+async function findNode(): Promise<
+  { path: string; version: string } | undefined
+> {
+  try {
+    const { stdout } = await new Deno.Command("node", {
+      args: ["--print", "`${process.execPath}\n${process.version}`"],
+    }).output();
+    const [path, version] = new TextDecoder().decode(stdout).split("\n");
+    return { path: path!, version: version!.replace(/^v/, "") };
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,182 @@
+import type { Contender, Starter } from "./contenders.ts";
+import { cpuMs, residentBytes, settled, threads } from "./process.ts";
+import type { Samples } from "./samples.ts";
+import type { Settings } from "./settings.ts";
+import type { LoadOptions, RunningServer, Tools } from "./tools.ts";
+
+/** A line of the table. */
+export interface Measure {
+  key: string;
+  title: string;
+  unit: string;
+  digits: number;
+}
+
+/** A load that every server is put under. */
+interface Phase extends LoadOptions {
+  key: string;
+}
+
+const MESSAGE = 64;
+const CHUNK = 64 * 1024;
+
+const PHASES: readonly Phase[] = [
+  { key: "small-1", connections: 1, bytes: MESSAGE, depth: 1 },
+  { key: "small-64", connections: 64, bytes: MESSAGE, depth: 1 },
+  // One connection alone has several under way, so that both sides are busy.
+  { key: "large-1", connections: 1, bytes: CHUNK, depth: 4 },
+  { key: "large-64", connections: 64, bytes: CHUNK, depth: 1 },
+];
+
+/** The lines of the table of servers, in order. */
+export function measures(held: number): readonly Measure[] {
+  const small = [1, 64].flatMap((count) => {
+    const where = `64 B, ${connections(count)}`;
+    return [
+      line(`small-${count} rate`, `round trips, ${where}`, "/s", 0),
+      line(`small-${count} p50`, `latency p50, ${where}`, "µs", 1),
+      line(`small-${count} p99`, `latency p99, ${where}`, "µs", 1),
+      line(`small-${count} cpu`, `CPU per round trip, ${where}`, "µs", 1),
+    ];
+  });
+  return [
+    line("activation", "activation: connect to first echoed byte", "ms", 1),
+    ...small,
+    line("large-1 rate", `throughput, 64 KiB, ${connections(1)}`, "MB/s", 0),
+    line("large-64 rate", `throughput, 64 KiB, ${connections(64)}`, "MB/s", 0),
+    line("rss", "RSS after activation", "MB", 1),
+    line("rss loaded", "RSS after the loads", "MB", 1),
+    line("rss held", `RSS with ${connections(held)}`, "MB", 1),
+    line("rss each", `RSS for each of ${connections(held)}`, "KB", 1),
+    line("threads", "threads", "", 0),
+    line("installed", "installed size", "MB", 2),
+  ];
+}
+
+function line(
+  key: string,
+  title: string,
+  unit: string,
+  digits: number,
+): Measure {
+  return { key, title, unit, digits };
+}
+
+function connections(count: number): string {
+  return `${count.toLocaleString("en")} connection${count === 1 ? "" : "s"}`;
+}
+
+/** Who measures what, and where it is written down. */
+export interface Bench {
+  contenders: readonly Contender[];
+  starters: readonly Starter[];
+  settings: Settings;
+  tools: Tools;
+  samples: Samples;
+}
+
+/** Measures everything once. */
+export async function measureRound(bench: Bench, round: number): Promise<void> {
+  // Nobody is always first, nor always after the same neighbour's mess.
+  const contenders = rotated(bench.contenders, round);
+  const starters = rotated(bench.starters, round);
+  for (let start = 0; start < bench.settings.starts; start++) {
+    for (const starter of starters) {
+      const ms = await bench.tools.startOnce(starter);
+      bench.samples.add(round, "start", starter.key, ms);
+    }
+    for (const contender of contenders) {
+      await using _ = await activate(bench, round, contender);
+    }
+  }
+  for (const contender of contenders) await hold(bench, round, contender);
+  await loadAll(bench, round, contenders);
+}
+
+/** Starts a server, and notes how long it took and what it takes. */
+async function activate(
+  { tools, samples }: Bench,
+  round: number,
+  contender: Contender,
+): Promise<RunningServer> {
+  const server = await tools.start(contender);
+  samples.add(round, "activation", contender.key, server.activationMs);
+  samples.add(round, "rss", contender.key, residentBytes(server.pid) / 1e6);
+  return server;
+}
+
+/** Notes what connections cost that were served and are silent. */
+async function hold(
+  bench: Bench,
+  round: number,
+  contender: Contender,
+): Promise<void> {
+  const { tools, samples, settings: { held } } = bench;
+  await using server = await activate(bench, round, contender);
+  const before = residentBytes(server.pid);
+  await using _ = await tools.hold(contender, held, MESSAGE);
+  const after = residentBytes(server.pid);
+  samples.add(round, "rss held", contender.key, after / 1e6);
+  samples.add(round, "rss each", contender.key, (after - before) / held / 1e3);
+}
+
+/** Load by load, one server after the other; meanwhile the others are idle. */
+async function loadAll(
+  bench: Bench,
+  round: number,
+  contenders: readonly Contender[],
+): Promise<void> {
+  const { samples } = bench;
+  await using stack = new AsyncDisposableStack();
+  const servers: [Contender, number][] = [];
+  for (const contender of contenders) {
+    const server = stack.use(await activate(bench, round, contender));
+    servers.push([contender, server.pid]);
+  }
+  const pids = servers.map(([, pid]) => pid);
+  for (const phase of PHASES) {
+    for (const [contender, pid] of servers) {
+      await settled(pids);
+      await load(bench, round, contender, phase, pid);
+    }
+  }
+  await settled(pids);
+  for (const [{ key, installed }, pid] of servers) {
+    samples.add(round, "rss loaded", key, residentBytes(pid) / 1e6);
+    samples.add(round, "threads", key, threads(pid));
+    samples.add(round, "installed", key, installed / 1e6);
+  }
+}
+
+async function load(
+  { tools, samples, settings }: Bench,
+  round: number,
+  contender: Contender,
+  phase: Phase,
+  pid: number,
+): Promise<void> {
+  const cpuBefore = cpuMs(pid);
+  const result = await tools.load(contender, phase, settings.secondsEach);
+  const cpuEach = (cpuMs(pid) - cpuBefore) * 1e3 / result.messages;
+  const add = (measure: string, value: number) =>
+    samples.add(round, `${phase.key} ${measure}`, contender.key, value);
+  const isLarge = phase.bytes === CHUNK;
+  add("rate", isLarge ? result.bytesPerSecond / 1e6 : result.perSecond);
+  add("p50", result.p50);
+  add("p99", result.p99);
+  add("cpu", cpuEach);
+  add("load cpu", result.ownCpu * 100);
+}
+
+function rotated<Item>(items: readonly Item[], by: number): Item[] {
+  const start = items.length === 0 ? 0 : by % items.length;
+  return [...items.slice(start), ...items.slice(0, start)];
+}
+
+/** The keys of the loads, with what each is called. */
+export const LOADS: readonly { key: string; title: string }[] = PHASES.map((
+  { key, connections: count, bytes },
+) => ({
+  key,
+  title: `${bytes === MESSAGE ? "64 B" : "64 KiB"}, ${connections(count)}`,
+}));

@@ -1,0 +1,1 @@
+// Nothing: what a compiled program costs before it does anything.

@@ -1,0 +1,3 @@
+import { listenFds } from "../../../mod.ts";
+
+listenFds();

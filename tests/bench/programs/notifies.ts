@@ -1,0 +1,3 @@
+import { ready } from "../../../mod.ts";
+
+await ready();

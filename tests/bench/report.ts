@@ -1,0 +1,152 @@
+import type { Missing } from "./contenders.ts";
+import { type Bench, LOADS, type Measure, measures } from "./measures.ts";
+import { median, perRound, type Samples } from "./samples.ts";
+import { isReached, type Target, targets } from "./targets.ts";
+
+/** What everything else is compared with. */
+const OURS = "ours";
+
+/** Returns everything that was found, as Markdown that reads well as it is. */
+export function report(bench: Bench, missing: readonly Missing[]): string {
+  const { samples, settings, contenders, starters } = bench;
+  const parts = [
+    `Medians of ${settings.rounds} interleaved ${
+      settings.rounds === 1 ? "round" : "rounds"
+    }, ${settings.secondsEach} s for each load; ${machine()}. In brackets: ipc-server ÷ this one, the median of the rounds' ratios. MB are 10⁶ bytes.`,
+    table(
+      ["", ...contenders.map(({ title }) => title)],
+      measures(settings.held).map((measure) => [
+        withUnit(measure.title, measure.unit),
+        ...contenders.map(({ key }) => cell(samples, measure, key)),
+      ]),
+    ),
+    "Activation: a socket's holder, which is the first client too, starts the server once it has connected; Deno.listen can take no socket, and is started and connected to as soon as it listens. Logging goes to a file. Installed size is without shared libraries.",
+    table(
+      ["start to end, ms", "median", "− empty"],
+      starters.map(({ key, title }) => [
+        title,
+        number(median(samples.of("start", key)), 1),
+        number(
+          median(
+            perRound(
+              samples.of("start", key),
+              samples.of("start", "empty"),
+              (a, b) => a - b,
+            ),
+          ),
+          1,
+        ),
+      ]),
+    ),
+    table(
+      ["target", "wanted", "median", "rounds", "reached"],
+      targets(samples).map(targetRow),
+    ),
+    ownShare(bench),
+    ...missing.map(skipped),
+  ];
+  return parts.filter((part) => part !== "").join("\n\n") + "\n";
+}
+
+/** Says who is left out, and how that can be changed. */
+export function skipped({ title, missing }: Missing): string {
+  return `SKIPPED ${title}: ${missing}`;
+}
+
+function cell(samples: Samples, { key, digits }: Measure, who: string): string {
+  const values = samples.of(key, who);
+  const shown = number(median(values), digits);
+  const ratio = median(
+    perRound(samples.of(key, OURS), values, (ours, theirs) => ours / theirs),
+  );
+  return who === OURS || Number.isNaN(ratio)
+    ? shown
+    : `${shown} (${number(ratio, 2)})`;
+}
+
+function targetRow(target: Target): string[] {
+  const { title, values, wanted, unit } = target;
+  const [sign, limit] = "most" in wanted
+    ? ["≤", wanted.most]
+    : ["≥", wanted.least];
+  return [
+    withUnit(title, unit === "×" ? "" : unit),
+    `${sign} ${limit}`,
+    number(median(values), 2),
+    `${number(Math.min(...values), 2)} … ${number(Math.max(...values), 2)}`,
+    isReached(target) ? "yes" : "no",
+  ];
+}
+
+/** How busy the load itself was: only near 100 % it may be what limits. */
+function ownShare(bench: Bench): string {
+  const { samples, contenders } = bench;
+  const shares = LOADS.map(({ key }) =>
+    contenders.map((contender) =>
+      median(samples.of(`${key} load cpu`, contender.key))
+    )
+  );
+  if (contenders.length === 0) return "";
+  const most = number(Math.max(...shares.flat()), 0);
+  return [
+    `The load took at most ${most} % of one processor${drivesC(bench)}.`,
+    table(
+      ["the load's own CPU, %", ...contenders.map(({ title }) => title)],
+      LOADS.map(({ title }, row) => [
+        title,
+        ...shares[row]!.map((share) => number(share, 0)),
+      ]),
+    ),
+  ].join("\n\n");
+}
+
+/** In how many loads the C server came out as the fastest, which the load must allow. */
+function drivesC({ samples, contenders }: Bench): string {
+  if (!contenders.some(({ key }) => key === "c")) return "";
+  const first = LOADS.filter(({ key }) => {
+    const rate = (who: string) => median(samples.of(`${key} rate`, who));
+    return contenders.every((other) => rate(other.key) <= rate("c"));
+  });
+  return `, and drove the C server faster than any other in ${first.length} of ${LOADS.length} loads`;
+}
+
+function machine(): string {
+  const cpus = navigator.hardwareConcurrency;
+  return `${cpus} processor${
+    cpus === 1 ? "" : "s"
+  }, Linux ${Deno.osRelease()}, ${Deno.build.arch}, Deno ${Deno.version.deno}`;
+}
+
+function withUnit(title: string, unit: string): string {
+  return unit === "" ? title : `${title}, ${unit}`;
+}
+
+function number(value: number, digits: number): string {
+  return Number.isNaN(value) ? "–" : value.toLocaleString("en", {
+    minimumFractionDigits: digits,
+    maximumFractionDigits: digits,
+  });
+}
+
+/** A table of Markdown whose columns are aligned: the first left, all others right. */
+function table(head: string[], rows: string[][]): string {
+  if (rows.length === 0) return "";
+  const widths = head.map((_, column) =>
+    Math.max(3, ...[head, ...rows].map((row) => row[column]!.length))
+  );
+  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
+  const padded = (row: string[]) =>
+    line(
+      row.map((text, column) =>
+        column === 0
+          ? text.padEnd(widths[column]!)
+          : text.padStart(widths[column]!)
+      ),
+    );
+  const ruler = line(
+    widths.map((width, column) =>
+      column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
+    ),
+  );
+  return [padded(head), ruler, ...rows.map(padded)].join("\n");
+}

@@ -1,0 +1,94 @@
+import { median, perRound, type Samples } from "./samples.ts";
+
+/** What is to be reached, and what was. */
+export interface Target {
+  title: string;
+  /** The value of each round; empty when something that it needs was missing. */
+  values: number[];
+  wanted: { most: number } | { least: number };
+  unit: string;
+}
+
+/** The targets, with what was found; those that nothing was found for are left out. */
+export function targets(samples: Samples): Target[] {
+  const ratio = (measure: string, ours: string, theirs: string) =>
+    perRound(
+      samples.of(measure, ours),
+      samples.of(measure, theirs),
+      (a, b) => a / b,
+    );
+  const rates = (
+    title: string,
+    size: string,
+    [ours, theirs]: [string, string],
+    least: number,
+  ): Target[] =>
+    [1, 64].map((count) => ({
+      title: `${title}, ${count} connection${count === 1 ? "" : "s"}`,
+      values: ratio(`${size}-${count} rate`, ours, theirs),
+      wanted: { least },
+      unit: "×",
+    }));
+  const all: Target[] = [
+    {
+      title: "activation ÷ Node's",
+      values: ratio("activation", "ours", "node"),
+      wanted: { most: 1.05 },
+      unit: "×",
+    },
+    {
+      title: "activation ÷ an empty program's start and end",
+      values: perRound(
+        samples.of("activation", "ours"),
+        samples.of("start", "empty"),
+        (a, b) => a / b,
+      ),
+      wanted: { most: 3 },
+      unit: "×",
+    },
+    ...rates("round trips ÷ Node's", "small", ["ours", "node"], 1.2),
+    ...rates("round trips ÷ Deno.listen's", "small", ["ours", "deno"], 1),
+    ...rates("throughput ÷ Node's", "large", ["ours", "node"], 1),
+    ...rates(
+      "round trips, logging on ÷ off",
+      "small",
+      ["logging", "ours"],
+      0.5,
+    ),
+    {
+      title: "RSS after activation",
+      values: samples.of("rss", "ours"),
+      wanted: { most: 45 },
+      unit: "MB",
+    },
+    {
+      title: "RSS for each held connection",
+      values: samples.of("rss each", "ours"),
+      wanted: { most: 20 },
+      unit: "KB",
+    },
+    {
+      title: "threads",
+      values: samples.of("threads", "ours"),
+      wanted: { most: 1 },
+      unit: "",
+    },
+    {
+      title: "start: `notify()` only − empty",
+      values: perRound(
+        samples.of("start", "notifies"),
+        samples.of("start", "empty"),
+        (a, b) => a - b,
+      ),
+      wanted: { most: 3 },
+      unit: "ms",
+    },
+  ];
+  return all.filter(({ values }) => values.length > 0);
+}
+
+/** Whether the median of the rounds reaches the target. */
+export function isReached({ values, wanted }: Target): boolean {
+  const value = median(values);
+  return "most" in wanted ? value <= wanted.most : value >= wanted.least;
+}
