@@ -146,19 +146,24 @@ export class AdoptedConn<A extends Deno.Addr>
    * kernel's does not: most writes fit in that, and are done at once.
    */
   #send(p: Uint8Array): Promise<number> {
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
-    let done = false;
-    this.socket._write(p, "buffer" as BufferEncoding, (error) => {
-      done = true;
-      this.#pendingWrites.delete(reject);
-      if (!error) resolve(p.length);
-      else reject(socketError(error));
+    let outcome: Error | null | undefined;
+    let settle: ((error: Error | null) => void) | undefined;
+    this.socket._write(p, "buffer" as BufferEncoding, (error = null) => {
+      if (settle === undefined) outcome = error;
+      else settle(error);
     });
-    if (!done) {
+    if (outcome === null) return Promise.resolve(p.length);
+    if (outcome !== undefined) return Promise.reject(socketError(outcome));
+    const sent = new Promise<number>((resolve, reject) => {
       this.#pendingWrites.add(reject);
-      this.#writing = promise.catch(() => {});
-    }
-    return promise;
+      settle = (error) => {
+        this.#pendingWrites.delete(reject);
+        if (error === null) resolve(p.length);
+        else reject(socketError(error));
+      };
+    });
+    this.#writing = sent.catch(() => {});
+    return sent;
   }
 
   async #shutWrite(): Promise<void> {
