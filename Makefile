@@ -27,7 +27,10 @@ EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
 
 SOURCES := Makefile deno.json deno.lock \
-	$(shell find $(wildcard mod.ts activation daemon cli $(PROGRAMS)) -name '*.ts')
+	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
+
+# make cannot tell a space within a path from one between two.
+$(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
 
 .PHONY: all
 all: $(EXECUTABLES)
@@ -91,10 +94,14 @@ installed_units = $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
 installed = $(installed_executables) $(installed_units)
 
+# Links that "systemctl enable" made would dangle, and what runs would run on.
 # Directories go too, up to the first that still has something in it, or stands
 # at the top of the tree.
 .PHONY: uninstall
 uninstall:
+	-$(Q)! command -v systemctl >/dev/null || \
+		systemctl --quiet $(if $(DESTDIR),--root='$(DESTDIR)' disable,disable --now) \
+			$(UNITS) >/dev/null 2>&1
 	$(Q)rm -f $(installed)
 	$(Q)for directory in $(targetdirs:/%=%); do \
 		while case $$directory in */*) rmdir $(DESTDIR)/$$directory ;; *) false ;; esac; do \

@@ -92,8 +92,14 @@ export async function listenTls(
   const address = server.address();
   if (!isTcpAddress(address)) {
     server.close();
+    const { fd, name } = typeof listenFd === "number"
+      ? { fd: listenFd, name: undefined }
+      : listenFd;
     throw new ActivationError(
-      "Cannot talk TLS on a unix socket; use ListenStream= with a TCP port",
+      `Cannot talk TLS on fd ${fd}${
+        name === undefined ? "" : ` "${name}"`
+      }: it is a unix socket; use ListenStream= with a TCP port`,
+      { fd, fdName: name },
     );
   }
   return new AdoptedListener(

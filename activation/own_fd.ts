@@ -12,7 +12,8 @@ const owned = new Set<number>();
 /**
  * Makes the caller the owner of a descriptor. A number has to be one that this
  * process was given: any other may be the runtime's own, and adopting that
- * would break the process.
+ * would break the process. An object is taken at its word: it comes from
+ * `listenFds()`, or from somebody who knows better.
  *
  * @throws {ActivationError} It was not passed to this process, or has an owner.
  */

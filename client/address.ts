@@ -9,7 +9,7 @@ export type Address =
 const UNIX_PATH_BYTES = 108;
 
 const TCP_ADDRESS =
-  /^(?:\[(?<v6>[0-9a-fA-F:.]+(?:%[^\]]+)?)\]|(?<name>[^:[\]]+)):(?<digits>[0-9]{1,5})$/;
+  /^(?:\[(?<v6>[0-9a-fA-F:.]+(?:%[^\]]+)?)\]|(?<name>[^:[\]\s\p{Cc}]+)):(?<digits>[0-9]{1,5})$/u;
 
 /**
  * Parses an address: a socket path, `@abstract`, `host:port` or `[v6]:port`.
@@ -45,10 +45,18 @@ function tcpAddress(text: string): Address {
   const { v6, name, digits } = TCP_ADDRESS.exec(text)?.groups ?? {};
   const host = v6 ?? name;
   const port = Number(digits);
-  if (host === undefined || !(port >= 1 && port <= 65535)) {
+  if (
+    host === undefined || (v6 !== undefined && !isIpv6(v6)) ||
+    !(port >= 1 && port <= 65535)
+  ) {
     throw new UsageError(
       `Cannot parse address: "${text}" is neither host:port nor [v6]:port; for a socket path with a colon give -unix`,
     );
   }
   return { transport: "tcp", hostname: host, port };
+}
+
+function isIpv6(text: string): boolean {
+  const [address = text] = text.split("%", 1);
+  return URL.canParse(`tcp://[${address}]`);
 }

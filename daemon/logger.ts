@@ -57,8 +57,9 @@ const encoder = new TextEncoder();
  *   sd-daemon(3) has it: `<3>` for an error. The journal takes it off again.
  * - Otherwise it starts with the program's name and the level's: `web: error: `.
  *
- * The journal is there when `JOURNAL_STREAM` is set; with `--allow-all` the
- * device and inode that it tells are compared with standard error as well.
+ * The journal is there when `JOURNAL_STREAM` is set and standard error is no
+ * terminal; with `--allow-all` the device and inode that it tells are compared
+ * with standard error as well.
  *
  * A text of several lines becomes several lines of the same level. Other control
  * characters are escaped: what a peer sent cannot forge a record, nor move a
@@ -95,7 +96,7 @@ const encoder = new TextEncoder();
  */
 export function logger(options: LoggerOptions = {}): Logger {
   const { level = "info", sink = Deno.stderr } = options;
-  const journal = options.journal ?? isJournal(options.env ?? Deno.env);
+  const journal = options.journal ?? isJournal(options);
   const threshold = LEVELS.indexOf(level);
   const program = options.name === undefined ? "" : `${options.name}: `;
   const methods = LEVELS.map((name, severity) => {
@@ -123,7 +124,9 @@ function writeRecord(
   }
 }
 
-function isJournal(env: ReadableEnv): boolean {
+function isJournal({ sink, env = Deno.env }: LoggerOptions): boolean {
+  // A shell may have inherited the variable from a service; a person has not.
+  if (sink === undefined && Deno.stderr.isTerminal()) return false;
   const stream = env.get(JOURNAL_STREAM);
   if (stream === undefined) return false;
   if (!mayStatStderr()) return true;

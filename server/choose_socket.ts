@@ -14,8 +14,10 @@ export function chooseSocket(
     return only;
   }
   const got = listenFds.map(({ fd, name }) => `fd ${fd} "${name}"`).join(", ");
-  const advice = only === undefined || listenFds.length > 1
+  const advice = only === undefined
     ? `start it with "systemctl start ipc-server.socket"`
+    : listenFds.length > 1
+    ? "pass one only: one ListenStream= in one socket unit"
     : `set FileDescriptorName=${name} in the socket unit, or give --name`;
   throw new ActivationError(
     `Wanted one socket named "${name}" from systemd, got ${

@@ -50,6 +50,15 @@ const BRANCHES_COVERED = 95;
 /** Seconds until a step of one check counts as hung. */
 const CHECK_LIMIT = 120;
 
+/** A program of each of Debian's packages that tests use. */
+const PACKAGES: Record<string, string> = {
+  curl: "curl",
+  python3: "python3",
+  socat: "socat",
+  systemd: "systemd-socket-activate",
+  "systemd-container": "systemd-nspawn",
+};
+
 const steps: Step[] = [
   { name: "fmt", run: () => check("fmt", "--check") },
   { name: "lint", run: () => check("lint") },
@@ -75,9 +84,14 @@ const steps: Step[] = [
       onPath("shellcheck") ? undefined : "apt-get install shellcheck",
     run: () => one(["shellcheck", "-x", "-P", "SCRIPTDIR", ...shell(SOURCES)]),
   },
-  { name: "unit", run: () => unitTestsWithCoverage(180) },
+  {
+    name: "unit",
+    missing: missingPackages("python3", "systemd"),
+    run: () => unitTestsWithCoverage(180),
+  },
   {
     name: "integration",
+    missing: missingPackages("socat", "systemd"),
     run: () => tests("integration", testFiles("tests/integration"), 300),
   },
   {
@@ -86,13 +100,21 @@ const steps: Step[] = [
       if (Deno.uid() !== 0) {
         return "they boot a systemd of their own: run make check as root";
       }
-      return onPath("systemd-nspawn")
-        ? undefined
-        : "apt-get install --no-install-recommends systemd-container";
+      return missingPackages("curl", "python3", "socat", "systemd-container")();
     },
     run: () => tests("system", testFiles("tests/system"), 600),
   },
 ];
+
+/** Says what to install of these packages; undefined when all are there. */
+function missingPackages(...names: string[]): () => string | undefined {
+  return () => {
+    const missing = names.filter((name) => !onPath(PACKAGES[name]!));
+    return missing.length === 0
+      ? undefined
+      : `apt-get install --no-install-recommends ${missing.join(" ")}`;
+  };
+}
 
 // Steps of one check each.
 

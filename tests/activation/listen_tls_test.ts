@@ -81,7 +81,10 @@ Deno.test("TLS is refused on a unix socket", async () => {
   using conn = await dial(path);
   assertEquals(await receiveAllText(conn).catch(() => ""), "");
   await program.exitCode();
-  assertMatch(program.stdout.seen[0]!, /^Cannot talk TLS on a unix socket; /);
+  assertMatch(
+    program.stdout.seen[0]!,
+    /^Cannot talk TLS on fd 3 "unknown": it is a unix socket; /,
+  );
 });
 
 Deno.test("a certificate that is none is refused, before anything is adopted", async () => {
