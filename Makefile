@@ -99,9 +99,9 @@ installed = $(installed_executables) $(installed_units)
 # at the top of the tree.
 .PHONY: uninstall
 uninstall:
-	-$(Q)! command -v systemctl >/dev/null || \
+	$(Q)! command -v systemctl >/dev/null || \
 		systemctl --quiet $(if $(DESTDIR),--root='$(DESTDIR)' disable,disable --now) \
-			$(UNITS) >/dev/null 2>&1
+			$(UNITS) >/dev/null 2>&1 || :
 	$(Q)rm -f $(installed)
 	$(Q)for directory in $(targetdirs:/%=%); do \
 		while case $$directory in */*) rmdir $(DESTDIR)/$$directory ;; *) false ;; esac; do \

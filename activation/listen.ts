@@ -36,7 +36,8 @@ export type InheritedListener =
  *   not ask for yet are held open and unread; when the listener is closed during
  *   a `for await`, the loop still gets them.
  * - When the process runs out of descriptors, Deno 2.9 never accepts again: allow
- *   more (`LimitNOFILE=`) than you serve and hold plus the backlog.
+ *   more (`LimitNOFILE=`) than you serve and hold, plus the backlog or 128,
+ *   whichever is more. So many are accepted before JavaScript sees the first.
  *
  * Closing the listener does not remove the path of a unix socket, and leaves new
  * connections waiting in the kernel: both belong to the service manager.

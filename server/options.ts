@@ -50,8 +50,9 @@ Options:
   -h, --help                 print this help
   -V, --version              print the version
 
-TIME is 200ms, 1.5s or plain seconds. LimitNOFILE= of the service has to allow
-for N of all three together, and 64 more.
+TIME is 200ms, 1.5s or plain seconds. LimitNOFILE= of the service has to be at
+least --max-connections + --max-waiting + --backlog (128 if that is less) + 64:
+a server that runs out of descriptors would never accept again.
 
 Start it with "systemctl start ipc-server.socket", or for a try with
   systemd-socket-activate --listen=/tmp/job.socket \\

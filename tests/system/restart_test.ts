@@ -2,6 +2,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";
+import { assertSameBytes, receive, send } from "../support/peer.ts";
+import { withRandom } from "../support/random.ts";
 import { Load, sendAndReceive } from "./load.ts";
 import { install, Machine } from "./machine.ts";
 
@@ -125,5 +127,33 @@ Deno.test("ten restarts under load refuse nobody, and leave nobody without an an
   assertEquals(await machine.show(SERVER, "ActiveState", "Result"), {
     ActiveState: "active",
     Result: "success",
+  });
+});
+
+Deno.test("twenty restarts, each with 100 peers whose messages are under way, lose no byte and refuse nobody", async () => {
+  await withRandom(async (random) => {
+    await using newcomers = new Load(machine, { clients: 2 });
+    for (let restart = 0; restart < 20; restart++) {
+      const messages = Array.from(
+        { length: 100 },
+        () => random.bytes(random.size()),
+      );
+      const peers = await Promise.all(messages.map(async (message) => {
+        const conn = await machine.connect();
+        await soon("the message has been sent", send(conn, message));
+        return conn;
+      }));
+      // Nobody has looked yet whether anything came back.
+      const restarting = machine.systemctl("restart", SERVER);
+      await Promise.all(peers.map(async (conn, i) => {
+        const message = messages[i]!;
+        assertSameBytes(await receive(conn, message.length), message);
+        conn.close();
+      }));
+      await restarting;
+    }
+    await newcomers.goesOn();
+    const { refused, failed } = await newcomers.stop();
+    assertEquals({ refused, failed }, { refused: [], failed: [] });
   });
 });

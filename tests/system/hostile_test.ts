@@ -1,0 +1,131 @@
+// What a server could do that somebody has taken over, together with all the
+// permissions that Deno can give: the shipped unit has to stand alone against it.
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { compile } from "../support/compile.ts";
+import { eventually } from "../support/eventually.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { install, Machine } from "./machine.ts";
+
+const HOSTILE = "/usr/libexec/ipc/hostile";
+const SERVER = "ipc-server.service";
+const TARGET = "/run/target.socket";
+const PORT = "7777";
+
+/** Where it tries to write; in the machine, root can. */
+const PLACES = [
+  ...["/", "/dev", "/dev/shm", "/etc", "/home", "/root", "/run"],
+  ...["/run/ipc-server", "/tmp", "/usr", "/usr/lib", "/usr/libexec/ipc"],
+  ...["/var", "/var/lib", "/var/tmp"],
+];
+
+/**
+ * systemd itself has to run the executable, so nothing can keep it from running
+ * again, within the same walls.
+ */
+const ALLOWED = ["run itself"];
+
+let machine: Machine;
+let victim = "";
+Deno.test.beforeAll(async () => {
+  machine = await Machine.boot({
+    prepare: async (tree) => {
+      await install(tree);
+      using directory = new TempDir();
+      const executable = directory.join("hostile");
+      // Without a JIT, as the programs: what fails shall fail for other reasons.
+      await compile(`${import.meta.dirname}/hostile.ts`, executable, [
+        "--allow-all",
+        "--v8-flags=--lite-mode,--single-threaded",
+      ]);
+      await tree.run("install", executable, `${tree.root}${HOSTILE}`);
+    },
+  });
+  await machine.systemctl("start", "ipc-server.socket");
+  for (
+    const [name, ...command] of [
+      ["victim", "sleep", "infinity"],
+      ["tcp", "socat", `TCP-LISTEN:${PORT},fork`, "/dev/null"],
+      ["unix", "socat", `UNIX-LISTEN:${TARGET},fork`, "/dev/null"],
+      [
+        "abstract",
+        "socat",
+        "ABSTRACT-LISTEN:hostile-abstract,fork",
+        "/dev/null",
+      ],
+    ] as const
+  ) {
+    await machine.run("systemd-run", `--unit=${name}`, ...command);
+  }
+  victim = String(await machine.mainPid("victim.service"));
+  await eventually(
+    "somebody listens on all three sockets",
+    async () => (await machine.run("ss", "-lntx")).split("\n"),
+    (lines) =>
+      [`:${PORT} `, `${TARGET} `, "@hostile-abstract "].every((address) =>
+        lines.some((line) => line.includes(address))
+      ),
+  );
+});
+Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
+
+/** The attempt that it ends with. */
+const LAST = "become another user";
+
+function outcomesOf(lines: string[]): Record<string, string> {
+  return Object.fromEntries(lines.map((line) => JSON.parse(line)));
+}
+
+const attempts = () => [PORT, TARGET, victim, ...PLACES];
+
+Deno.test("in the machine, without the unit, every attempt succeeds", async () => {
+  const lines = await machine.run(HOSTILE, ...attempts());
+  const outcomes = outcomesOf(lines.trimEnd().split("\n"));
+  for (const [name, outcome] of Object.entries(outcomes)) {
+    assertEquals(outcome, "done", name);
+  }
+});
+
+Deno.test("under the server's unit, every attempt fails", async () => {
+  const dropIns = `/run/systemd/system/${SERVER}.d`;
+  await machine.run("mkdir", "-p", dropIns);
+  await machine.write(
+    `${dropIns}/hostile.conf`,
+    // It has nothing to say to systemd.
+    `[Service]\nType=exec\nExecStart=\nExecStart=${HOSTILE} ${
+      attempts().join(" ")
+    }\n`,
+  );
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("start", SERVER);
+  await machine.reaches(SERVER, "inactive (dead)");
+  const entries = await eventually(
+    "the journal has its last attempt",
+    () => machine.journal(SERVER),
+    (entries) => entries.some(({ message }) => message.includes(LAST)),
+  );
+  const outcomes = outcomesOf(entries.map(({ message }) => message));
+
+  const names = Object.keys(outcomes).filter((name) => !ALLOWED.includes(name));
+  assert(names.length > 60, `${names.length} attempts`);
+  console.log(names.map((name) => `${name}: ${outcomes[name]}`).join("\n"));
+  for (const name of names) assertNotEquals(outcomes[name], "done", name);
+  for (const name of ALLOWED) assertEquals(outcomes[name], "done", name);
+});
+
+for (
+  const [unit, exposure] of [[SERVER, 0.2], ["ipc-client.service", 1]] as const
+) {
+  Deno.test(`systemd itself rates the exposure of ${unit} at ${exposure} or less`, async () => {
+    await machine.run("rm", "-rf", `/run/systemd/system/${SERVER}.d`);
+    await machine.systemctl("daemon-reload");
+    const report = await machine.run(
+      "systemd-analyze",
+      "security",
+      "--no-pager",
+      unit,
+    );
+    const [, level] = /exposure level for \S+: ([0-9.]+)/.exec(report) ?? [];
+    assert(Number(level) <= exposure, report);
+  });
+}

@@ -1,0 +1,133 @@
+// The server through its life, as systemd sees it: how it is, when it hangs, when
+// nobody needs it.
+
+import { assert, assertEquals, assertNotEquals } from "@std/assert";
+import { eventually, soon } from "../support/eventually.ts";
+import { echoOf } from "../support/peer.ts";
+import { withRandom } from "../support/random.ts";
+import { Machine } from "./machine.ts";
+
+const SERVER = "ipc-server.service";
+const SOCKET = "ipc-server.socket";
+
+let machine: Machine;
+Deno.test.beforeAll(async () => {
+  machine = await Machine.boot();
+  await machine.systemctl("start", SOCKET);
+});
+Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
+
+async function statusBecomes(wanted: string): Promise<void> {
+  await eventually(
+    `the status is "${wanted}"`,
+    async () => (await machine.show(SERVER, "StatusText")).StatusText,
+    (status) => status === wanted,
+  );
+}
+
+async function connectEchoLeave(text: string): Promise<void> {
+  const conn = await machine.connect();
+  try {
+    assertEquals(await soon("the echo has come", echoOf(conn, text)), text);
+  } finally {
+    conn.close();
+  }
+}
+
+Deno.test("the status tells how many peers there are, were, and what they got", async () => {
+  await machine.systemctl("start", SERVER);
+  // Started is what has said that it is ready: nothing to wait for.
+  assertEquals(
+    await machine.show(SERVER, "ActiveState", "Type", "StatusText"),
+    {
+      ActiveState: "active",
+      Type: "notify",
+      StatusText: "0 open, 0 served, 0 bytes echoed",
+    },
+  );
+  const first = await machine.connect();
+  await echoOf(first, "hello");
+  await statusBecomes("1 open, 1 served, 5 bytes echoed");
+  const second = await machine.connect();
+  await echoOf(second, "again");
+  await statusBecomes("2 open, 2 served, 10 bytes echoed");
+  first.close();
+  second.close();
+  await statusBecomes("0 open, 2 served, 10 bytes echoed");
+});
+
+Deno.test("on its way out it says so", async () => {
+  const conn = await machine.connect();
+  await echoOf(conn, "hello");
+  const main = await machine.mainPid(SERVER);
+  // Not by systemd, which would know by itself.
+  await machine.run("kill", "-TERM", String(main));
+  await machine.reaches(SERVER, "deactivating (stop-sigterm)");
+  conn.close();
+  await machine.reaches(SERVER, "inactive (dead)");
+  assertEquals((await machine.show(SERVER, "Result")).Result, "success");
+});
+
+Deno.test("a server that hangs is ended by the watchdog, and the next connection is served", async () => {
+  const shipped = await machine.run("systemctl", "cat", SERVER);
+  assert(
+    shipped.includes("WatchdogSec=30s"),
+    "the shipped unit has a watchdog",
+  );
+  const directory = `/run/systemd/system/${SERVER}.d`;
+  await machine.run("mkdir", "-p", directory);
+  await machine.write(
+    `${directory}/impatient.conf`,
+    "[Service]\nWatchdogSec=1s\n",
+  );
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("start", SERVER);
+  const hanging = await machine.mainPid(SERVER);
+  await machine.run("kill", "-STOP", String(hanging));
+  await connectEchoLeave("after the hang");
+  assertNotEquals(await machine.mainPid(SERVER), hanging);
+  assertEquals((await machine.show(SERVER, "NRestarts")).NRestarts, "1");
+  await machine.run("rm", "-r", directory);
+  await machine.systemctl("daemon-reload");
+});
+
+Deno.test("crash after crash, the socket stays and the next connection is served", async () => {
+  for (let crash = 0; crash < 5; crash++) {
+    await connectEchoLeave(`after ${crash} crashes`);
+    const pid = await machine.mainPid(SERVER);
+    await machine.run("kill", "-KILL", String(pid));
+    await eventually(
+      "systemd has seen the crash",
+      () => machine.mainPid(SERVER),
+      (now) => now !== pid,
+    );
+  }
+  await connectEchoLeave("after all of them");
+});
+
+Deno.test("no connection is lost to the idle exit, however it falls", async () => {
+  const rounds = Deno.env.get("SOAK") === "1" ? 1_000 : 120;
+  const timeout = 50;
+  await machine.systemctl("stop", SERVER, SOCKET);
+  await machine.write(
+    "/etc/default/ipc-server",
+    `IPC_SERVER_OPTIONS=--quiet --idle-timeout ${timeout}ms\n`,
+  );
+  await machine.systemctl("start", SOCKET);
+  await withRandom(async (random) => {
+    for (let round = 0; round < rounds; round++) {
+      await connectEchoLeave(`round ${round}`);
+      // Not to wait for something: the pause is what is tried. Most fall where
+      // the server makes up its mind.
+      const pause = timeout - 10 + random.next() % 25;
+      await new Promise((resolve) => setTimeout(resolve, pause));
+    }
+  });
+  await machine.reaches(SERVER, "inactive (dead)");
+  await machine.reaches(SOCKET, "active (listening)");
+  const starts =
+    (await machine.journal(SERVER)).filter(({ message }) =>
+      message === "server start"
+    ).length;
+  assert(starts > rounds / 5, `it was idle for ${starts} times only`);
+});

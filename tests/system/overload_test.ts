@@ -1,0 +1,146 @@
+// More peers than the server takes on, in one moment.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eventually, soon } from "../support/eventually.ts";
+import { echoOf } from "../support/peer.ts";
+import { Machine, SOCKET_PATH } from "./machine.ts";
+
+const SERVER = "ipc-server.service";
+const SOCKET = "ipc-server.socket";
+
+/** Fitted to each other: 8 + 4 peers, 128 accepted at a time, 64 to spare. */
+const CONNECTIONS = 8, WAITING = 4, BACKLOG = 8, DESCRIPTORS = 204;
+
+let machine: Machine;
+Deno.test.beforeAll(async () => {
+  machine = await Machine.boot();
+});
+Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
+
+/** Peers of `burst.py`, who are there until they are disposed of. */
+class Burst implements AsyncDisposable {
+  readonly #process: Deno.ChildProcess;
+
+  constructor(count: number) {
+    this.#process = new Deno.Command("python3", {
+      args: [
+        `${import.meta.dirname}/burst.py`,
+        machine.path(SOCKET_PATH),
+        String(count),
+      ],
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
+  }
+
+  /** How many of them could connect, once all have tried. */
+  async connected(): Promise<number> {
+    const reader = this.#process.stdout.getReader();
+    const { value } = await soon("every peer has tried", reader.read(), {
+      within: 25_000,
+    });
+    reader.releaseLock();
+    return Number(new TextDecoder().decode(value));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process.stdin.close();
+    await this.#process.status;
+    await this.#process.stdout.cancel();
+  }
+}
+
+/** Connects, and returns whether it was served. */
+async function comesAndGoes(): Promise<boolean> {
+  const conn = await machine.connect();
+  try {
+    return await echoOf(conn, "hello") === "hello";
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return false;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  } finally {
+    conn.close();
+  }
+}
+
+/** The CPU time that a process has used, in clock ticks. */
+async function ticks(pid: number): Promise<number> {
+  const stat = await machine.run("cat", `/proc/${pid}/stat`);
+  const [user, system] = stat.split(" ").slice(13, 15).map(Number);
+  return user! + system!;
+}
+
+Deno.test("ten times more peers than all bounds together are survived by those who are served, and by the server", async () => {
+  for (
+    const [unit, ...lines] of [
+      [SERVER, "[Service]", `LimitNOFILE=${DESCRIPTORS}`],
+      [SOCKET, "[Socket]", `Backlog=${BACKLOG}`],
+    ] as const
+  ) {
+    await machine.run("mkdir", "-p", `/run/systemd/system/${unit}.d`);
+    const path = `/run/systemd/system/${unit}.d/small.conf`;
+    await machine.write(path, `${lines.join("\n")}\n`);
+  }
+  await machine.write(
+    "/etc/default/ipc-server",
+    `IPC_SERVER_OPTIONS=--quiet --max-connections ${CONNECTIONS} --max-waiting ${WAITING} --backlog ${BACKLOG}\n`,
+  );
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("start", SOCKET);
+
+  const served = await Promise.all(
+    Array.from({ length: CONNECTIONS }, () => machine.connect()),
+  );
+  for (const conn of served) assertEquals(await echoOf(conn, "a"), "a");
+  const pid = await machine.mainPid(SERVER);
+
+  {
+    // As many as could be open at all, ten times.
+    const peers = 10 * DESCRIPTORS;
+    await using burst = new Burst(peers);
+    for (const conn of served) assertEquals(await echoOf(conn, "b"), "b");
+    assertEquals(await burst.connected(), peers);
+    for (const conn of served) assertEquals(await echoOf(conn, "c"), "c");
+
+    // What follows is about an amount of time: it has to pass.
+    const before = await ticks(pid);
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    const used = await ticks(pid) - before;
+    assert(used <= 10, `${used} of 100 clock ticks used by doing nothing`);
+  }
+
+  served.pop()!.close();
+  await eventually(
+    "who comes after somebody has left is served",
+    comesAndGoes,
+    (served) => served,
+  );
+  for (const conn of served) {
+    assertEquals(await echoOf(conn, "d"), "d");
+    conn.close();
+  }
+  assertEquals(await machine.mainPid(SERVER), pid);
+
+  const refused = (await machine.journal(SERVER)).filter(({ message }) =>
+    message.startsWith("Closed ")
+  );
+  assert(refused.length > 0, "nobody was told of the peers that were closed");
+  for (const [i, { message, milliseconds }] of refused.entries()) {
+    assertMatch(message, /^Closed \d+ connections?: 8 are served and 4 wait/);
+    const pause = milliseconds - (refused[i - 1]?.milliseconds ?? -Infinity);
+    assert(pause > 900, `told again after ${pause} ms`);
+  }
+});
+
+Deno.test("after the attack new peers come and go as ever", async () => {
+  for (let round = 0; round < 3 * (CONNECTIONS + WAITING); round++) {
+    assert(await comesAndGoes(), `round ${round}`);
+  }
+  const { StatusText } = await eventually(
+    "the status tells that all have left",
+    () => machine.show(SERVER, "StatusText"),
+    ({ StatusText }) => /^0 open, \d+ served/.test(StatusText),
+  );
+  assertMatch(StatusText, /^0 open, \d+ served, \d+ bytes echoed$/);
+});
