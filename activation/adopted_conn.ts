@@ -62,11 +62,11 @@ export class AdoptedConn<A extends Deno.Addr>
     this.localAddr = localAddr;
     this.remoteAddr = remoteAddr;
     if (socket.errored !== null) this.#error = socketError(socket.errored);
-    if (socket.destroyed) this.#ended = true;
+    if (socket.readableEnded) this.#ended = true;
+    else if (socket.destroyed) this.#cutOff();
     socket.on("end", () => this.#end());
     socket.on("error", (error) => this.#fail(socketError(error)));
-    // A peer that resets a connection nobody reads or writes shows only here.
-    socket.on("close", () => this.#end());
+    socket.on("close", () => this.#cutOff());
   }
 
   read(p: Uint8Array): Promise<number | null> {
@@ -148,10 +148,13 @@ export class AdoptedConn<A extends Deno.Addr>
   #send(p: Uint8Array): Promise<number> {
     let outcome: Error | null | undefined;
     let settle: ((error: Error | null) => void) | undefined;
-    this.socket._write(p, "buffer" as BufferEncoding, (error = null) => {
+    const done = (error: Error | null = null) => {
       if (settle === undefined) outcome = error;
       else settle(error);
-    });
+    };
+    // TLS takes one write at a time, and needs the stream's queue.
+    if ("encrypted" in this.socket) this.socket.write(p, done);
+    else this.socket._write(p, "buffer" as BufferEncoding, done);
     if (outcome === null) return Promise.resolve(p.length);
     if (outcome !== undefined) return Promise.reject(socketError(outcome));
     const sent = new Promise<number>((resolve, reject) => {
@@ -237,8 +240,14 @@ export class AdoptedConn<A extends Deno.Addr>
     for (const { resolve } of this.#pendingReads.splice(0)) resolve(null);
   }
 
+  /** A connection that is over without an end or an error was reset by its peer. */
+  #cutOff(): void {
+    if (this.#ended) return;
+    this.#fail(new Deno.errors.ConnectionReset("Connection reset by peer"));
+  }
+
   #fail(error: Error): void {
-    if (this.#closed) return;
+    if (this.#closed || this.#error !== undefined) return;
     this.#error = error;
     for (const { reject } of this.#pendingReads.splice(0)) reject(error);
   }

@@ -35,6 +35,8 @@ export type InheritedListener =
  * - Connections are accepted as soon as peers connect. Those that `accept()` did
  *   not ask for yet are held open and unread; when the listener is closed during
  *   a `for await`, the loop still gets them.
+ * - A connection that was read from keeps the process alive until it is closed or
+ *   `unref()` is called.
  * - When the process runs out of descriptors, Deno 2.9 never accepts again: allow
  *   more (`LimitNOFILE=`) than you serve and hold, plus the backlog or 128,
  *   whichever is more. So many are accepted before JavaScript sees the first.
@@ -50,8 +52,8 @@ export type InheritedListener =
  * descriptor in it.
  * @param options The backlog.
  * @returns The listener, once it accepts.
- * @throws {ActivationError} The descriptor was not passed to this process, was
- * adopted before, or is not a listening stream socket: datagram, sequential
+ * @throws {ActivationError} The number was not passed to this process, the
+ * descriptor was adopted before, or is not a listening stream socket: datagram, sequential
  * packet and vsock sockets, FIFOs and files cannot be adopted.
  *
  * @example

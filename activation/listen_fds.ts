@@ -102,10 +102,21 @@ function read(env: ActivationEnv, pid: number): Outcome {
   try {
     return { pid, fds: parseActivation(env, pid) };
   } catch (error) {
+    if (error instanceof Deno.errors.InvalidData) {
+      return { pid, error: notUnicode(error) };
+    }
     // A refused permission may be granted later: only what was read is kept.
     if (!(error instanceof ActivationError)) throw error;
     return { pid, error };
   }
+}
+
+/** Deno has no way to show a value that is not UTF-8. */
+function notUnicode(cause: Error): ActivationError {
+  return new ActivationError(
+    `Cannot read the activation variables: ${cause.message}; names are printable ASCII`,
+    { cause },
+  );
 }
 
 /** Forgets what {@linkcode listenFds} remembers. For tests only. */

@@ -38,6 +38,8 @@ export type InheritedTlsListener = Deno.Listener<
  * on it. The listener and its connections are as those of `Deno.listenTls()`,
  * with these differences:
  *
+ * - A connection that the peer resets reads as one that ended: where that makes a
+ *   difference, the protocol has to say how long a message is.
  * - A connection is accepted once its handshake is done: `handshake()` resolves
  *   at once. Peers whose handshake fails, or takes longer than 10 seconds, never
  *   show up.
@@ -88,6 +90,11 @@ export async function listenTls(
     allowHalfOpen: true,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   });
+  // Before anybody asks for it, a connection receives nothing.
+  server.on("secureConnection", (socket) => {
+    keepBackPressure(socket);
+    socket.pause();
+  });
   await adoptServer(server, listenFd, backlog);
   const address = server.address();
   if (!isTcpAddress(address)) {
@@ -115,8 +122,6 @@ class AdoptedTlsConn extends AdoptedConn<Deno.NetAddr> implements Deno.TlsConn {
   readonly #alpnProtocol: string | null;
 
   constructor(socket: TLSSocket) {
-    keepBackPressure(socket);
-    socket.pause();
     super(socket, localAddr(socket), remoteAddr(socket));
     this.#alpnProtocol = socket.alpnProtocol || null;
   }

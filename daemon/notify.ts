@@ -14,6 +14,7 @@ export interface NotifyOptions {
  * datagram.
  *
  * - `NOTIFY_SOCKET` is not set: nobody wants to know; returns false.
+ * - The state says nothing: nothing is sent; returns false.
  * - The message was sent: returns true. It is queued then, not processed.
  *
  * A string is sent as it is: one `NAME=value` a line, for assignments that
@@ -29,7 +30,8 @@ export interface NotifyOptions {
  * @param state What to tell.
  * @param options Where to read the environment.
  * @returns Whether there was somebody to tell.
- * @throws {NotifyError} There is a notify socket, and it cannot be reached; or a
+ * @throws {NotifyError} There is a notify socket, and it cannot be reached, or
+ * takes nothing for five seconds; or a
  * value of the state has no place in a message.
  *
  * @example
@@ -49,8 +51,9 @@ export async function notify(
   // A state that cannot be told is a mistake, also where nobody listens.
   const message = typeof state === "string" ? state : formatNotifyState(state);
   const socket = env.get(NOTIFY_SOCKET);
-  if (socket === undefined || socket === "") return false;
-  const isReloading = typeof state !== "string" && state.reloading === true;
+  if (socket === undefined || socket === "" || message === "") return false;
+  const isReloading = /^RELOADING=1$/m.test(message) &&
+    !/^MONOTONIC_USEC=/m.test(message);
   await sendToNotifySocket(
     socket,
     isReloading

@@ -4,6 +4,9 @@ import { NOTIFY_SOCKET } from "./environment.ts";
 /** The kernel has room for so many bytes, the one that ends a path included. */
 const UNIX_PATH_BYTES = 108;
 
+/** How long a full notify socket is waited for, in milliseconds. */
+const SEND_MS = 5_000;
+
 // The types of an unstable API come with a flag that library users may not have.
 type ListenDatagram = (
   options: { transport: "unixpacket" },
@@ -53,12 +56,21 @@ export async function sendToNotifySocket(
   }
   try {
     const unbound = listenDatagram({ transport: "unixpacket" });
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(
+      () =>
+        late.reject(new Error(`it is full, and stayed so for ${SEND_MS} ms`)),
+      SEND_MS,
+    );
     try {
-      await unbound.send(new TextEncoder().encode(message), {
+      const sending = unbound.send(new TextEncoder().encode(message), {
         transport: "unixpacket",
         path,
       });
+      sending.catch(() => {});
+      await Promise.race([sending, late.promise]);
     } finally {
+      clearTimeout(timer);
       unbound.close();
     }
   } catch (cause) {

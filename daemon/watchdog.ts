@@ -56,6 +56,7 @@ export function watchdog(
   const pauseMs = Math.min(intervalMs / 2, TIMER_MAX_MS);
   let timer: ReturnType<typeof setTimeout> | undefined;
   let stopped = false;
+  let pinging = false;
 
   const stop = () => {
     stopped = true;
@@ -70,11 +71,16 @@ export function watchdog(
   };
   const ping = async (lateMs: number) => {
     schedule();
+    // A check or a message that does not come to an end is no sign of health.
+    if (pinging) return;
+    pinging = true;
     try {
       if (lateMs > intervalMs || !await healthy() || stopped) return;
       await notify({ watchdog: true }, options);
     } catch (error) {
       onError(error);
+    } finally {
+      pinging = false;
     }
   };
 

@@ -168,12 +168,14 @@ export async function serve(
     isStopping = true;
     const timer = setTimeout(cut, Math.min(drainTimeoutMs, TIMER_MAX_MS));
     const drained = connections.map((each) => each.drain());
-    if (announced) {
-      await announce({ stopping: true }).catch((error) =>
+    // The end does not depend on being heard.
+    const told = announced
+      ? announce({ stopping: true }).catch((error) =>
         logFailure("Cannot tell that the service stops", error)
-      );
-    }
+      )
+      : undefined;
     await Promise.all(drained);
+    await told;
     clearTimeout(timer);
     signals[Symbol.dispose]();
     signal?.removeEventListener("abort", stop);
@@ -186,6 +188,8 @@ export async function serve(
   }
   const addrs = opened.map(({ addr }) => addr);
   try {
+    // It may have been aborted while the sockets were opened.
+    signal?.throwIfAborted();
     for (const addr of addrs) options.onListen?.(addr);
     if (announced) await announce({ ready: true });
   } catch (error) {

@@ -89,6 +89,18 @@ Deno.test("a refused permission is no verdict to remember", () => {
   assertThrows(() => listenFds({ env: refused }), Deno.errors.NotCapable);
 });
 
+Deno.test("a value that is not UTF-8 is an error, and unset all the same", () => {
+  const removed: string[] = [];
+  const broken = {
+    get: (): string => {
+      throw new Deno.errors.InvalidData("not UTF-8");
+    },
+    delete: (name: string) => void removed.push(name),
+  };
+  assertThrows(() => listenFds({ env: broken }), ActivationError);
+  assertEquals(removed, VARIABLES);
+});
+
 Deno.test("descriptors of one name are grouped in order", () => {
   const env = new Map([
     ["LISTEN_PID", "7"],

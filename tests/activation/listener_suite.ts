@@ -314,6 +314,27 @@ export const CASES: Case[] = [
     },
   },
   {
+    name:
+      "writes that nobody waited for arrive whole, in order, before the end",
+    async run(listener, dial) {
+      const [conn, peer] = await pair(listener, dial);
+      const parts = [1, 2, 3].map((part) => pattern(200_000).fill(part));
+      // A write may take a part only, as Deno's own do; what it took has to come.
+      const writes = Promise.all(parts.map((part) => conn.write(part)));
+      const ended = writes.then(() => conn.closeWrite());
+      const got = await readAll(peer);
+      await ended;
+      const counts = await writes;
+      const wanted = parts.flatMap((
+        part,
+        i,
+      ) => [...part.subarray(0, counts[i])]);
+      assertSameBytes(got, Uint8Array.from(wanted));
+      conn.close();
+      peer.close();
+    },
+  },
+  {
     name: "a peer that does not read makes writes wait",
     async run(listener, dial) {
       const [conn, peer] = await pair(listener, dial);

@@ -57,6 +57,38 @@ Deno.test("a state that cannot be told is an error also without a socket", async
   );
 });
 
+Deno.test("a state that says nothing is not sent", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  const env = socketEnv(receiver.socket);
+  assertEquals(await notify({}, { env }), false);
+  assertEquals(await notify({ ready: false }, { env }), false);
+  assertEquals(await notify("", { env }), false);
+  await ready({ env });
+  assertEquals(await receiver.next(), "READY=1");
+});
+
+Deno.test("a notify socket that stays full is an error after five seconds", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  const env = socketEnv(receiver.socket);
+  const error = await assertRejects(async () => {
+    for (let sent = 0; sent < 10_000; sent++) await ready({ env });
+  }, NotifyError);
+  assert(error.message.includes("full"), error.message);
+});
+
+Deno.test("RELOADING=1 in a string gets the clock as well, unless it has it", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  const env = socketEnv(receiver.socket);
+  await notify("RELOADING=1\nX=2", { env });
+  const message = await receiver.next();
+  assert(/^RELOADING=1\nX=2\nMONOTONIC_USEC=[0-9]+$/.test(message), message);
+  await notify("RELOADING=1\nMONOTONIC_USEC=3", { env });
+  assertEquals(await receiver.next(), "RELOADING=1\nMONOTONIC_USEC=3");
+});
+
 const BROKEN: [socket: string, problem: string][] = [
   ["/nonexistent/notify", "No such file"],
   ["@ipc-test-nobody-listens", "refused"],
