@@ -180,6 +180,7 @@ async function unitTestsWithCoverage(limit: number): Promise<Counts> {
   Deno.env.delete("DENO_COVERAGE_DIR");
   // A part of the tests covers a part only.
   if (Deno.env.get("ONLY")) return counts;
+  removeBrokenProfiles(profiles);
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
       "coverage",
@@ -200,6 +201,15 @@ async function unitTestsWithCoverage(limit: number): Promise<Counts> {
     counts.failed++;
   }
   return counts;
+}
+
+/** A program that a test killed may have left half a profile, or none of it. */
+function removeBrokenProfiles(directory: string): void {
+  for (const { name } of Deno.readDirSync(directory)) {
+    const path = `${directory}/${name}`;
+    const isWhole = Deno.readTextFileSync(path).trimEnd().endsWith("}");
+    if (!isWhole) Deno.removeSync(path);
+  }
 }
 
 /**
