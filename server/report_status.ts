@@ -15,6 +15,7 @@ export class StatusReport {
   #told = "";
   #timer: ReturnType<typeof setInterval> | undefined;
   #pings: Disposable | undefined;
+  #stopped: Promise<unknown> | undefined;
 
   constructor(read: () => EchoServerStatus, log: Logger) {
     this.#read = read;
@@ -30,10 +31,13 @@ export class StatusReport {
     this.#timer = setInterval(() => this.#update(), STATUS_INTERVAL_MS);
   }
 
-  /** Says that the server stops, and falls silent. */
-  async stop(): Promise<void> {
+  /** Says, once, that the server stops, and falls silent. */
+  stop(): Promise<unknown> {
     clearInterval(this.#timer);
-    await this.#tell({ stopping: true, status: statusLine(this.#read()) });
+    return this.#stopped ??= this.#tell({
+      stopping: true,
+      status: statusLine(this.#read()),
+    });
   }
 
   /** Ends the watchdog's pings as well. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import type { Logger } from "../../mod.ts";
+import { type Logger, notify } from "../../mod.ts";
 import { StatusReport } from "../../server/report_status.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -41,6 +41,10 @@ Deno.test("status: ready first, then what changed, then stopping", async () => {
   );
   await report.stop();
   assertMatch(await receiver.next(), /^STOPPING=1\nSTATUS=2 open/);
+  // It is asked again when the last connection is gone, and has nothing to add.
+  await report.stop();
+  await notify("X_LAST=1");
+  assertEquals(await receiver.next(), "X_LAST=1");
 });
 
 Deno.test("status: the watchdog is kept content", async () => {
