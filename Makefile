@@ -5,15 +5,23 @@ prefix = /usr
 libexecdir = $(prefix)/libexec
 pkglibexecdir = $(libexecdir)/ipc
 systemdsystemunitdir = $(prefix)/lib/systemd/system
+systemduserunitdir = $(prefix)/lib/systemd/user
+datadir = $(prefix)/share
+mandir = $(datadir)/man
+bashcompletiondir = $(datadir)/bash-completion/completions
+zshcompletiondir = $(datadir)/zsh/site-functions
+fishcompletiondir = $(datadir)/fish/vendor_completions.d
+fishconfdir = $(datadir)/fish/vendor_conf.d
 DESTDIR =
 
 INSTALL = install
 INSTALL_PROGRAM = $(INSTALL) -m 755
 INSTALL_DATA = $(INSTALL) -m 644
 
-# Chosen by measurement for programs that mostly wait: no JIT and one thread cost
-# an echo nothing, and save memory, start-up time and the need for pages that are
-# both writable and executable.
+# Chosen by measurement for programs that mostly wait. Without a JIT they need no
+# pages that are both writable and executable, and less memory; a round trip takes
+# a quarter more processor time. One thread less, and a small young generation,
+# save memory too.
 V8_FLAGS = --lite-mode,--single-threaded,--max-semi-space-size=1
 
 # V=1 shows every command.
@@ -25,6 +33,9 @@ say = $(if $(V),@:,@printf '  %-8s %s\n')
 PROGRAMS = server client
 EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
+MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
+COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
+DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
 
 SOURCES := Makefile deno.json deno.lock \
 	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
@@ -33,7 +44,7 @@ SOURCES := Makefile deno.json deno.lock \
 $(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
 
 .PHONY: all
-all: $(EXECUTABLES)
+all: $(EXECUTABLES) $(DOCUMENTS)
 
 # Bundling and compiling are two steps for the sake of identical bytes: what is
 # compiled then has the same name and time whenever, and wherever, it is built.
@@ -42,7 +53,8 @@ all: $(EXECUTABLES)
 # comes first can fill; and under PrivateTmp= no start ever finds it again.
 define build
 $(say) COMPILE bin/ipc-$(1)
-$(Q)toolchain/deno bundle --quiet --frozen --minify -o build/ipc-$(1).js $(1)/main.ts
+$(Q)toolchain/deno bundle --quiet --frozen --minify --import-map=build/imports.json \
+	-o build/ipc-$(1).js $(1)/main.ts
 $(Q)touch -d @0 build/ipc-$(1).js
 $(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
 	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1).js
@@ -52,7 +64,20 @@ endef
 $(EXECUTABLES) &: $(SOURCES)
 	@toolchain/find
 	@mkdir -p bin build
+	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
+		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
+
+# Both are made of what the programs' --help is made of. The manuals' date is
+# SOURCE_DATE_EPOCH, when that is set, and never the time of the build.
+$(DOCUMENTS) &: $(SOURCES) CHANGELOG.md $(wildcard manual/* completions/*)
+	@toolchain/find --quiet
+	@mkdir -p $(sort $(dir $(DOCUMENTS)))
+	$(say) WRITE 'manuals and completions'
+	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-env=SOURCE_DATE_EPOCH \
+		--allow-read=manual,CHANGELOG.md --allow-write=build/manual manual/main.ts build/manual
+	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build/completions \
+		completions/main.ts build/completions
 
 .PHONY: run
 run: all
@@ -70,41 +95,74 @@ check: all
 bench: all
 	@V8_FLAGS='$(V8_FLAGS)' toolchain/deno run --quiet --allow-all --frozen tests/bench/bench.ts
 
-# What "make check" does for seconds, for as long as wanted.
+# What "make check" does for seconds, for as long as wanted; then 100,000 peers that
+# come and go, and, for root, who can boot a systemd, a hundred kills, full disks and
+# a journal that hangs.
 MINUTES = 5
 .PHONY: soak
 soak: all
 	@SOAK_MINUTES='$(MINUTES)' toolchain/deno test --allow-all --no-check --frozen \
-		tests/integration/soak_test.ts
+		tests/integration/soak_test.ts tests/integration/churn_test.ts \
+		$(if $(filter 0,$(shell id -u)),tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
-# Needs nothing but what is in bin/, however old: root may have no Deno. Only what
+# Needs nothing but what was built, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the
 # program that Deno put behind its runtime.
 .PHONY: install
-install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
-	$(Q)umask 022 && $(INSTALL) -d $(targetdirs:%=$(DESTDIR)%)
+install: $(filter-out $(wildcard $(EXECUTABLES) $(DOCUMENTS)),$(EXECUTABLES) $(DOCUMENTS))
+	$(Q)umask 022 && \
+		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
+		{ cat $(made_directories) 2>/dev/null; \
+			echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p"; } | \
+			sort -u >$(made_directories).new && \
+		mv -f $(made_directories).new $(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
-	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units)
+	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
+	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
+	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=build/manual/%)) \
+		$(DESTDIR)$(mandir)/man$(section) &&) :
+	$(Q)$(foreach it,bash zsh fish,$(INSTALL_DATA) \
+		$(filter build/completions/$(it)/%,$(DOCUMENTS)) $(DESTDIR)$($(it)completiondir) &&) :
+	$(Q)$(INSTALL_DATA) completions/ipc.fish $(DESTDIR)$(fishconfdir)
+	$(Q)sed -i -e 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' \
+		-e 's|/usr/lib/systemd/system\b|$(systemdsystemunitdir)|' \
+		-e 's|/usr/lib/systemd/user\b|$(systemduserunitdir)|' \
+		$(installed_manuals) $(installed_completions)
 	@printf 'installed: %s\n' $(installed)
 	$(if $(DESTDIR),,@echo 'next: systemctl daemon-reload && systemctl start ipc-client.service')
 
-targetdirs = $(pkglibexecdir) $(systemdsystemunitdir)
+targetdirs = $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
+	$(mandir)/man1 $(mandir)/man5 $(mandir)/man8 \
+	$(bashcompletiondir) $(zshcompletiondir) $(fishcompletiondir) $(fishconfdir)
 installed_units = $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
+installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
-installed = $(installed_executables) $(installed_units)
+installed_manuals = $(foreach it,$(MANUALS),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(it)))/$(it))
+installed_completions = $(DESTDIR)$(fishconfdir)/ipc.fish \
+	$(foreach it,$(COMPLETIONS),$(DESTDIR)$($(patsubst %/,%,$(dir $(it)))completiondir)/$(notdir $(it)))
+installed = $(installed_executables) $(installed_units) $(installed_user_units) \
+	$(installed_manuals) $(installed_completions)
+
+# What "make install" made of directories, for "make uninstall": systems have some
+# that are empty, such as those for the completions of a shell, and they stay.
+made_directories = build/made_directories
 
 # Links that "systemctl enable" made would dangle, and what runs would run on.
-# Directories go too, up to the first that still has something in it, or stands
-# at the top of the tree.
+# Directories that were made go too, up to the first that still has something in
+# it, or stands at the top of the tree.
 .PHONY: uninstall
 uninstall:
 	$(Q)! command -v systemctl >/dev/null || \
-		systemctl --quiet $(if $(DESTDIR),--root='$(DESTDIR)' disable,disable --now) \
-			$(UNITS) >/dev/null 2>&1 || :
+		{ systemctl --quiet $(if $(DESTDIR),--root='$(DESTDIR)' disable,disable --now) \
+			$(UNITS); \
+		systemctl --quiet --global $(if $(DESTDIR),--root='$(DESTDIR)') disable \
+			$(UNITS); } >/dev/null 2>&1 || :
 	$(Q)rm -f $(installed)
 	$(Q)for directory in $(targetdirs:/%=%); do \
-		while case $$directory in */*) rmdir $(DESTDIR)/$$directory ;; *) false ;; esac; do \
+		while case $$directory in */*) ;; *) false ;; esac && \
+			grep -qxF "$(DESTDIR)/$$directory" $(made_directories) && \
+			rmdir $(DESTDIR)/$$directory; do \
 			directory=$${directory%/*}; \
 		done 2>/dev/null; \
 	done
@@ -118,11 +176,38 @@ installcheck:
 		"$$executable" --version || exit; \
 	done
 	$(Q)copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && \
-		cp $(installed_units) "$$copies" && \
-		sed -i 's|$(pkglibexecdir)\b|$(DESTDIR)$(pkglibexecdir)|' "$$copies"/* && \
-		said=$$(SYSTEMD_UNIT_PATH="$$copies:" systemd-analyze verify $(UNITS) 2>&1) && \
+		mkdir "$$copies/system" "$$copies/user" && \
+		cp $(installed_units) "$$copies/system" && \
+		cp $(installed_user_units) "$$copies/user" && \
+		sed -i 's|$(pkglibexecdir)\b|$(DESTDIR)$(pkglibexecdir)|' "$$copies"/*/* && \
+		said=$$(for manager in system user; do \
+			SYSTEMD_UNIT_PATH="$$copies/$$manager:" XDG_RUNTIME_DIR="$$copies" \
+				systemd-analyze --$$manager verify $(UNITS) 2>&1 || exit; \
+		done) && \
 		[ -z "$$said" ] || { echo "$$said" >&2; exit 1; }
+	$(Q)for document in $(installed_manuals) $(installed_completions); do \
+		[ -s "$$document" ] || { echo "$$document is not there" >&2; exit 1; }; \
+	done
 	@echo 'installcheck: fine'
+
+# Packages, by the tools of each distribution; packaging/README.md is on them.
+distdir = dist
+COMPRESSION = best
+MAINTAINER =
+PACKAGES = deb rpm arch dist
+
+.PHONY: $(PACKAGES)
+$(PACKAGES): all
+	$(Q)OUTPUT='$(distdir)' COMPRESSION='$(COMPRESSION)' MAINTAINER='$(MAINTAINER)' \
+		packaging/make_$@
+
+# Gives the tree a version; commits and tags, and pushes nothing.
+VERSION =
+RELEASE_CHECKS = check
+.PHONY: release
+release:
+	@RELEASE_CHECKS='$(RELEASE_CHECKS)' toolchain/deno run --quiet --allow-all --frozen \
+		packaging/release.ts '$(VERSION)'
 
 .PHONY: clean
 clean:
@@ -130,31 +215,47 @@ clean:
 
 .PHONY: distclean
 distclean: clean
-	$(Q)rm -rf toolchain/installed
+	$(Q)rm -rf toolchain/installed dist
 
 .PHONY: help
 help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 #: Targets
-#:   all           bin/ipc-server and bin/ipc-client (what "make" alone does)
+#:   all           bin/ipc-server and bin/ipc-client (what "make" alone does),
+#:                 and their manuals and completions, in build/
 #:   run           show the main job without installing anything
 #:   check         everything that can be checked; its last line counts it
 #:   bench         our server beside others, in a few minutes; needs a C compiler
-#:   soak          peers of every temper, for MINUTES=5; SEED= repeats a run
-#:   install       put executables and units in place; starts and enables nothing
+#:   soak          peers of every temper for MINUTES=5, then 100,000 short ones, kills
+#:                 and full disks; SEED= repeats a run
+#:   install       put everything in place; starts and enables nothing
 #:   installcheck  run and verify what is installed
 #:   uninstall     take it away again
-#:   clean         remove what was built; distclean: the fetched Deno too
+#:   deb rpm arch  a package in dist/, for Debian, Fedora and the like, Arch
+#:   dist          archives of the sources, and of what "make install" needs
+#:   release       VERSION=1.2.3: bump, date the changelog, check, commit and tag
+#:   clean         remove what was built; distclean: the fetched Deno and dist/ too
 #:
 #: Variables
 #:   prefix=/usr                 libexecdir=$(prefix)/libexec
 #:   pkglibexecdir=$(libexecdir)/ipc
 #:   systemdsystemunitdir=$(prefix)/lib/systemd/system
+#:   systemduserunitdir=$(prefix)/lib/systemd/user
+#:   datadir=$(prefix)/share     mandir=$(datadir)/man
+#:   bashcompletiondir=$(datadir)/bash-completion/completions
+#:   zshcompletiondir=$(datadir)/zsh/site-functions
+#:   fishcompletiondir=$(datadir)/fish/vendor_completions.d
+#:   fishconfdir=$(datadir)/fish/vendor_conf.d
 #:   DESTDIR=                    goes before all of these
 #:   INSTALL=install
 #:   DENO=PATH DENORT_BIN=PATH   your own Deno, and its compile runtime
 #:   V=1                         show every command
+#:   distdir=dist                where packages and archives go
+#:   COMPRESSION=best            for packages: best or fast
+#:   MAINTAINER='NAME <ADDRESS>' for packages: who answers for them
+#:   SOURCE_DATE_EPOCH=SECONDS   for packages: the time in them; the last commit's
+#:   RELEASE_CHECKS=check        for release: targets that must succeed
 #:   INTERVAL=200ms              for run: the pause between two lines
 #:   REQUIRE_SYSTEM=1            for check: what cannot run is a failure
 #:   SUITE=NAME,...              for check: these steps only (a wrong one lists them)

@@ -7,20 +7,19 @@ import { ownFd } from "./own_fd.ts";
 export const BACKLOG = 4096;
 
 /**
- * Makes a server of `node:net`, or of what is built on it, listen on a socket
- * that was passed.
+ * Takes over a descriptor that was passed, as a listening socket.
  *
+ * @param listenOn Does it, or throws why it cannot.
  * @throws {ActivationError} The descriptor was not passed to this process, was
  * adopted before, or is not a listening stream socket.
  */
-export async function adoptServer(
-  server: Server,
+export async function adoptListenFd<T>(
   listenFd: number | ListenFd,
-  backlog = BACKLOG,
-): Promise<void> {
+  listenOn: (fd: number) => T | Promise<T>,
+): Promise<T> {
   const { fd, name } = ownFd(listenFd);
   try {
-    await listening(server, { fd }, backlog);
+    return await listenOn(fd);
   } catch (cause) {
     throw new ActivationError(
       `Cannot listen on fd ${fd} "${name}": it is not a listening stream socket (${
@@ -29,6 +28,20 @@ export async function adoptServer(
       { fd, fdName: name, cause },
     );
   }
+}
+
+/**
+ * Makes a server of `node:net`, or of what is built on it, listen on a socket
+ * that was passed.
+ *
+ * @throws {ActivationError} As {@linkcode adoptListenFd}.
+ */
+export function adoptServer(
+  server: Server,
+  listenFd: number | ListenFd,
+  backlog = BACKLOG,
+): Promise<void> {
+  return adoptListenFd(listenFd, (fd) => listening(server, { fd }, backlog));
 }
 
 /** Resolves once a server listens; rejects with why it cannot. */

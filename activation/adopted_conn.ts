@@ -1,8 +1,6 @@
-import type { Socket } from "node:net";
+import { ChunkConsumer, type OnChunk } from "./chunk_consumer.ts";
 import { connReadable, connWritable } from "./conn_streams.ts";
-import { type Inflow, tapSocket } from "./inflow.ts";
-import { localAddr, remoteAddr, UNIX_ADDR } from "./socket_address.ts";
-import { socketError } from "./socket_error.ts";
+import type { Transport } from "./transport.ts";
 
 /** Received bytes that wait for a reader before the kernel is left to wait. */
 const READ_AHEAD_BYTES = 64 * 1024;
@@ -17,8 +15,8 @@ interface PendingRead {
   reject(error: Error): void;
 }
 
-/** What an adopted connection has beyond `Deno.Conn`. */
-export interface ChunkReader {
+/** What an adopted connection has beyond `Deno.Conn`: ways that copy nothing. */
+export interface ChunkConn {
   /**
    * Reads what was received next, without copying it: as {@linkcode
    * Deno.Conn.read}, for programs that have no buffer to fill. The chunk belongs
@@ -27,90 +25,144 @@ export interface ChunkReader {
    * @returns Some bytes, or null once the peer has sent its last.
    * @throws {Deno.errors.ConnectionReset} The peer reset the connection.
    * @throws {Deno.errors.Interrupted} The connection was closed meanwhile.
+   * @throws {Deno.errors.BadResource} The connection was closed before.
+   * @throws {Deno.errors.Busy} It is read by `forEachChunk`.
    */
   readChunk(): Promise<Uint8Array<ArrayBuffer> | null>;
+
+  /**
+   * Calls back with everything that is received, until the peer has sent its last
+   * byte: the fastest way to read, without a promise for each message. While a
+   * promise that the callback returned is pending, nothing more is received.
+   *
+   * A chunk is valid until the callback returns, or until its promise settles;
+   * what is kept longer must be copied (`chunk.slice()`). To send it on, return
+   * what {@linkcode ChunkConn.writeChunk} returns.
+   *
+   * @returns A promise that resolves after the last chunk, and rejects with what
+   * the callback throws. Nothing is read from then on.
+   * @throws {Deno.errors.ConnectionReset} The peer reset the connection.
+   * @throws {Deno.errors.Interrupted} The connection was closed meanwhile.
+   * @throws {Deno.errors.BadResource} The connection was closed before.
+   * @throws {Deno.errors.Busy} It is read by somebody already.
+   */
+  forEachChunk(
+    onChunk: (chunk: Uint8Array<ArrayBuffer>) => void | Promise<void>,
+  ): Promise<void>;
+
+  /**
+   * Writes all of a chunk, as {@linkcode Deno.Conn.write}, for programs that need
+   * not wait when there is nothing to wait for.
+   *
+   * @returns Nothing when the kernel took it at once, else a promise that resolves
+   * when it has; the chunk must not change before.
+   * @throws {Deno.errors.BrokenPipe} The peer is gone, or the write side is shut
+   * down. This and the following by the promise.
+   * @throws {Deno.errors.ConnectionReset} The peer reset the connection.
+   * @throws {Deno.errors.Interrupted} The connection was closed meanwhile.
+   * @throws {Deno.errors.BadResource} The connection was closed before.
+   */
+  writeChunk(chunk: Uint8Array): Promise<void> | undefined;
 }
 
-/**
- * A `Deno.Conn` over a socket of `node:net`, the only part of Deno that adopts
- * descriptors. The socket must be paused and allow half-open connections.
- */
+/** A `Deno.Conn` over an adopted socket. */
 export class AdoptedConn<A extends Deno.Addr>
-  implements Deno.Conn<A>, ChunkReader {
+  implements Deno.Conn<A>, ChunkConn {
   readonly localAddr: A;
   readonly remoteAddr: A;
-  protected readonly socket: Socket;
+  protected readonly transport: Transport;
   readonly #pendingReads: PendingRead[] = [];
   /** Received and not read yet, in order. */
   readonly #received: Chunk[] = [];
   #receivedBytes = 0;
-  #inflow: Inflow | undefined;
+  #consumer: ChunkConsumer | undefined;
   #paused = true;
   /** What rejects the writes that the kernel has not taken yet. */
   readonly #pendingWrites = new Set<(error: Error) => void>();
-  /** Settles with the last of them. */
-  #writing: Promise<unknown> | undefined;
   #ended = false;
+  /** Neither closed, nor shut down, nor broken. */
+  #mayWrite = true;
   #writeShut = false;
   #closed = false;
   #error: Error | undefined;
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array<ArrayBufferLike>> | undefined;
 
-  constructor(socket: Socket, localAddr: A, remoteAddr: A) {
-    this.socket = socket;
-    this.localAddr = localAddr;
-    this.remoteAddr = remoteAddr;
-    if (socket.errored !== null) this.#error = socketError(socket.errored);
-    if (socket.readableEnded) this.#ended = true;
-    else if (socket.destroyed) this.#cutOff();
-    socket.on("end", () => this.#end());
-    socket.on("error", (error) => this.#fail(socketError(error)));
-    socket.on("close", () => this.#cutOff());
+  constructor(transport: Transport) {
+    this.transport = transport;
+    this.localAddr = transport.localAddr as Deno.Addr as A;
+    this.remoteAddr = transport.remoteAddr as Deno.Addr as A;
+    transport.start({
+      onChunk: (chunk) => this.#receive(chunk),
+      onEnd: () => this.#end(),
+      onError: (error) => this.#fail(error),
+    });
   }
 
   read(p: Uint8Array): Promise<number | null> {
-    if (this.#closed) return Promise.reject(badResource());
+    const refusal = this.#cannotRead();
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (p.length === 0) return Promise.resolve(0);
     if (this.#receivedBytes > 0) return Promise.resolve(this.#take(p));
     return this.#await<number>(p);
   }
 
   readChunk(): Promise<Chunk | null> {
-    if (this.#closed) return Promise.reject(badResource());
+    const refusal = this.#cannotRead();
+    if (refusal !== undefined) return Promise.reject(refusal);
     if (this.#receivedBytes > 0) return Promise.resolve(this.#takeChunk());
     return this.#await<Chunk>(null);
   }
 
+  forEachChunk(onChunk: OnChunk): Promise<void> {
+    const refusal = this.#cannotRead() ??
+      (this.#pendingReads.length > 0 ? alreadyRead() : this.#error);
+    if (refusal !== undefined) return Promise.reject(refusal);
+    const consumer = new ChunkConsumer(this.transport, onChunk);
+    this.#consumer = consumer;
+    this.transport.shareChunks({
+      onChunk: consumer.onChunk,
+      onEnd: () => this.#end(),
+      onError: (error) => this.#fail(error),
+    });
+    this.#receivedBytes = 0;
+    consumer.start(this.#received.splice(0), this.#ended);
+    return consumer.done;
+  }
+
   write(p: Uint8Array): Promise<number> {
-    if (this.#closed) return Promise.reject(badResource());
-    if (this.#error !== undefined) return Promise.reject(this.#error);
-    const socket = this.socket;
-    if (this.#writeShut || socket.destroyed) {
-      return Promise.reject(
-        new Deno.errors.BrokenPipe("Cannot write: the write side is shut down"),
-      );
-    }
-    if (p.length === 0) return Promise.resolve(0);
-    return this.#send(p);
+    const sending = this.writeChunk(p);
+    return sending === undefined
+      ? Promise.resolve(p.length)
+      : sending.then(() => p.length);
+  }
+
+  writeChunk(chunk: Uint8Array): Promise<void> | undefined {
+    if (!this.#mayWrite) return Promise.reject(this.#cannotWrite());
+    if (chunk.length === 0) return undefined;
+    const sending = this.transport.write(chunk);
+    return sending && this.#interruptible(sending);
   }
 
   closeWrite(): Promise<void> {
     if (this.#closed) return Promise.reject(badResource());
+    this.#mayWrite = false;
     this.#writeShut = true;
-    return this.#shutWrite();
+    return this.transport.shutdown();
   }
 
   close(): void {
     if (this.#closed) throw badResource();
     this.#closed = true;
+    this.#mayWrite = false;
     this.#received.length = 0;
     this.#receivedBytes = 0;
+    this.transport.close(this.#consumer?.busy ?? false);
     for (const { reject } of this.#pendingReads.splice(0)) {
       reject(interrupted());
     }
     for (const reject of this.#pendingWrites) reject(interrupted());
-    this.socket.destroy();
+    this.#consumer?.interrupt(interrupted());
   }
 
   get readable(): ReadableStream<Uint8Array<ArrayBuffer>> {
@@ -126,11 +178,11 @@ export class AdoptedConn<A extends Deno.Addr>
   }
 
   ref(): void {
-    this.socket.ref();
+    this.transport.ref();
   }
 
   unref(): void {
-    this.socket.unref();
+    this.transport.unref();
   }
 
   [Symbol.dispose](): void {
@@ -141,43 +193,25 @@ export class AdoptedConn<A extends Deno.Addr>
     if (!this.#closed) this.close();
   }
 
-  /**
-   * Past the stream of `node:net`, whose queue could tell nothing that the
-   * kernel's does not: most writes fit in that, and are done at once.
-   */
-  #send(p: Uint8Array): Promise<number> {
-    let outcome: Error | null | undefined;
-    let settle: ((error: Error | null) => void) | undefined;
-    const done = (error: Error | null = null) => {
-      if (settle === undefined) outcome = error;
-      else settle(error);
-    };
-    // TLS takes one write at a time, and needs the stream's queue.
-    if ("encrypted" in this.socket) this.socket.write(p, done);
-    else this.socket._write(p, "buffer" as BufferEncoding, done);
-    if (outcome === null) return Promise.resolve(p.length);
-    if (outcome !== undefined) return Promise.reject(socketError(outcome));
-    const sent = new Promise<number>((resolve, reject) => {
-      this.#pendingWrites.add(reject);
-      settle = (error) => {
-        this.#pendingWrites.delete(reject);
-        if (error === null) resolve(p.length);
-        else reject(socketError(error));
-      };
-    });
-    this.#writing = sent.catch(() => {});
-    return sent;
+  #cannotRead(): Error | undefined {
+    if (this.#closed) return badResource();
+    return this.#consumer && alreadyRead();
   }
 
-  async #shutWrite(): Promise<void> {
-    await this.#writing;
-    const { socket } = this;
-    if (socket.destroyed || socket.writableFinished) return;
-    const ended = Promise.withResolvers<void>();
-    // Not every way to end emits "finish"; each of them emits "close".
-    for (const event of ["finish", "close"]) socket.on(event, ended.resolve);
-    socket.end();
-    await ended.promise;
+  #cannotWrite(): Error {
+    if (this.#closed) return badResource();
+    return this.#error ?? new Deno.errors.BrokenPipe(
+      "Cannot write: the write side is shut down",
+    );
+  }
+
+  #interruptible(sending: Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#pendingWrites.add(reject);
+      sending.then(resolve, reject).finally(() =>
+        this.#pendingWrites.delete(reject)
+      );
+    });
   }
 
   #await<T>(into: Uint8Array | null): Promise<T | null> {
@@ -192,8 +226,7 @@ export class AdoptedConn<A extends Deno.Addr>
   /** Nothing is read from the kernel before somebody wants it. */
   #resume(): void {
     this.#paused = false;
-    this.#inflow ??= tapSocket(this.socket, (chunk) => this.#receive(chunk));
-    this.#inflow.resume();
+    this.transport.resume();
   }
 
   #receive(chunk: Chunk): void {
@@ -206,7 +239,7 @@ export class AdoptedConn<A extends Deno.Addr>
     }
     if (this.#receivedBytes >= READ_AHEAD_BYTES) {
       this.#paused = true;
-      this.#inflow!.pause();
+      this.transport.pause();
     }
   }
 
@@ -237,42 +270,38 @@ export class AdoptedConn<A extends Deno.Addr>
 
   #end(): void {
     this.#ended = true;
+    this.#consumer?.end();
     for (const { resolve } of this.#pendingReads.splice(0)) resolve(null);
-  }
-
-  /** A connection that is over without an end or an error was reset by its peer. */
-  #cutOff(): void {
-    if (this.#ended) return;
-    this.#fail(new Deno.errors.ConnectionReset("Connection reset by peer"));
   }
 
   #fail(error: Error): void {
     if (this.#closed || this.#error !== undefined) return;
     this.#error = error;
+    this.#mayWrite = false;
+    this.#consumer?.fail(error);
     for (const { reject } of this.#pendingReads.splice(0)) reject(error);
   }
 }
 
-/** A `Deno.TcpConn` over a socket of `node:net`. */
+/** A `Deno.TcpConn` over an adopted socket. */
 export class AdoptedTcpConn extends AdoptedConn<Deno.NetAddr>
   implements Deno.TcpConn {
   setNoDelay(noDelay = true): void {
-    this.socket.setNoDelay(noDelay);
+    this.transport.setNoDelay(noDelay);
   }
 
   setKeepAlive(keepAlive = true): void {
-    this.socket.setKeepAlive(keepAlive);
+    this.transport.setKeepAlive(keepAlive);
   }
 }
 
-/** Wraps a connected TCP socket of `node:net`. */
-export function tcpConn(socket: Socket): AdoptedTcpConn {
-  return new AdoptedTcpConn(socket, localAddr(socket), remoteAddr(socket));
-}
-
-/** Wraps a connected unix socket of `node:net`. */
-export function unixConn(socket: Socket): AdoptedConn<Deno.UnixAddr> {
-  return new AdoptedConn<Deno.UnixAddr>(socket, UNIX_ADDR, UNIX_ADDR);
+/** Makes a connection of a transport, with what its kind of socket has. */
+export function adoptedConn(
+  transport: Transport,
+): (Deno.TcpConn | Deno.UnixConn) & ChunkConn {
+  return transport.localAddr.transport === "tcp"
+    ? new AdoptedTcpConn(transport)
+    : new AdoptedConn<Deno.UnixAddr>(transport);
 }
 
 function badResource(): Error {
@@ -281,4 +310,8 @@ function badResource(): Error {
 
 function interrupted(): Error {
   return new Deno.errors.Interrupted("operation canceled");
+}
+
+function alreadyRead(): Error {
+  return new Deno.errors.Busy("Cannot read: the connection is read already");
 }

@@ -1,5 +1,4 @@
-import type { Server, Socket } from "node:net";
-import { socketError } from "./socket_error.ts";
+import type { Acceptor } from "./acceptor.ts";
 
 interface PendingAccept<C> {
   resolve(conn: C): void;
@@ -7,35 +6,29 @@ interface PendingAccept<C> {
 }
 
 /**
- * A `Deno.Listener` over a server of `node:net`. Deno accepts as soon as peers
+ * A `Deno.Listener` over an adopted socket. Deno accepts as soon as peers
  * connect; connections that nobody asked for yet wait here, unread, in order.
  */
 export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   implements Deno.Listener<C, A>, AsyncIterableIterator<C> {
   readonly addr: A;
-  readonly #server: Server;
-  readonly #wrap: (socket: Socket) => C;
+  readonly #acceptor: Acceptor<C>;
   /** Accepted and not taken yet, in order. */
-  readonly #waiting: Socket[] = [];
+  readonly #waiting: C[] = [];
   #pendingAccept: PendingAccept<C> | undefined;
   #iterated = false;
   #closed = false;
   #refed = true;
 
-  /** @param event What the server emits when a connection is there to be taken. */
-  constructor(
-    server: Server,
-    addr: A,
-    wrap: (socket: Socket) => C,
-    event: "connection" | "secureConnection" = "connection",
-  ) {
-    this.#server = server;
+  constructor(acceptor: Acceptor<C>, addr: A) {
+    this.#acceptor = acceptor;
     this.addr = addr;
-    this.#wrap = wrap;
-    server.on(event, (socket: Socket) => this.#take(socket));
-    server.on("error", (error) => this.#fail(socketError(error)));
+    acceptor.start(
+      (conn) => this.#take(conn),
+      (error) => this.#fail(error),
+    );
     // Like Deno's own listener: only somebody waiting keeps the process alive.
-    server.unref();
+    acceptor.unref();
   }
 
   accept(): Promise<C> {
@@ -45,9 +38,9 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
         new Deno.errors.Busy("Another accept task is ongoing"),
       );
     }
-    const socket = this.#waiting.shift();
-    if (socket !== undefined) return Promise.resolve(this.#wrap(socket));
-    if (this.#refed) this.#server.ref();
+    const conn = this.#waiting.shift();
+    if (conn !== undefined) return Promise.resolve(conn);
+    if (this.#refed) this.#acceptor.ref();
     return new Promise((resolve, reject) => {
       this.#pendingAccept = { resolve, reject };
     });
@@ -56,7 +49,7 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   close(): void {
     if (this.#closed) throw new Deno.errors.BadResource("Bad resource ID");
     this.#closed = true;
-    this.#server.close();
+    this.#acceptor.close();
     this.#pendingAccept?.reject(listenerClosed());
     this.#pendingAccept = undefined;
     // An iteration gets what the kernel handed over before the close; with none
@@ -68,10 +61,7 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
     this.#iterated = true;
     try {
       const accepted = this.#closed ? this.#waiting.shift() : undefined;
-      const value = accepted === undefined
-        ? await this.accept()
-        : this.#wrap(accepted);
-      return { value, done: false };
+      return { value: accepted ?? await this.accept(), done: false };
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
       return { value: undefined, done: true };
@@ -91,34 +81,32 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
 
   ref(): void {
     this.#refed = true;
-    if (this.#pendingAccept !== undefined) this.#server.ref();
+    if (this.#pendingAccept !== undefined) this.#acceptor.ref();
   }
 
   unref(): void {
     this.#refed = false;
-    this.#server.unref();
+    this.#acceptor.unref();
   }
 
   [Symbol.dispose](): void {
     if (!this.#closed) this.close();
   }
 
-  #take(socket: Socket): void {
+  #take(conn: C): void {
     if (this.#closed) {
       // A handshake that went on while the listener was closed.
-      socket.destroy();
+      conn.close();
       return;
     }
     const pending = this.#pendingAccept;
     if (pending === undefined) {
-      // Until it is taken, a peer that resets has nobody else to tell.
-      socket.on("error", ignore);
-      this.#waiting.push(socket);
+      this.#waiting.push(conn);
       return;
     }
     this.#pendingAccept = undefined;
-    this.#server.unref();
-    pending.resolve(this.#wrap(socket));
+    this.#acceptor.unref();
+    pending.resolve(conn);
   }
 
   #fail(error: Error): void {
@@ -127,11 +115,9 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   }
 
   #dropWaiting(): void {
-    for (const socket of this.#waiting.splice(0)) socket.destroy();
+    for (const conn of this.#waiting.splice(0)) conn.close();
   }
 }
-
-function ignore(): void {}
 
 function listenerClosed(): Error {
   return new Deno.errors.BadResource("Listener has been closed");

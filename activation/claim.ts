@@ -1,5 +1,5 @@
 import { ActivationError } from "./activation_error.ts";
-import type { ChunkReader } from "./adopted_conn.ts";
+import type { ChunkConn } from "./adopted_conn.ts";
 import type { ListenFd } from "./environment.ts";
 import {
   type InheritedListener,
@@ -11,9 +11,9 @@ import { listenFds } from "./listen_fds.ts";
 /** The kinds of socket that {@linkcode claim} tells apart, and their listeners. */
 export interface ClaimKinds {
   /** TCP over IPv4 or IPv6. */
-  tcp: Deno.Listener<Deno.TcpConn & ChunkReader, Deno.NetAddr>;
+  tcp: Deno.Listener<Deno.TcpConn & ChunkConn, Deno.NetAddr>;
   /** A unix stream socket, with a path or abstract. */
-  unix: Deno.Listener<Deno.UnixConn & ChunkReader, Deno.UnixAddr>;
+  unix: Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
   /** Either of them. */
   stream: InheritedListener;
 }

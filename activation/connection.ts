@@ -1,22 +1,32 @@
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { ActivationError } from "./activation_error.ts";
-import { type ChunkReader, tcpConn, unixConn } from "./adopted_conn.ts";
+import { BACKLOG } from "./adopt_server.ts";
+import { adoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import type { ListenFd } from "./environment.ts";
+import { HandleTransport } from "./handle_transport.ts";
 import { disownFd, ownFd } from "./own_fd.ts";
 import { isTcpAddress } from "./socket_address.ts";
+import { SocketTransport } from "./socket_transport.ts";
+import {
+  type StreamBinding,
+  streamBinding,
+  type StreamHandle,
+} from "./stream_binding.ts";
+import type { Transport } from "./transport.ts";
 
 /** A connection on an adopted socket: what `Deno.connect()` returns. */
-export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkReader;
+export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
 
 /**
  * Adopts a connected stream socket: the one that the service manager passes to
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A unix socket that was never connected looks the same as one that is: reading
- * or writing it throws `Deno.errors.NotConnected`.
+ * A unix socket that was never connected looks the same as one that is: its first
+ * read or write fails. A TCP connection that the peer has reset already looks like
+ * one that never was, and is refused.
  *
- * Needs no permission. Loads `node:net` on first use.
+ * Needs no permission. Loads what {@linkcode listen} does.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#Accept= | systemd.socket(5), Accept=}
  *
@@ -41,44 +51,64 @@ export async function connection(
   listenFd: number | ListenFd,
 ): Promise<InheritedConn> {
   const { fd, name } = ownFd(listenFd);
-  const net = await import("node:net");
-  const refuse = (reason: string, cause?: unknown) =>
-    new ActivationError(
-      `Cannot take the connection on fd ${fd} "${name}": it is not a connected stream socket (${reason}); use Accept=yes with ListenStream=`,
+  const binding = await streamBinding();
+  try {
+    return adoptedConn(
+      binding === undefined ? await openWithNet(fd) : openHandle(binding, fd),
+    );
+  } catch (cause) {
+    if (!(cause instanceof NoPeer)) disownFd(fd);
+    throw new ActivationError(
+      `Cannot take the connection on fd ${fd} "${name}": it is not a connected stream socket (${
+        cause instanceof Error ? cause.message : cause
+      }); use Accept=yes with ListenStream=`,
       { fd, fdName: name, cause },
     );
-  let socket: Socket;
-  try {
-    socket = new net.Socket({
-      fd,
-      allowHalfOpen: true,
-      // Nothing is read before somebody asks; the types lack this option.
-      ...{ pauseOnCreate: true },
-    });
-  } catch (cause) {
-    disownFd(fd);
-    throw refuse(cause instanceof Error ? cause.message : `${cause}`, cause);
   }
-  const isTcp = isTcpAddress(socket.address() as AddressInfo);
-  const hasPeer = isTcp
+}
+
+/** What was opened, and closed again: it is no connection. */
+class NoPeer extends Error {
+  constructor() {
+    super("it has no peer, or none any more");
+  }
+}
+
+function openHandle(binding: StreamBinding, fd: number): Transport {
+  const handle = binding.open(fd, "SOCKET");
+  const hasPeer = handle.getpeername === undefined
+    ? mayHavePeer(handle)
+    : handle.getpeername({}) === 0;
+  if (hasPeer) return new HandleTransport(binding, handle);
+  handle.close();
+  throw new NoPeer();
+}
+
+async function openWithNet(fd: number): Promise<Transport> {
+  const { Socket } = await import("node:net");
+  const socket = new Socket({
+    fd,
+    allowHalfOpen: true,
+    // Nothing is read before somebody asks; the types lack this option.
+    ...{ pauseOnCreate: true },
+  });
+  const hasPeer = isTcpAddress(socket.address() as AddressInfo)
     ? socket.remoteAddress !== undefined
-    : mayHavePeer(socket);
-  if (!hasPeer) {
-    socket.destroy();
-    throw refuse("it has no peer");
-  }
-  return isTcp ? tcpConn(socket) : unixConn(socket);
+    : mayHavePeer((socket as { _handle?: StreamHandle })._handle);
+  if (hasPeer) return new SocketTransport(socket);
+  socket.destroy();
+  throw new NoPeer();
 }
 
 /**
  * Asks listen(2), the one question that can be put to what is not TCP: a
  * connected socket refuses with EINVAL. A FIFO, and a socket that listens
- * already, answer otherwise.
+ * already, answer otherwise; the latter belongs to the service manager, and is to
+ * keep its backlog.
  */
-function mayHavePeer(socket: Socket): boolean {
+function mayHavePeer(
+  handle: Pick<StreamHandle, "listen"> | undefined,
+): boolean {
   const EINVAL = -22;
-  const { _handle: handle } = socket as {
-    _handle?: { listen?(backlog: number): number };
-  };
-  return handle?.listen === undefined || handle.listen(1) === EINVAL;
+  return handle?.listen === undefined || handle.listen(BACKLOG) === EINVAL;
 }

@@ -1,8 +1,12 @@
-import { adoptServer } from "./adopt_server.ts";
-import { type ChunkReader, tcpConn, unixConn } from "./adopted_conn.ts";
+import { adoptListenFd, adoptServer, BACKLOG } from "./adopt_server.ts";
+import { adoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import { AdoptedListener } from "./adopted_listener.ts";
 import type { ListenFd } from "./environment.ts";
+import { HandleAcceptor } from "./handle_acceptor.ts";
+import { ServerAcceptor } from "./server_acceptor.ts";
 import { isTcpAddress, listenerAddr, UNIX_ADDR } from "./socket_address.ts";
+import { SocketTransport } from "./socket_transport.ts";
+import { streamBinding } from "./stream_binding.ts";
 
 /** Options for {@linkcode listen}. */
 export interface ListenOptions {
@@ -21,8 +25,8 @@ export interface ListenOptions {
  * way it came to be.
  */
 export type InheritedListener =
-  | Deno.Listener<Deno.TcpConn & ChunkReader, Deno.NetAddr>
-  | Deno.Listener<Deno.UnixConn & ChunkReader, Deno.UnixAddr>;
+  | Deno.Listener<Deno.TcpConn & ChunkConn, Deno.NetAddr>
+  | Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
 
 /**
  * Adopts a listening stream socket that the service manager passed: a unix
@@ -35,8 +39,11 @@ export type InheritedListener =
  * - Connections are accepted as soon as peers connect. Those that `accept()` did
  *   not ask for yet are held open and unread; when the listener is closed during
  *   a `for await`, the loop still gets them.
- * - A connection that was read from keeps the process alive until it is closed or
- *   `unref()` is called.
+ * - A connection keeps the process alive until it is closed or `unref()` is called;
+ *   over TCP, from its first read on.
+ * - A TCP peer that shuts down its side without having sent anything is taken for
+ *   gone by a write that the kernel does not take at once:
+ *   `Deno.errors.BrokenPipe`.
  * - When the process runs out of descriptors, Deno 2.9 never accepts again: allow
  *   more (`LimitNOFILE=`) than you serve and hold, plus the backlog or 128,
  *   whichever is more. So many are accepted before JavaScript sees the first.
@@ -44,7 +51,8 @@ export type InheritedListener =
  * Closing the listener does not remove the path of a unix socket, and leaves new
  * connections waiting in the kernel: both belong to the service manager.
  *
- * Needs no permission. Loads `node:net` on first use.
+ * Needs no permission. Loads `node:process` on first use, whose handles below
+ * `node:net` it takes; `node:net` itself where a runtime keeps them to itself.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
  *
@@ -72,11 +80,36 @@ export async function listen(
   listenFd: number | ListenFd,
   options: ListenOptions = {},
 ): Promise<InheritedListener> {
+  const { backlog = BACKLOG } = options;
+  const binding = await streamBinding();
+  if (binding === undefined) return listenWithNet(listenFd, backlog);
+  const acceptor = await adoptListenFd(
+    listenFd,
+    (fd) =>
+      new HandleAcceptor(
+        binding,
+        binding.open(fd, "SERVER"),
+        backlog,
+        adoptedConn,
+      ),
+  );
+  return new AdoptedListener(acceptor, acceptor.addr) as InheritedListener;
+}
+
+/** The same with what is documented of Deno, which takes longer in all. */
+async function listenWithNet(
+  listenFd: number | ListenFd,
+  backlog: number,
+): Promise<InheritedListener> {
   const { createServer } = await import("node:net");
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  await adoptServer(server, listenFd, options.backlog);
+  await adoptServer(server, listenFd, backlog);
   const address = server.address();
-  return isTcpAddress(address)
-    ? new AdoptedListener(server, listenerAddr(address), tcpConn)
-    : new AdoptedListener(server, UNIX_ADDR, unixConn);
+  return new AdoptedListener(
+    new ServerAcceptor(
+      server,
+      (socket) => adoptedConn(new SocketTransport(socket)),
+    ),
+    isTcpAddress(address) ? listenerAddr(address) : UNIX_ADDR,
+  ) as InheritedListener;
 }

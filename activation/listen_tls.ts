@@ -1,17 +1,14 @@
 import type { TLSSocket } from "node:tls";
 import { ActivationError } from "./activation_error.ts";
 import { adoptServer } from "./adopt_server.ts";
-import { AdoptedConn, type ChunkReader } from "./adopted_conn.ts";
+import { AdoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import { AdoptedListener } from "./adopted_listener.ts";
 import { checkCertificate } from "./check_certificate.ts";
 import type { ListenFd } from "./environment.ts";
 import type { ListenOptions } from "./listen.ts";
-import {
-  isTcpAddress,
-  listenerAddr,
-  localAddr,
-  remoteAddr,
-} from "./socket_address.ts";
+import { ServerAcceptor } from "./server_acceptor.ts";
+import { isTcpAddress, listenerAddr } from "./socket_address.ts";
+import { SocketTransport } from "./socket_transport.ts";
 import { keepBackPressure } from "./tls_back_pressure.ts";
 
 /** How long a peer may take for its handshake, in milliseconds. */
@@ -29,7 +26,7 @@ export interface ListenTlsOptions extends ListenOptions {
 
 /** A listener for TLS on an adopted socket: what `Deno.listenTls()` returns. */
 export type InheritedTlsListener = Deno.Listener<
-  Deno.TlsConn & ChunkReader,
+  Deno.TlsConn & ChunkConn,
   Deno.NetAddr
 >;
 
@@ -110,10 +107,12 @@ export async function listenTls(
     );
   }
   return new AdoptedListener(
-    server,
+    new ServerAcceptor(
+      server,
+      (socket: TLSSocket) => new AdoptedTlsConn(socket),
+      "secureConnection",
+    ),
     listenerAddr(address),
-    (socket) => new AdoptedTlsConn(socket as TLSSocket),
-    "secureConnection",
   );
 }
 
@@ -122,16 +121,29 @@ class AdoptedTlsConn extends AdoptedConn<Deno.NetAddr> implements Deno.TlsConn {
   readonly #alpnProtocol: string | null;
 
   constructor(socket: TLSSocket) {
-    super(socket, localAddr(socket), remoteAddr(socket));
+    super(new TlsTransport(socket));
     this.#alpnProtocol = socket.alpnProtocol || null;
   }
 
-  override async write(p: Uint8Array): Promise<number> {
+  handshake(): Promise<Deno.TlsHandshakeInfo> {
+    return Promise.resolve({ alpnProtocol: this.#alpnProtocol });
+  }
+}
+
+class TlsTransport extends SocketTransport {
+  readonly #socket: TLSSocket;
+
+  constructor(socket: TLSSocket) {
+    super(socket);
+    this.#socket = socket;
+  }
+
+  override async write(chunk: Uint8Array): Promise<void> {
     // After the peer's end, Deno does not count a write as something to wait for:
     // a process with nothing else to do would end in the middle of it.
     const awake = setInterval(() => {}, 2 ** 31 - 1);
     try {
-      return await super.write(p);
+      await super.write(chunk);
     } finally {
       clearInterval(awake);
     }
@@ -139,11 +151,7 @@ class AdoptedTlsConn extends AdoptedConn<Deno.NetAddr> implements Deno.TlsConn {
 
   override close(): void {
     // TLS has a word of farewell, without which the peer suspects an attacker.
-    this.socket.end();
+    this.#socket.end();
     super.close();
-  }
-
-  handshake(): Promise<Deno.TlsHandshakeInfo> {
-    return Promise.resolve({ alpnProtocol: this.#alpnProtocol });
   }
 }

@@ -16,7 +16,7 @@ export {
   ActivationError,
   type ActivationErrorOptions,
 } from "./activation_error.ts";
-export type { ChunkReader } from "./adopted_conn.ts";
+export type { ChunkConn } from "./adopted_conn.ts";
 export { claim, type Claimed, type ClaimKinds } from "./claim.ts";
 export { connection, type InheritedConn } from "./connection.ts";
 export type { ActivationEnv, ListenFd } from "./environment.ts";

@@ -1,10 +1,9 @@
 import { escapeControl } from "../mod.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-const strictDecoder = new TextDecoder("utf-8", {
-  fatal: true,
-  ignoreBOM: true,
-});
+
+/** What decoders put in the place of bytes that are not UTF-8. */
+const REPLACEMENT = "\u{fffd}";
 
 /**
  * Renders bytes from a peer as text that stays on one line and means nothing to
@@ -18,11 +17,14 @@ export function escapeBytes(
   bytes: Uint8Array,
   limit = Infinity,
 ): { text: string; cut: boolean } {
-  const plain = bytes.length <= limit ? plainText(bytes) : undefined;
-  if (plain !== undefined) return { text: plain, cut: false };
   // A character has at most four bytes, and an invalid byte counts as one.
   const head = bytes.subarray(0, Math.min(bytes.length, limit * 4));
-  const pieces = isUtf8(head) ? [...decoder.decode(head)] : characters(head);
+  const text = decoder.decode(head);
+  const isUtf8 = !text.includes(REPLACEMENT);
+  if (isUtf8 && bytes.length <= limit) {
+    return { text: text.replaceAll(NOT_PLAIN, escapeCharacter), cut: false };
+  }
+  const pieces = isUtf8 ? [...text] : characters(head);
   const shown = pieces.slice(0, limit);
   return {
     text: shown.map(escapeCharacter).join(""),
@@ -30,13 +32,8 @@ export function escapeBytes(
   };
 }
 
-/** Printable ASCII, but for the backslash: what most text is, and stays. */
-const PLAIN = /^[ -[\]-~]*$/;
-
-function plainText(bytes: Uint8Array): string | undefined {
-  const text = decoder.decode(bytes);
-  return PLAIN.test(text) ? text : undefined;
-}
+/** All but printable ASCII, and the backslash: most text has little of it. */
+const NOT_PLAIN = /[^ -[\]-~]/gu;
 
 function escapeCharacter(character: string): string {
   // An invalid byte comes as its own escape already.
@@ -45,23 +42,15 @@ function escapeCharacter(character: string): string {
   return character === "\\" ? "\\\\" : escapeControl(character);
 }
 
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    strictDecoder.decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** The characters of bytes that are not all UTF-8; each invalid byte by itself. */
 function characters(bytes: Uint8Array): string[] {
   const all: string[] = [];
   for (let at = 0; at < bytes.length;) {
     const length = sequenceLength(bytes[at]!);
     const sequence = bytes.subarray(at, at + length);
-    if (length > 0 && sequence.length === length && isUtf8(sequence)) {
-      all.push(decoder.decode(sequence));
+    const character = decoder.decode(sequence);
+    if (sequence.length === length && isValid(sequence, character)) {
+      all.push(character);
       at += length;
     } else {
       all.push(`\\x${bytes[at]!.toString(16).padStart(2, "0")}`);
@@ -69,6 +58,12 @@ function characters(bytes: Uint8Array): string[] {
     }
   }
   return all;
+}
+
+/** Whether a sequence was decoded to the one character that it stands for. */
+function isValid(sequence: Uint8Array, character: string): boolean {
+  return sequence.length > 0 &&
+    (!character.startsWith(REPLACEMENT) || `${sequence}` === "239,191,189");
 }
 
 /** How long the UTF-8 sequence is that starts with this byte; 0 if none does. */

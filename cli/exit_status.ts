@@ -10,4 +10,6 @@ export const EXIT = {
   usage: 64,
   /** Was not handed the socket it needs (`EX_CONFIG`). */
   config: 78,
+  /** Was interrupted, as by Ctrl-C (128 + SIGINT, as shells have it). */
+  interrupted: 130,
 } as const;

@@ -1,4 +1,5 @@
 import { parseArgs as untypedParseArgs } from "@std/cli/parse-args";
+import type { Options, ValueOption } from "./option.ts";
 import { UsageError } from "./usage_error.ts";
 
 // The npm copy of @std/cli carries no types; these are the ones used here.
@@ -10,20 +11,25 @@ const parseArgs = untypedParseArgs as (
   },
 ) => Record<string, unknown> & { _: string[] };
 
-/** The options that a program knows. */
-export interface OptionNames<V extends string, F extends string> {
-  /** Options with a value: `--name VALUE`. */
-  values: readonly V[];
-  /** Options without one: `--quiet`. */
-  flags: readonly F[];
-}
+/** The names of the options that have a value. */
+export type ValueName<O extends Options> = {
+  [name in keyof O & string]: O[name] extends ValueOption ? name : never;
+}[keyof O & string];
+
+/** The names of the options that have none. */
+export type FlagName<O extends Options> = Exclude<
+  keyof O & string,
+  ValueName<O>
+>;
 
 /** What a command line says. */
-export interface ParsedOptions<V extends string, F extends string> {
-  /** The values given; of an option given twice, the last. */
-  values: { [name in V]?: string };
+export interface ParsedOptions<O extends Options> {
+  /** The values given, of an option given twice the last; else the defaults. */
+  values: { [name in ValueName<O>]: string };
   /** Which flags were given. */
-  flags: { [name in F]: boolean };
+  flags: { [name in FlagName<O>]: boolean };
+  /** Which options with a value were given. */
+  given: { [name in ValueName<O>]: boolean };
   /** The arguments that are not options. */
   operands: string[];
 }
@@ -35,23 +41,58 @@ export interface ParsedOptions<V extends string, F extends string> {
  * @throws {UsageError} An option is unknown, lacks its value, or has a value
  * that it does not take.
  */
-export function parseOptions<V extends string, F extends string>(
+export function parseOptions<O extends Options>(
   args: readonly string[],
-  names: OptionNames<V, F>,
-): ParsedOptions<V, F> {
+  options: O,
+): ParsedOptions<O>;
+export function parseOptions(
+  args: readonly string[],
+  options: Options,
+): ParsedOptions<Options> {
+  const names = namesOf(options);
   const parsed = parseArgs(canonical(args, names), {
     // "_" keeps operands that look like numbers as they were typed.
-    string: [...names.values, "_"],
-    boolean: names.flags,
+    string: [...names.values.keys(), "_"],
+    boolean: [...names.flags],
   });
-  const values = names.values.filter((name) => parsed[name] !== undefined)
-    .map((name) => [name, parsed[name]]);
-  const flags = names.flags.map((name) => [name, parsed[name]]);
-  return {
-    values: Object.fromEntries(values),
-    flags: Object.fromEntries(flags),
-    operands: parsed._,
+  const values: Record<string, string> = {};
+  const given: Record<string, boolean> = {};
+  for (const [name, byDefault] of names.values) {
+    const value = parsed[name] as string | undefined;
+    given[name] = value !== undefined;
+    values[name] = value ?? byDefault;
+  }
+  const flags = Object.fromEntries(
+    Array.from(names.flags, (name) => [name, parsed[name] as boolean]),
+  );
+  return { values, flags, given, operands: parsed._ };
+}
+
+/** The names that may be written, by what they stand for. */
+interface Names {
+  /** Those with a value, and its default. */
+  values: Map<string, string>;
+  /** Those without one. */
+  flags: Set<string>;
+  /** The letters of flags, and their names. */
+  letters: Map<string, string>;
+}
+
+function namesOf(options: Options): Names {
+  const names: Names = {
+    values: new Map(),
+    flags: new Set(),
+    letters: new Map(),
   };
+  for (const [name, option] of Object.entries(options)) {
+    if ("value" in option) {
+      names.values.set(name, option.default);
+    } else {
+      names.flags.add(name);
+      if (option.letter !== undefined) names.letters.set(option.letter, name);
+    }
+  }
+  return names;
 }
 
 /**
@@ -59,12 +100,7 @@ export function parseOptions<V extends string, F extends string>(
  * `--name=value`, `--flag`, and the operands behind `--`. The parser alone would
  * let unknown and half-written options pass in several guises.
  */
-function canonical<V extends string, F extends string>(
-  args: readonly string[],
-  names: OptionNames<V, F>,
-): string[] {
-  const takesValue = new Set<string>(names.values);
-  const isFlag = new Set<string>(names.flags);
+function canonical(args: readonly string[], names: Names): string[] {
   const options: string[] = [];
   const operands: string[] = [];
   const rest = args.values();
@@ -73,16 +109,18 @@ function canonical<V extends string, F extends string>(
       operands.push(...rest);
     } else if (arg === "-" || !arg.startsWith("-")) {
       operands.push(arg);
-    } else if (/^-[hV]+$/.test(arg)) {
-      for (const letter of arg.slice(1)) options.push(`--${SHORT[letter]}`);
+    } else if (isLetters(arg, names)) {
+      for (const letter of arg.slice(1)) {
+        options.push(`--${names.letters.get(letter)}`);
+      }
     } else {
       const { written, value } = /^(?<written>[^=]+)(?:=(?<value>.*))?$/s
         .exec(arg)?.groups ?? {};
       const name = written?.replace(/^--?/, "") ?? "";
-      if (takesValue.has(name)) {
+      if (names.values.has(name)) {
         options.push(`--${name}=${value ?? nextValue(rest, name)}`);
         if (value === "") throw new UsageError(needsValue(name));
-      } else if (!isFlag.has(name)) {
+      } else if (!names.flags.has(name)) {
         throw new UsageError(`Unknown option "${written ?? arg}"`);
       } else if (value !== undefined) {
         throw new UsageError(`Option "--${name}" takes no value`);
@@ -94,8 +132,10 @@ function canonical<V extends string, F extends string>(
   return [...options, "--", ...operands];
 }
 
-/** The letters of the flags that have one. */
-const SHORT: Record<string, string> = { h: "help", V: "version" };
+/** Whether all that follows the dash are letters of flags, at least one. */
+function isLetters(arg: string, { letters }: Names): boolean {
+  return arg.length > 1 && [...arg.slice(1)].every((it) => letters.has(it));
+}
 
 /** A value that begins with a dash is more likely a forgotten value. */
 function nextValue(rest: Iterator<string>, name: string): string {

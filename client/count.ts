@@ -1,5 +1,5 @@
 import { escapeBytes } from "../cli/escape_bytes.ts";
-import { ClientError } from "./client_error.ts";
+import { ClientError, noReply } from "./client_error.ts";
 import { deadline } from "./deadline.ts";
 import { LineReader } from "./line_reader.ts";
 import { writeAll } from "./write_all.ts";
@@ -41,7 +41,8 @@ export async function count(
     const reply = await deadline(
       roundTrip(data),
       options.timeoutMs,
-      () => failed(`no reply to "${data}" within ${options.timeoutMs} ms`),
+      () =>
+        noReply(options.addressText, options.timeoutMs, `"${data}" was sent`),
     );
     if (reply === null) {
       throw failed(

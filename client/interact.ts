@@ -1,5 +1,5 @@
 import { CloseWord } from "../cli/close_word.ts";
-import { ClientError } from "./client_error.ts";
+import { ClientError, noReply } from "./client_error.ts";
 import { writeAll } from "./write_all.ts";
 
 /** How a conversation is had. */
@@ -91,8 +91,10 @@ export async function interact(
       ]);
       if (settled) return;
     }
-    throw failed(
-      `no reply within ${options.timeoutMs} ms, ${received} of ${sent} bytes came back`,
+    throw noReply(
+      options.addressText,
+      options.timeoutMs,
+      `${received} of ${sent} bytes came back`,
     );
   }
 

@@ -1,18 +1,27 @@
 import { EXIT } from "../cli/exit_status.ts";
+import { helpText } from "../cli/help_text.ts";
 import { runProgram, versionLine } from "../cli/run_program.ts";
 import { type LineSink, outputError, writeLine } from "../cli/write_line.ts";
 import { connect } from "./connect.ts";
 import { count } from "./count.ts";
 import { interact } from "./interact.ts";
-import { type ClientOptions, HELP, parseClientOptions } from "./options.ts";
+import { LineEditor } from "./line_editor.ts";
+import { type ClientOptions, parseClientOptions } from "./options.ts";
+import { runBench } from "./run_bench.ts";
+import { CLIENT_USAGE } from "./usage.ts";
 
 const NAME = "ipc-client";
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseClientOptions(args, Deno.stdin.isTerminal());
-  if (options === "help") writeLine(Deno.stdout, HELP);
+  if (options === "help") writeLine(Deno.stdout, helpText(CLIENT_USAGE));
   else if (options === "version") writeLine(Deno.stdout, versionLine(NAME));
-  else if (options.interactive) await runInteractive(options);
+  else if (options.bench !== undefined) {
+    return await runBench(
+      { ...options, ...options.bench },
+      () => dial(options),
+    );
+  } else if (options.interactive) await runInteractive(options);
   else await runCount(options);
   return EXIT.ok;
 }
@@ -32,6 +41,7 @@ function dial(options: ClientOptions): Promise<Deno.Conn> {
 
 async function runInteractive(options: ClientOptions): Promise<void> {
   const conn = await dial(options);
+  if (LineEditor.isPossible()) return await runAtTerminal(conn, options);
   // As a filter, stdout carries what comes back and nothing else.
   const greeted: LineSink = Deno.stdin.isTerminal() ? Deno.stdout : Deno.stderr;
   writeLine(greeted, "connect success !");
@@ -44,6 +54,15 @@ async function runInteractive(options: ClientOptions): Promise<void> {
         }),
     },
   });
+}
+
+async function runAtTerminal(
+  conn: Deno.Conn,
+  options: ClientOptions,
+): Promise<void> {
+  using editor = await LineEditor.open();
+  writeLine(Deno.stdout, "connect success !");
+  await interact(conn, options, editor);
 }
 
 await runProgram({ name: NAME, run });

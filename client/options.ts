@@ -1,8 +1,9 @@
 import { parseCount } from "../cli/parse_count.ts";
 import { parseDuration } from "../cli/parse_duration.ts";
-import { parseOptions } from "../cli/parse_options.ts";
+import { type ParsedOptions, parseOptions } from "../cli/parse_options.ts";
 import { UsageError } from "../cli/usage_error.ts";
 import { type Address, parseAddress } from "./address.ts";
+import { CLIENT_USAGE } from "./usage.ts";
 
 /** What `ipc-client` was asked to do. */
 export interface ClientOptions {
@@ -22,34 +23,28 @@ export interface ClientOptions {
   connectTimeoutMs: number;
   /** Keep trying to connect for that long, also while nothing listens. */
   retry: boolean;
+  /** Measure the server, instead of counting. */
+  bench: BenchSettings | undefined;
+}
+
+/** How `ipc-client` was asked to measure the server. */
+export interface BenchSettings {
+  /** How long to measure, in milliseconds. */
+  durationMs: number;
+  /** How many bytes a message has. */
+  sizeBytes: number;
+  /** How many connections to load. */
+  connections: number;
+  /** How many messages are on their way at a time, on each connection. */
+  pipeline: number;
+  /** Print JSON for machines. */
+  json: boolean;
 }
 
 const COUNT_MAX = 1_000_000_000;
-
-/** The text of `ipc-client --help`. */
-export const HELP = `Usage: ipc-client [options] [-unix] ADDRESS
-
-Talks to an echo server: sends the numbers from 1, one line each, then "close",
-and prints what comes back.
-
-ADDRESS is a socket path, @abstract, host:port or [v6]:port.
-
-Options:
-  -unix                   ADDRESS is a unix socket, even with a colon in it
-  --count N               send the numbers from 1 to N (default: 10)
-  --interval TIME         pause between two numbers (default: 2s)
-  --timeout TIME          how long a reply may take (default: 10s)
-  --connect-timeout TIME  how long connecting may take (default: 5s)
-  --retry                 while nothing listens there, keep trying for as long as
-                          connecting may take
-  --interactive           send what is typed, line by line, and print what comes
-                          back; the default at a terminal, without --count
-  -h, --help              print this help
-  -V, --version           print the version
-
-TIME is 200ms, 1.5s or plain seconds.
-
-Exit status: 0 done, 1 no connection or no reply, 64 wrong usage.`;
+const SIZE_MAX_BYTES = 64 * 1024 * 1024;
+const CONNECTIONS_MAX = 10_000;
+const PIPELINE_MAX = 1_000;
 
 /**
  * Parses the command line of `ipc-client`.
@@ -62,10 +57,10 @@ export function parseClientOptions(
   args: readonly string[],
   stdinIsTerminal: boolean,
 ): ClientOptions | "help" | "version" {
-  const { values, flags, operands } = parseOptions(args, {
-    values: ["count", "interval", "timeout", "connect-timeout"],
-    flags: ["unix", "interactive", "retry", "help", "version"],
-  });
+  const { values, flags, given, operands } = parseOptions(
+    args,
+    CLIENT_USAGE.options,
+  );
   if (flags.help) return "help";
   if (flags.version) return "version";
   const [addressText, stray] = operands;
@@ -77,22 +72,53 @@ export function parseClientOptions(
   if (stray !== undefined) {
     throw new UsageError(`Unexpected argument "${stray}"`);
   }
-  if (flags.interactive && values.count !== undefined) {
+  if (flags.interactive && given.count) {
     throw new UsageError(`Cannot use "--interactive" with "--count"`);
   }
+  const bench = parseBench({ values, flags, given });
   return {
     addressText,
     address: parseAddress(addressText, flags.unix),
     retry: flags.retry,
     interactive: flags.interactive ||
-      (stdinIsTerminal && values.count === undefined),
-    count: parseCount("--count", values.count ?? "10", 0, COUNT_MAX),
-    intervalMs: parseDuration("--interval", values.interval ?? "2s"),
-    timeoutMs: parseTimeout("--timeout", values.timeout ?? "10s"),
+      (stdinIsTerminal && !given.count && bench === undefined),
+    count: parseCount("--count", values.count, 0, COUNT_MAX),
+    intervalMs: parseDuration("--interval", values.interval),
+    timeoutMs: parseTimeout("--timeout", values.timeout),
     connectTimeoutMs: parseTimeout(
       "--connect-timeout",
-      values["connect-timeout"] ?? "5s",
+      values["connect-timeout"],
     ),
+    bench,
+  };
+}
+
+function parseBench(
+  { values, flags, given }: Omit<
+    ParsedOptions<typeof CLIENT_USAGE.options>,
+    "operands"
+  >,
+): BenchSettings | undefined {
+  const isGiven = { ...given, ...flags };
+  const others = flags.bench
+    ? ["interactive", "count", "interval"] as const
+    : ["duration", "size", "connections", "pipeline", "json"] as const;
+  const other = others.find((name) => isGiven[name]);
+  if (other !== undefined) {
+    throw new UsageError(
+      flags.bench
+        ? `Cannot use "--bench" with "--${other}"`
+        : `Cannot use "--${other}" without "--bench"`,
+    );
+  }
+  if (!flags.bench) return undefined;
+  const { duration, size, connections, pipeline } = values;
+  return {
+    durationMs: parseTimeout("--duration", duration),
+    sizeBytes: parseCount("--size", size, 1, SIZE_MAX_BYTES),
+    connections: parseCount("--connections", connections, 1, CONNECTIONS_MAX),
+    pipeline: parseCount("--pipeline", pipeline, 1, PIPELINE_MAX),
+    json: flags.json,
   };
 }
 

@@ -57,11 +57,12 @@ export async function sendToNotifySocket(
   try {
     const unbound = listenDatagram({ transport: "unixpacket" });
     const late = Promise.withResolvers<never>();
-    const timer = setTimeout(
-      () =>
-        late.reject(new Error(`it is full, and stayed so for ${SEND_MS} ms`)),
-      SEND_MS,
-    );
+    // The first `setTimeout` of a program loads half of what Node has; a signal
+    // costs nothing. As long as somebody listens to it, it keeps the process alive.
+    const deadline = AbortSignal.timeout(SEND_MS);
+    const onLate = () =>
+      late.reject(new Error(`it is full, and stayed so for ${SEND_MS} ms`));
+    deadline.addEventListener("abort", onLate);
     try {
       const sending = unbound.send(new TextEncoder().encode(message), {
         transport: "unixpacket",
@@ -70,7 +71,7 @@ export async function sendToNotifySocket(
       sending.catch(() => {});
       await Promise.race([sending, late.promise]);
     } finally {
-      clearTimeout(timer);
+      deadline.removeEventListener("abort", onLate);
       unbound.close();
     }
   } catch (cause) {

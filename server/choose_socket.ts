@@ -1,5 +1,8 @@
 import { ActivationError, type ListenFd } from "../mod.ts";
 
+/** How many a message names: a forged count may be huge. */
+const SHOWN = 8;
+
 /**
  * Returns the one socket that the server serves.
  *
@@ -13,15 +16,18 @@ export function chooseSocket(
   if (only !== undefined && listenFds.length === 1 && only.name === name) {
     return only;
   }
-  const got = listenFds.map(({ fd, name }) => `fd ${fd} "${name}"`).join(", ");
+  const got = listenFds.slice(0, SHOWN).map(({ fd, name }) =>
+    `fd ${fd} "${name}"`
+  ).join(", ");
+  const more = listenFds.length - SHOWN;
   const advice = only === undefined
     ? `start it with "systemctl start ipc-server.socket"`
     : listenFds.length > 1
     ? "pass one only: one ListenStream= in one socket unit"
     : `set FileDescriptorName=${name} in the socket unit, or give --name`;
   throw new ActivationError(
-    `Wanted one socket named "${name}" from systemd, got ${
-      got || "none"
+    `Wanted one socket named "${name}" from systemd, got ${got || "none"}${
+      more > 0 ? ` and ${more} more` : ""
     }; ${advice}`,
   );
 }

@@ -12,38 +12,63 @@ export class EchoConnection {
   readonly #conn: InheritedConn;
   readonly #closeWord = new CloseWord();
   #chunks = 0;
+  #bytes = 0;
   /** How many chunks there were, and when, as last seen by `silentSince`. */
   #seen = { chunks: 0, at: performance.now() };
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
+  /** What the first chunk waits for, and so all that the kernel has behind it. */
+  #admission: PromiseWithResolvers<void> | undefined;
 
-  constructor(conn: InheritedConn) {
+  /**
+   * @param options.waits Whether nothing is echoed before {@linkcode admit}. A peer
+   * that leaves without a word is let go all the same.
+   */
+  constructor(conn: InheritedConn, { waits = false } = {}) {
     this.#conn = conn;
+    if (waits) this.#admission = Promise.withResolvers();
+  }
+
+  /** How much was received, in bytes. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   /**
    * Echoes until the peer has sent its last byte or `close`, then closes the
    * connection.
    *
-   * @param onChunk Called with each chunk before it is echoed.
+   * @param onChunk Called with each chunk before it is echoed; the chunk is valid
+   * during the call.
    * @throws {Error} The peer is gone.
    */
-  async serve(onChunk: (chunk: Uint8Array) => void): Promise<void> {
-    try {
-      for (let chunk; (chunk = await this.#conn.readChunk()) !== null;) {
-        if (this.#ended) continue;
-        this.#chunks += 1;
-        this.#writing = true;
-        onChunk(chunk);
-        await this.#conn.write(chunk);
-        this.#writing = false;
-        if (this.#closeWord.completedBy(chunk)) this.#end(LINGER_MS);
+  async serve(onChunk?: (chunk: Uint8Array) => void): Promise<void> {
+    const echo = (chunk: Uint8Array): Promise<void> | undefined => {
+      if (this.#ended) return;
+      if (this.#admission) {
+        return this.#admission.promise.then(() => echo(chunk));
       }
+      this.#chunks += 1;
+      this.#bytes += chunk.length;
+      onChunk?.(chunk);
+      const sending = this.#conn.writeChunk(chunk);
+      if (this.#closeWord.completedBy(chunk)) this.#end(LINGER_MS);
+      return sending && this.#sent(sending);
+    };
+    try {
+      await this.#conn.forEachChunk(echo);
       await this.#conn.closeWrite();
     } finally {
       this.close();
     }
+  }
+
+  /** Lets a connection that waits be served. */
+  admit(): void {
+    this.#seen.at = performance.now();
+    this.#admission?.resolve();
+    this.#admission = undefined;
   }
 
   /**
@@ -71,6 +96,12 @@ export class EchoConnection {
     this.#ended = true;
     clearTimeout(this.#linger);
     this.#conn[Symbol.dispose]();
+  }
+
+  async #sent(sending: Promise<void>): Promise<void> {
+    this.#writing = true;
+    await sending;
+    this.#writing = false;
   }
 
   /**

@@ -5,14 +5,14 @@ import { EchoConnection } from "./echo_connection.ts";
 export interface EchoServerOptions {
   /** How many connections are served at a time. */
   maxConnections: number;
-  /** How many more are held, unread, until others leave. */
+  /** How many more are held until others leave, with what they sent first. */
   maxWaiting: number;
   /** Close a connection that sent nothing for so long, in milliseconds; 0 never. */
   connectionTimeoutMs: number;
   /** Stop when there was no connection for so long, in milliseconds; 0 never. */
   idleTimeoutMs: number;
-  /** Called with each chunk that a peer sent. */
-  onChunk(chunk: Uint8Array): void;
+  /** Called with each chunk that a peer sent, which is valid during the call. */
+  onChunk?: (chunk: Uint8Array) => void;
   /** Called when a connection had to be closed because there were too many. */
   onRefused(): void;
 }
@@ -34,9 +34,11 @@ export class EchoServer {
   readonly #listener: InheritedListener;
   readonly #options: EchoServerOptions;
   readonly #open = new Set<EchoConnection>();
-  readonly #waiting: InheritedConn[] = [];
+  /** Those who wait, in order. */
+  readonly #waiting = new Set<EchoConnection>();
   readonly #idle = Promise.withResolvers<void>();
-  readonly #status = { served: 0, bytes: 0 };
+  /** What the connections did that are closed. */
+  readonly #left = { served: 0, bytes: 0 };
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
 
@@ -46,10 +48,16 @@ export class EchoServer {
   }
 
   get status(): EchoServerStatus {
+    let { served, bytes } = this.#left;
+    for (const connection of this.#open) {
+      served += 1;
+      bytes += connection.bytes;
+    }
     return {
-      ...this.#status,
+      served,
+      bytes,
       open: this.#open.size,
-      waiting: this.#waiting.length,
+      waiting: this.#waiting.size,
     };
   }
 
@@ -77,39 +85,45 @@ export class EchoServer {
 
   /** Closes every connection at once. */
   abort(): void {
-    for (const conn of this.#waiting.splice(0)) conn[Symbol.dispose]();
+    for (const connection of this.#waiting) connection.close();
     for (const connection of this.#open) connection.close();
   }
 
   #take(conn: InheritedConn): void {
     clearTimeout(this.#idleTimer);
-    if (this.#open.size < this.#options.maxConnections) {
-      this.#serve(conn);
-    } else if (this.#waiting.length < this.#options.maxWaiting) {
-      this.#waiting.push(conn);
-    } else {
+    const { maxConnections, maxWaiting, onChunk } = this.#options;
+    const waits = this.#open.size >= maxConnections;
+    if (waits && this.#waiting.size >= maxWaiting) {
       conn[Symbol.dispose]();
       this.#options.onRefused();
+      return;
     }
+    const connection = new EchoConnection(conn, { waits });
+    if (waits) this.#waiting.add(connection);
+    else this.#admit(connection);
+    // A peer that is gone is nobody else's concern.
+    connection.serve(onChunk).catch(() => {})
+      .finally(() => this.#leave(connection));
   }
 
-  #serve(conn: InheritedConn): void {
-    const connection = new EchoConnection(conn);
+  #admit(connection: EchoConnection): void {
     this.#open.add(connection);
-    this.#status.served += 1;
-    // A peer that is gone is nobody else's concern.
-    connection.serve((chunk) => {
-      this.#status.bytes += chunk.length;
-      this.#options.onChunk(chunk);
-    }).catch(() => {}).finally(() => this.#leave(connection));
+    connection.admit();
     if (this.#stopping) connection.drain();
   }
 
   #leave(connection: EchoConnection): void {
-    this.#open.delete(connection);
-    const next = this.#waiting.shift();
-    if (next !== undefined) this.#serve(next);
-    else this.#settle();
+    // Who leaves unserved makes room among those who wait.
+    if (!this.#open.delete(connection)) {
+      this.#waiting.delete(connection);
+      return;
+    }
+    this.#left.served += 1;
+    this.#left.bytes += connection.bytes;
+    const [next] = this.#waiting;
+    if (next === undefined) return this.#settle();
+    this.#waiting.delete(next);
+    this.#admit(next);
   }
 
   #settle(): void {

@@ -4,6 +4,14 @@ const DELAY_MS = 5;
 /** How many characters may wait for a reader that is slow. */
 const WAITING_MAX = 1024 * 1024;
 
+/**
+ * What a pipe, or the journal's socket, takes in one piece even when it is nearly
+ * full (PIPE_BUF): of more, others' lines could come in the midst.
+ */
+const WHOLE_BYTES = 4096;
+
+const NEWLINE = "\n".charCodeAt(0);
+
 /** Where a {@linkcode LineLog} writes. */
 export interface LineLogSink {
   /** Writes some of the bytes and tells how many. */
@@ -19,11 +27,14 @@ export class LineLog {
   readonly #sink: LineLogSink;
   readonly #onLost: (lines: number, reason: string) => void;
   readonly #encoder = new TextEncoder();
-  #waiting: string[] = [];
+  readonly #decoder = new TextDecoder();
+  readonly #waiting: string[] = [];
   #waitingLength = 0;
   #lost = 0;
+  /** Whether what was written last is a part of a line: a disk was full. */
+  #torn = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #writing: Promise<void> | undefined;
+  #written = Promise.resolve();
 
   /**
    * @param sink Where the lines go. It may go away without taking the service
@@ -49,33 +60,43 @@ export class LineLog {
     this.#timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
-  /** Starts to write what waits, and resolves when it is written or lost. */
+  /**
+   * Takes a line as bytes that end with a newline, as a logger writes it.
+   *
+   * @returns How many bytes that were.
+   */
+  writeSync(bytes: Uint8Array): number {
+    this.line(this.#decoder.decode(bytes.subarray(0, -1)));
+    return bytes.length;
+  }
+
+  /** Writes what waits, and resolves when it is written or lost. */
   flush(): Promise<void> {
-    return this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = undefined;
-    });
+    return this.#written = this.#written.then(() => this.#writeWaiting());
   }
 
-  async #writeAll(): Promise<void> {
-    while (this.#waiting.length > 0) {
-      clearTimeout(this.#timer);
-      this.#timer = undefined;
-      const lines = this.#waiting;
-      this.#waiting = [];
-      this.#waitingLength = 0;
-      try {
-        await this.#write(this.#encoder.encode(`${lines.join("\n")}\n`));
-        this.#tellLost("nobody read them in time");
-      } catch (error) {
-        this.#lost += lines.length;
-        this.#tellLost(error instanceof Error ? error.message : `${error}`);
+  /** What comes meanwhile waits for its own turn, or each line would get a write. */
+  async #writeWaiting(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    const lines = this.#waiting.splice(0);
+    this.#waitingLength = 0;
+    if (lines.length === 0) return;
+    const start = this.#torn ? "\n" : "";
+    const bytes = this.#encoder.encode(`${start}${lines.join("\n")}\n`);
+    let written = 0;
+    try {
+      while (written < bytes.length) {
+        const part = bytes.subarray(written, endOfPart(bytes, written));
+        written += await this.#sink.write(part);
       }
-    }
-  }
-
-  async #write(bytes: Uint8Array): Promise<void> {
-    for (let written = 0; written < bytes.length;) {
-      written += await this.#sink.write(bytes.subarray(written));
+      this.#torn = false;
+      this.#tellLost("nobody read them in time");
+    } catch (error) {
+      if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE;
+      const unwritten = bytes.subarray(Math.max(written, start.length));
+      this.#lost += unwritten.filter((byte) => byte === NEWLINE).length;
+      this.#tellLost(error instanceof Error ? error.message : `${error}`);
     }
   }
 
@@ -84,4 +105,12 @@ export class LineLog {
     this.#onLost(this.#lost, reason);
     this.#lost = 0;
   }
+}
+
+/** Where the longest part that stays whole ends, or a line that is longer. */
+function endOfPart(bytes: Uint8Array, start: number): number {
+  const limit = start + WHOLE_BYTES;
+  if (bytes.length <= limit) return bytes.length;
+  const newline = bytes.lastIndexOf(NEWLINE, limit - 1);
+  return 1 + (newline >= start ? newline : bytes.indexOf(NEWLINE, limit));
 }

@@ -1,4 +1,5 @@
 import { EXIT } from "../cli/exit_status.ts";
+import { helpText } from "../cli/help_text.ts";
 import { report, runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
 import {
@@ -9,12 +10,14 @@ import {
   logger,
 } from "../mod.ts";
 import { atMostEvery } from "./at_most_every.ts";
+import { check } from "./check.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { EchoServer } from "./echo_server.ts";
 import { LineLog } from "./line_log.ts";
-import { HELP, parseServerOptions, type ServerOptions } from "./options.ts";
+import { parseServerOptions, type ServerOptions } from "./options.ts";
 import { recvLine } from "./recv_line.ts";
 import { StatusReport } from "./report_status.ts";
+import { SERVER_USAGE } from "./usage.ts";
 
 const NAME = "ipc-server";
 
@@ -26,9 +29,13 @@ const LOST_INTERVAL_MS = 10_000;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseServerOptions(args);
-  if (options.show === "help") writeLine(Deno.stdout, HELP);
+  if (options.show === "help") writeLine(Deno.stdout, helpText(SERVER_USAGE));
   if (options.show === "version") writeLine(Deno.stdout, versionLine(NAME));
   if (options.show !== undefined) return EXIT.ok;
+  if (options.check) {
+    const { env, pid, stdout: sink } = Deno;
+    return await check(options, { env, pid, sink });
+  }
   try {
     return await serve(options);
   } catch (error) {
@@ -42,13 +49,19 @@ async function serve(options: ServerOptions): Promise<number> {
   const socket = chooseSocket(listenFds(), options.name);
   const listener = await listen(socket, { backlog: options.backlog });
 
-  const log = logger({ name: NAME });
+  // The journal reads both outputs, or neither: a warning must not wait either.
+  const warnings = new LineLog(Deno.stderr, () => {});
+  const log = logger({
+    name: NAME,
+    sink: warnings,
+    journal: Deno.stderr.isTerminal() ? false : undefined,
+  });
   const lines = new LineLog(Deno.stdout, tellOfLostLines(log));
   lines.line("server start");
 
   const server = new EchoServer(listener, {
     ...options,
-    onChunk: options.quiet ? () => {} : (chunk) => lines.line(recvLine(chunk)),
+    onChunk: options.quiet ? undefined : (chunk) => lines.line(recvLine(chunk)),
     onRefused: atMostEvery(REFUSED_INTERVAL_MS, (count) => {
       const connections = count === 1 ? "connection" : "connections";
       log.warning(
@@ -61,7 +74,7 @@ async function serve(options: ServerOptions): Promise<number> {
   await Promise.all([server.run(), status.start()]);
   await status.stop();
   await Promise.race([
-    lines.flush(),
+    lines.flush().then(() => warnings.flush()),
     new Promise((resolve) => setTimeout(resolve, options.drainTimeoutMs)),
   ]);
   return EXIT.ok;

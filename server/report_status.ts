@@ -68,5 +68,5 @@ export class StatusReport {
 export function statusLine(status: EchoServerStatus): string {
   const { open, waiting, served, bytes } = status;
   const held = waiting === 0 ? "" : `, ${waiting} waiting`;
-  return `${open} open${held}, ${served} served, ${bytes} bytes echoed`;
+  return `${open} open${held}, ${served} served, ${bytes} bytes received`;
 }

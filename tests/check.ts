@@ -34,15 +34,18 @@ const SOURCES = [
   "server",
   "client",
   "cli",
+  "manual",
+  "completions",
   "tests",
   "toolchain",
   "units",
+  "packaging",
   ".ci",
 ];
 /** What is imported from outside, and therefore documented with examples. */
 const LIBRARY = ["mod.ts", "activation", "daemon", "serve"];
 /** Test folders with a step of their own; all others are unit tests. */
-const OWN_STEP = ["integration", "system", "bench"];
+const OWN_STEP = ["integration", "system", "packaging", "bench"];
 
 /** How many branches of the activation and daemon folders tests take at least, in percent. */
 const BRANCHES_COVERED = 95;
@@ -52,11 +55,23 @@ const CHECK_LIMIT = 120;
 
 /** A program of each of Debian's packages that tests use. */
 const PACKAGES: Record<string, string> = {
+  binutils: "objdump",
   curl: "curl",
+  debhelper: "dh",
+  "dpkg-dev": "dpkg-buildpackage",
+  fakeroot: "fakeroot",
+  "libarchive-tools": "bsdtar",
+  lintian: "lintian",
+  makepkg: "makepkg",
+  "pacman-package-manager": "pacman",
+  pkgconf: "pkg-config",
   python3: "python3",
+  rpm: "rpmbuild",
+  rpmlint: "rpmlint",
   socat: "socat",
   systemd: "systemd-socket-activate",
   "systemd-container": "systemd-nspawn",
+  tmux: "tmux",
 };
 
 const steps: Step[] = [
@@ -91,8 +106,22 @@ const steps: Step[] = [
   },
   {
     name: "integration",
-    missing: missingPackages("socat", "systemd"),
+    missing: missingPackages("python3", "socat", "systemd", "tmux"),
     run: () => tests("integration", testFiles("tests/integration"), 300),
+  },
+  {
+    name: "packages",
+    missing: () => {
+      if (Deno.uid() !== 0) {
+        return "they build as somebody else, without a network: run make check as root";
+      }
+      return missingPackages(
+        ...["binutils", "debhelper", "dpkg-dev", "fakeroot"],
+        ...["libarchive-tools", "lintian", "makepkg"],
+        ...["pacman-package-manager", "pkgconf", "rpm", "rpmlint", "systemd"],
+      )();
+    },
+    run: () => tests("packages", testFiles("tests/packaging"), 300),
   },
   {
     name: "system",
@@ -100,7 +129,10 @@ const steps: Step[] = [
       if (Deno.uid() !== 0) {
         return "they boot a systemd of their own: run make check as root";
       }
-      return missingPackages("curl", "python3", "socat", "systemd-container")();
+      return missingPackages(
+        ...["curl", "debhelper", "dpkg-dev", "pkgconf", "python3"],
+        ...["socat", "systemd-container"],
+      )();
     },
     run: () => tests("system", testFiles("tests/system"), 600),
   },

@@ -7,7 +7,16 @@ import {
 import { eventually, soon } from "../support/eventually.ts";
 import { assertSameBytes, receiveAllText, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
-import { OwnListener } from "./own_listener.ts";
+import { OwnListener, UNIX_WAYS, type Way, WAYS } from "./own_listener.ts";
+
+/** Each case holds whatever carries the bytes. */
+function test(
+  name: string,
+  run: (way: Way) => Promise<void>,
+  ways = WAYS,
+): void {
+  for (const way of ways) Deno.test(`${way}: ${name}`, () => run(way));
+}
 
 const text = (bytes: Uint8Array | null) =>
   bytes && new TextDecoder().decode(bytes);
@@ -21,8 +30,8 @@ async function readText(
   return count === null ? null : text(buffer.subarray(0, count));
 }
 
-Deno.test("readChunk: returns what was received, in order", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: returns what was received, in order", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   for (const sent of ["one", "two", "three"]) {
     await send(peer, sent);
@@ -30,8 +39,8 @@ Deno.test("readChunk: returns what was received, in order", async () => {
   }
 });
 
-Deno.test("readChunk: goes on where read left off, and read where it did", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: goes on where read left off, and read where it did", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   await send(peer, "abcdef");
   assertEquals(await readText(conn, 2), "ab");
@@ -42,8 +51,8 @@ Deno.test("readChunk: goes on where read left off, and read where it did", async
   assertEquals(text(await conn.readChunk()), "hi");
 });
 
-Deno.test("readChunk: waits its turn among reads that wait", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: waits its turn among reads that wait", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   const waiting = [
     readText(conn, 2),
@@ -62,8 +71,8 @@ Deno.test("readChunk: waits its turn among reads that wait", async () => {
   assertEquals(await soon("the fourth is told of the end", waiting[3]!), null);
 });
 
-Deno.test("readChunk: what was received before the end comes before it", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: what was received before the end comes before it", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   await send(peer, "last");
   peer.close();
@@ -75,8 +84,8 @@ Deno.test("readChunk: what was received before the end comes before it", async (
   }
 });
 
-Deno.test("readChunk: a chunk is the caller's, and stays as it is", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: a chunk is the caller's, and stays as it is", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   const sent = new Random(1).bytes(2_000_000);
   const sending = send(peer, sent).then(() => peer.closeWrite());
@@ -95,9 +104,9 @@ Deno.test("readChunk: a chunk is the caller's, and stays as it is", async () => 
   }
 });
 
-Deno.test("readChunk: mixed with reads of any size, no byte is lost", async () => {
+test("readChunk: mixed with reads of any size, no byte is lost", async (way) => {
   for (let seed = 1; seed <= 20; seed++) {
-    using listener = await OwnListener.listen();
+    using listener = await OwnListener.listen(way);
     const [conn, peer] = await listener.pair();
     const random = new Random(seed);
     const sent = random.bytes(300_000);
@@ -120,8 +129,8 @@ Deno.test("readChunk: mixed with reads of any size, no byte is lost", async () =
   }
 });
 
-Deno.test("readChunk: close interrupts it, and then nothing is read", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: close interrupts it, and then nothing is read", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   await send(peer, "x");
   assertEquals(text(await conn.readChunk()), "x");
@@ -134,8 +143,8 @@ Deno.test("readChunk: close interrupts it, and then nothing is read", async () =
   await assertRejects(() => conn.readChunk(), Deno.errors.BadResource);
 });
 
-Deno.test("readChunk: what was received and not read is gone with close", async () => {
-  using listener = await OwnListener.listen();
+test("readChunk: what was received and not read is gone with close", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   await send(peer, "abc");
   assertEquals(await readText(conn, 1), "a");
@@ -143,24 +152,28 @@ Deno.test("readChunk: what was received and not read is gone with close", async 
   await assertRejects(() => conn.readChunk(), Deno.errors.BadResource);
 });
 
-Deno.test("a reset is Deno's ConnectionReset, for every way to read", async () => {
-  using listener = await OwnListener.listen();
-  const [conn, peer] = await listener.pair();
-  const waiting = [
-    assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset),
-    assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset),
-  ];
-  // A unix socket that is closed with unread input resets its peer.
-  await conn.write(new Uint8Array(1));
-  peer.close();
-  const [error] = await soon("both are told", Promise.all(waiting));
-  assertEquals((error.cause as { code?: string }).code, "ECONNRESET");
-  await assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset);
-  await assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset);
-});
+test(
+  "a reset is Deno's ConnectionReset, for every way to read",
+  async (way) => {
+    using listener = await OwnListener.listen(way);
+    const [conn, peer] = await listener.pair();
+    const waiting = [
+      assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset),
+      assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset),
+    ];
+    // A unix socket that is closed with unread input resets its peer.
+    await conn.write(new Uint8Array(1));
+    peer.close();
+    const [error] = await soon("both are told", Promise.all(waiting));
+    assertEquals((error.cause as { code?: string }).code, "ECONNRESET");
+    await assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset);
+    await assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset);
+  },
+  UNIX_WAYS,
+);
 
-Deno.test("writing to a peer that is gone is Deno's BrokenPipe", async () => {
-  using listener = await OwnListener.listen();
+test("writing to a peer that is gone is Deno's BrokenPipe", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn, peer] = await listener.pair();
   peer.close();
   const error = await soon<Error>(
@@ -172,8 +185,8 @@ Deno.test("writing to a peer that is gone is Deno's BrokenPipe", async () => {
   assert(error instanceof Deno.errors.BrokenPipe, `got ${error}`);
 });
 
-Deno.test("close interrupts the write that waits", async () => {
-  using listener = await OwnListener.listen();
+test("close interrupts the write that waits", async (way) => {
+  using listener = await OwnListener.listen(way);
   const [conn] = await listener.pair();
   let written = 0;
   const waiting = assertRejects(async () => {
@@ -189,8 +202,27 @@ Deno.test("close interrupts the write that waits", async () => {
   await soon("the write that waited is interrupted", waiting);
 });
 
-Deno.test("connections that nobody took are let go with their listener", async () => {
-  using listener = await OwnListener.listen();
+test("closeWrite settles when the connection is closed meanwhile", async (way) => {
+  using listener = await OwnListener.listen(way);
+  const [conn] = await listener.pair();
+  const shutting = conn.closeWrite();
+  conn.close();
+  await soon("it settles", shutting);
+});
+
+test("closeWrite waits for the writes before it, and settles when they fail", async (way) => {
+  using listener = await OwnListener.listen(way);
+  const [conn, peer] = await listener.pair();
+  const writing = conn.write(new Uint8Array(3_000_000));
+  const failing = assertRejects(() => writing, Deno.errors.BrokenPipe);
+  const shutting = Promise.all([conn.closeWrite(), conn.closeWrite()]);
+  peer.close();
+  await soon("the write fails", failing);
+  await soon("it settles", shutting);
+});
+
+test("connections that nobody took are let go with their listener", async (way) => {
+  using listener = await OwnListener.listen(way);
   const peer = await listener.dial();
   await eventually(
     "the kernel has handed the connection over",
@@ -201,8 +233,8 @@ Deno.test("connections that nobody took are let go with their listener", async (
   assertEquals(await receiveAllText(peer), "");
 });
 
-Deno.test("connections that nobody took stay unread, and in order", async () => {
-  using listener = await OwnListener.listen();
+test("connections that nobody took stay unread, and in order", async (way) => {
+  using listener = await OwnListener.listen(way);
   for (const sent of ["first", "second"]) {
     await send(await listener.dial(), sent);
   }

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { claim } from "../../activation/claim.ts";
-import type { ChunkReader } from "../../activation/adopted_conn.ts";
+import type { ChunkConn } from "../../activation/adopted_conn.ts";
 import {
   activate,
   ALLOW_ACTIVATION,
@@ -16,7 +16,7 @@ import { TempDir } from "../support/temp_dir.ts";
   sockets.web satisfies Deno.TcpListener;
   sockets.control satisfies Deno.UnixListener;
   sockets.any satisfies Deno.TcpListener | Deno.UnixListener;
-  (await sockets.web.accept()) satisfies ChunkReader;
+  (await sockets.web.accept()) satisfies ChunkConn;
   // @ts-expect-error: A name that was not claimed is not there.
   sockets.other;
   // @ts-expect-error: There is no such kind.

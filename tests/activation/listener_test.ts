@@ -9,6 +9,10 @@ import { CASES } from "./listener_suite.ts";
 ((conn: InheritedConn) => conn satisfies Deno.Conn);
 ((conn: InheritedConn) => conn satisfies Deno.TcpConn | Deno.UnixConn);
 
+const WITHOUT_HANDLES = `--preload=${
+  new URL("./without_handles.ts", import.meta.url).pathname
+}`;
+
 for (const { name, run } of CASES) {
   Deno.test(`Deno.listen, unix path: ${name}`, async () => {
     const directory = await Deno.makeTempDir();
@@ -27,6 +31,12 @@ for (const { name, run } of CASES) {
 Deno.test("adopted, unix path", async (t) => {
   const directory = await Deno.makeTempDir();
   await runAdopted(t, (i) => `${directory}/${i}.socket`);
+  await Deno.remove(directory, { recursive: true });
+});
+
+Deno.test("adopted, unix path, with node:net", async (t) => {
+  const directory = await Deno.makeTempDir();
+  await runAdopted(t, (i) => `${directory}/${i}.socket`, [WITHOUT_HANDLES]);
   await Deno.remove(directory, { recursive: true });
 });
 
@@ -59,6 +69,7 @@ function freePorts(hostname: string): number[] {
 async function runAdopted(
   t: Deno.TestContext,
   addressOf: (i: number) => string,
+  flags: string[] = [],
 ): Promise<void> {
   const [trigger, ...addresses] = Array.from(
     { length: CASES.length + 1 },
@@ -69,6 +80,7 @@ async function runAdopted(
     args: [
       ...[trigger!, ...addresses].map((address) => `--listen=${address}`),
       ...DENO_RUN,
+      ...flags,
       "--allow-net",
       "--allow-read",
       "--allow-write",

@@ -4,8 +4,11 @@ import { UsageError } from "../../cli/usage_error.ts";
 
 function parse(args: readonly string[]) {
   return parseOptions(args, {
-    values: ["name", "drain-timeout"],
-    flags: ["quiet", "help", "version"],
+    "name": { value: "NAME", default: "nobody", help: "" },
+    "drain-timeout": { value: "TIME", default: "5s", help: "" },
+    "quiet": { help: "" },
+    "help": { letter: "h", help: "" },
+    "version": { letter: "V", help: "" },
   });
 }
 
@@ -85,14 +88,19 @@ const UNDERSTOOD: [rule: string, args: string[], expected: Expected][] = [
 ];
 for (const [rule, args, expected] of UNDERSTOOD) {
   Deno.test(`options: ${rule}: ${shown(args)}`, () => {
-    const { values, flags, operands } = parse(args);
-    const given = Object.entries(flags).filter(([, on]) => on)
-      .map(([name]) => name);
-    assertEquals({ values: { ...values }, flags: given, operands }, {
-      values: {},
-      flags: [],
-      operands: [],
-      ...expected,
+    const parsed = parse(args);
+    const named = (are: Record<string, boolean>) =>
+      Object.keys(are).filter((name) => are[name]);
+    assertEquals({
+      values: parsed.values,
+      given: named(parsed.given),
+      flags: named(parsed.flags),
+      operands: parsed.operands,
+    }, {
+      values: { "name": "nobody", "drain-timeout": "5s", ...expected.values },
+      given: Object.keys(expected.values ?? {}),
+      flags: expected.flags ?? [],
+      operands: expected.operands ?? [],
     });
   });
 }
@@ -158,6 +166,11 @@ for (const [args, message] of REFUSED) {
     assertThrows(() => parse(args), UsageError, message);
   });
 }
+
+Deno.test("options: a value that is the default was given nevertheless", () => {
+  const { values, given } = parse(["--name", "nobody"]);
+  assertEquals([values.name, given.name], ["nobody", true]);
+});
 
 Deno.test("options: an unknown one after two dashes is none", () => {
   assertEquals(parse(["--", "--__proto__=x"]).operands, ["--__proto__=x"]);

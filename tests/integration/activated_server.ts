@@ -126,6 +126,11 @@ export class ActivatedServer implements AsyncDisposable {
     this.program.kill("SIGCONT");
   }
 
+  /** The memory that it has now, in MiB. */
+  memory(): number {
+    return Number.parseInt(this.#status("VmRSS")) / 1024;
+  }
+
   /** The most memory that it ever had, in MiB. */
   peakMemory(): number {
     return Number.parseInt(this.#status("VmHWM")) / 1024;

@@ -1,6 +1,7 @@
 // What make makes: small programs, and a demonstration that runs.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import config from "../../deno.json" with { type: "json" };
 import {
   IPC_CLIENT,
   IPC_SERVER,
@@ -58,6 +59,14 @@ for (const path of [IPC_SERVER, IPC_CLIENT]) {
     const payload = size - start + PAGE;
     assert(payload > PAGE + KIBIBYTE, `${payload} bytes cannot be all`);
     assert(payload < 64 * KIBIBYTE, `${payload} bytes`);
+  });
+}
+
+for (const program of ["ipc-server", "ipc-client"]) {
+  Deno.test(`${program} carries the version of deno.json, and nothing else of it`, async () => {
+    const bundle = await Deno.readTextFile(`${REPOSITORY}build/${program}.js`);
+    assertStringIncludes(bundle, `{version:"${config.version}"}`);
+    assertEquals(bundle.includes(config.name), false);
   });
 }
 

@@ -169,7 +169,7 @@ Deno.test("without --interactive, piped input is not sent", async () => {
 
 // At a terminal.
 
-/** Runs the client at a terminal of its own; what is typed is not shown there. */
+/** Runs the client at a terminal of its own, where it alone shows what is typed. */
 function atTerminal(...args: string[]): Program {
   const command = `exec bin/ipc-client ${args.join(" ")}`;
   return new Program("script", [
@@ -181,9 +181,9 @@ function atTerminal(...args: string[]): Program {
   ], { cwd: REPOSITORY });
 }
 
-/** The lines on a terminal's screen: they end with a carriage return, too. */
+/** The lines on a terminal's screen: they end with carriage returns, too. */
 function screen(program: Program): string[] {
-  return program.stdout.seen.map((line) => line.replace(/\r$/, ""));
+  return program.stdout.seen.map((line) => line.replace(/\r+$/, ""));
 }
 
 Deno.test("at a terminal it greets, and gives back each line that is typed", async () => {
@@ -199,9 +199,9 @@ Deno.test("at a terminal it greets, and gives back each line that is typed", asy
   assertEquals(await client.exitCode(), 0);
   assertEquals(screen(client), [
     "connect success !",
-    "hello",
-    "how are you?",
-    "",
+    ...["hello", "hello"],
+    ...["how are you?", "how are you?"],
+    ...["", ""],
   ]);
   assertEquals(server.stdout.seen.slice(0, 3), [
     "server start",
@@ -216,7 +216,7 @@ Deno.test('at a terminal, "close" is the last line', async () => {
   await client.stdout.line(/^connect success !\r$/);
   await client.type("close\n");
   assertEquals(await client.exitCode(), 0);
-  assertEquals(screen(client), ["connect success !", "close"]);
+  assertEquals(screen(client), ["connect success !", "close", "close"]);
 });
 
 Deno.test("at a terminal, --count makes it count", async () => {
@@ -247,8 +247,12 @@ Deno.test("at a terminal, a server that dies ends the conversation at once", asy
   server.program.kill("SIGKILL");
 
   assertEquals(await client.exitCode(), 1);
-  const [greeting, hello, ...rest] = screen(client);
-  assertEquals([greeting, hello], ["connect success !", "hello"]);
+  const [greeting, typed, hello, ...rest] = screen(client);
+  assertEquals([greeting, typed, hello], [
+    "connect success !",
+    "hello",
+    "hello",
+  ]);
   const stderr = rest.map((line) => `${line}\n`).join("");
   assertOneLine("ipc-client", stderr, server.address);
 });

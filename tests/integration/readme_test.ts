@@ -1,4 +1,7 @@
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { type Option, writtenOption } from "../../cli/option.ts";
+import { CLIENT_USAGE } from "../../client/usage.ts";
+import { SERVER_USAGE } from "../../server/usage.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import { REPOSITORY } from "../support/program.ts";
@@ -61,7 +64,7 @@ Deno.test("README's echo service works on the socket that it is given", async ()
   assertEquals(await echoOf(conn, "as README says\n"), "as README says\n");
 });
 
-Deno.test("README tells of every option and every export", async () => {
+Deno.test("README tells of every export, option, default and exit status", async () => {
   const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
   const exports = Object.keys(await import("../../mod.ts"));
   const missing = exports.filter((name) =>
@@ -69,11 +72,22 @@ Deno.test("README tells of every option and every export", async () => {
     name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(readme)
   );
   assertEquals(missing, []);
-  for (const program of ["server", "client"]) {
-    const { HELP } = await import(`../../${program}/options.ts`);
-    const options = [...HELP.matchAll(/^ {2}(?:-., )?(--?[a-z-]+)/gm)]
-      .map(([, option]) => option!);
-    assert(options.length > 3, HELP);
-    assertEquals(options.filter((option) => !readme.includes(option)), []);
+  for (const { name, options, exits } of [SERVER_USAGE, CLIENT_USAGE]) {
+    const [, section] = readme.split(`\n## ${name}\n`);
+    const rows = section!.split("\n## ")[0]!.split("\n")
+      .filter((line) => line.startsWith("| "));
+    const words = rows.map((row) => row.replaceAll("`", ""));
+    for (const [option, about] of Object.entries<Option>(options)) {
+      const written = writtenOption(option, about);
+      const row = rows.find((row) => row.includes(`\`${written}`));
+      assert(row !== undefined, `README has no row on ${written} of ${name}`);
+      if (!("value" in about)) continue;
+      assertStringIncludes(row, `\`${written} ${about.value}\``);
+      assertStringIncludes(row, about.defaultMeans ?? about.default);
+    }
+    for (const [status, meaning] of Object.entries(exits)) {
+      const row = words.find((row) => row.startsWith(`| ${status} `));
+      assertStringIncludes(row ?? "", `| ${meaning} `);
+    }
   }
 });

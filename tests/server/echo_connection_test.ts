@@ -63,26 +63,30 @@ Deno.test("echo: a peer that half-closes still gets the rest", async () => {
 });
 
 Deno.test("echo: each chunk is told before it is sent back", async () => {
+  using listener = await OwnListener.listen();
+  const [conn, peer] = await listener.pair();
   const events: string[] = [];
-  const chunks = ["a", "b\n", "c"];
-  const conn = scripted({
-    readChunk: () => {
-      const chunk = chunks.shift();
-      return Promise.resolve(chunk === undefined ? null : bytes(chunk));
-    },
-    write: (data) => {
-      events.push(`write ${text(data)}`);
-      return Promise.resolve(data.length);
-    },
-    closeWrite: () => {
-      events.push("end");
-      return Promise.resolve();
-    },
-    dispose: () => events.push("close"),
-  });
-  await new EchoConnection(conn).serve((chunk) => {
+  const { writeChunk, closeWrite, close } = conn;
+  conn.writeChunk = (chunk) => {
+    events.push(`write ${text(chunk)}`);
+    return writeChunk.call(conn, chunk);
+  };
+  conn.closeWrite = () => {
+    events.push("end");
+    return closeWrite.call(conn);
+  };
+  conn.close = () => {
+    events.push("close");
+    close.call(conn);
+  };
+  const done = new EchoConnection(conn).serve((chunk) => {
     events.push(`told ${text(chunk)}`);
   });
+  for (const chunk of ["a", "b\n", "c"]) {
+    assertEquals(await echoOf(peer, chunk), chunk);
+  }
+  await peer.closeWrite();
+  await soon("the connection is served to its end", done);
   assertEquals(events, [
     "told a",
     "write a",
@@ -96,19 +100,22 @@ Deno.test("echo: each chunk is told before it is sent back", async () => {
 });
 
 Deno.test("echo: no chunk is read while the one before is not taken", async () => {
-  const taken = Promise.withResolvers<number>();
-  let reads = 0;
-  const conn = scripted({
-    readChunk: () => Promise.resolve(reads++ === 0 ? bytes("x") : null),
-    write: () => taken.promise,
-  });
-  const done = new EchoConnection(conn).serve(nothing);
-  // All that can go on without the peer has gone on after a turn.
-  await new Promise((resolve) => setTimeout(resolve));
-  assertEquals(reads, 1);
-  taken.resolve(1);
-  await done;
-  assertEquals(reads, 2);
+  using listener = await OwnListener.listen();
+  const [conn, peer] = await listener.pair();
+  const taken = Promise.withResolvers<void>();
+  const chunks = chunksOf(conn);
+  conn.writeChunk = () => taken.promise;
+  const done = new EchoConnection(conn).serve();
+  done.catch(nothing);
+  await send(peer, "first");
+  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  await send(peer, "second");
+  await othersServed(listener);
+  assertEquals(chunks, ["first"]);
+  taken.resolve();
+  await peer.closeWrite();
+  await soon("the connection is served to its end", done);
+  assertEquals(chunks, ["first", "second"]);
 });
 
 const CLOSING: [how: string, packets: string[]][] = [
@@ -141,17 +148,20 @@ Deno.test("echo: nothing that comes after the chunk with close goes back", async
 });
 
 Deno.test("echo: nothing that comes after the chunk with close is told", async () => {
-  const chunks = ["1", "close", "forged"];
+  using listener = await OwnListener.listen();
+  const [conn, peer] = await listener.pair();
+  const chunks = chunksOf(conn);
   const told: string[] = [];
-  const conn = scripted({
-    readChunk: () => {
-      const chunk = chunks.shift();
-      return Promise.resolve(chunk === undefined ? null : bytes(chunk));
-    },
-  });
-  await new EchoConnection(conn).serve((chunk) => {
+  const done = new EchoConnection(conn).serve((chunk) => {
     told.push(text(chunk));
   });
+  for (const chunk of ["1", "close"]) {
+    assertEquals(await echoOf(peer, chunk), chunk);
+  }
+  await send(peer, "forged");
+  await peer.closeWrite();
+  await soon("the connection is served to its end", done);
+  assertEquals(chunks, ["1", "close", "forged"]);
   assertEquals(told, ["1", "close"]);
 });
 
@@ -217,17 +227,17 @@ Deno.test("echo: a peer that resets ends its connection, which is closed", async
 });
 
 Deno.test("echo: a write that fails closes the connection", async () => {
-  let closed = 0;
-  const conn = scripted({
-    readChunk: () => Promise.resolve(bytes("x")),
-    write: () => Promise.reject(new Deno.errors.BrokenPipe("gone")),
-    dispose: () => closed++,
-  });
-  await assertRejects(
-    () => new EchoConnection(conn).serve(nothing),
-    Deno.errors.BrokenPipe,
+  using listener = await OwnListener.listen();
+  const [conn, peer] = await listener.pair();
+  conn.writeChunk = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
+  const done = new EchoConnection(conn).serve();
+  await send(peer, "x");
+  await soon(
+    "the connection ends in that error",
+    assertRejects(() => done, Deno.errors.BrokenPipe),
   );
-  assertEquals(closed > 0, true);
+  assertEquals(await receiveAllText(peer), "");
+  await assertRejects(() => conn.closeWrite(), Deno.errors.BadResource);
 });
 
 Deno.test("drain: a silent connection is ended from our side", async () => {
@@ -250,24 +260,17 @@ Deno.test("drain: what has been received is echoed first", async () => {
 });
 
 Deno.test("drain: what keeps coming is echoed until nothing comes", async () => {
-  const echoed: string[] = [];
-  const chunks = Array.from({ length: 20 }, (_, i) => `${i}`);
-  const conn = scripted({
-    readChunk: async () => {
-      await new Promise((resolve) => setTimeout(resolve, 5));
-      const chunk = chunks[echoed.length];
-      return chunk === undefined ? null : bytes(chunk);
-    },
-    write: (data) => {
-      echoed.push(text(data));
-      return Promise.resolve(data.length);
-    },
-  });
-  const echo = new EchoConnection(conn);
-  const done = echo.serve(nothing);
-  await soon("the connection is drained", echo.drain());
+  using listener = await OwnListener.listen();
+  const { echo, peer, done } = await served(listener);
+  const draining = echo.drain();
+  for (let i = 0; i < 30; i++) {
+    assertEquals(await echoOf(peer, `${i}`), `${i}`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  await soon("the connection is drained", draining);
+  assertEquals(await receiveAllText(peer), "");
+  peer.close();
   await soon("the connection is served to its end", done);
-  assertEquals(echoed, chunks);
 });
 
 Deno.test("drain: a peer that reads late still gets all of its echo", async () => {
@@ -284,27 +287,33 @@ Deno.test("drain: a peer that reads late still gets all of its echo", async () =
 });
 
 Deno.test("drain: waits for a peer that does not read, until it is closed", async () => {
-  const writing = Promise.withResolvers<number>();
+  using listener = await OwnListener.listen();
+  const [conn, peer] = await listener.pair();
   let ended = false;
-  const conn = scripted({
-    readChunk: () => Promise.resolve(bytes("x")),
-    write: () => writing.promise,
-    closeWrite: () => {
-      ended = true;
-      return Promise.resolve();
-    },
-    dispose: () => writing.reject(new Deno.errors.Interrupted("closed")),
-  });
+  const { closeWrite } = conn;
+  conn.closeWrite = () => {
+    ended = true;
+    return closeWrite.call(conn);
+  };
   const echo = new EchoConnection(conn);
-  const done = echo.serve(nothing);
+  const done = echo.serve();
+  done.catch(nothing);
+  const flood = send(peer, new Uint8Array(4_000_000)).catch(nothing);
+  let before = -1;
+  await eventually(
+    "the echo is left to wait in the kernel",
+    () => [before, before = echo.bytes],
+    ([earlier, now]) => now! > 0 && earlier === now,
+  );
   let drained = false;
   const draining = echo.drain().then(() => drained = true);
   // Long enough to take the connection for quiet, were it not for the write.
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await new Promise((resolve) => setTimeout(resolve, 300));
   assertEquals({ drained, ended }, { drained: false, ended: false });
   echo.close();
   await assertRejects(() => done, Deno.errors.Interrupted);
   await soon("draining ends with the connection", draining);
+  await soon("the flood ends in an error", flood);
 });
 
 Deno.test("close: ends at once what is being served", async () => {
@@ -317,21 +326,98 @@ Deno.test("close: ends at once what is being served", async () => {
   assertEquals(await receiveAllText(peer), "");
 });
 
-interface Script {
-  readChunk: () => Promise<Uint8Array<ArrayBuffer> | null>;
-  write: (data: Uint8Array) => Promise<number>;
-  closeWrite: () => Promise<void>;
-  dispose: () => void;
+Deno.test("waits: nothing is told or echoed before it is admitted, then everything", async () => {
+  using listener = await OwnListener.listen();
+  const { echo, told, peer, done } = await waiting(listener);
+  const sent = new Random(6).bytes(2_000_000);
+  const sending = send(peer, sent).then(() => peer.closeWrite());
+  await othersServed(listener);
+  assertEquals({ told: told(), bytes: echo.bytes }, { told: 0, bytes: 0 });
+  echo.admit();
+  assertSameBytes(await receiveAll(peer), sent);
+  await soon("all was sent", sending);
+  await soon("the connection is served to its end", done);
+  assertEquals(told(), sent.length);
+});
+
+Deno.test("waits: one chunk is taken, and what comes behind it is left to the kernel", async () => {
+  using listener = await OwnListener.listen();
+  const { echo, chunks, peer } = await waiting(listener);
+  await send(peer, "first");
+  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  await send(peer, "second");
+  await othersServed(listener);
+  assertEquals(chunks, ["first"]);
+  echo.admit();
+  assertEquals(text(await receive(peer, 11)), "firstsecond");
+});
+
+Deno.test("waits: a peer that leaves without a word is let go", async () => {
+  using listener = await OwnListener.listen();
+  const leaving = await waiting(listener);
+  const halfClosed = await waiting(listener);
+  leaving.peer.close();
+  await halfClosed.peer.closeWrite();
+  await soon("the connection is closed", leaving.done);
+  await soon("the connection is closed", halfClosed.done);
+  assertEquals(await receiveAllText(halfClosed.peer), "");
+});
+
+Deno.test("waits: a peer that has said something stays, and is echoed in its turn", async () => {
+  using listener = await OwnListener.listen();
+  const { echo, chunks, peer, done } = await waiting(listener);
+  await send(peer, "said all");
+  await peer.closeWrite();
+  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  let over = false;
+  done.then(() => over = true);
+  await othersServed(listener);
+  assertEquals(over, false);
+  echo.admit();
+  assertEquals(await receiveAllText(peer), "said all");
+  await soon("the connection is served to its end", done);
+});
+
+Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
+  using listener = await OwnListener.listen();
+  const { echo, chunks, told, peer, done } = await waiting(listener);
+  await send(peer, "in vain");
+  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  echo.close();
+  echo.admit();
+  await assertRejects(() => done, Deno.errors.Interrupted);
+  assertEquals(await receiveAllText(peer), "");
+  assertEquals(told(), 0);
+});
+
+/** A connection that waits to be admitted, and its peer. */
+async function waiting(listener: OwnListener) {
+  const [conn, peer] = await listener.pair();
+  const chunks = chunksOf(conn);
+  const echo = new EchoConnection(conn, { waits: true });
+  let told = 0;
+  const done = echo.serve((chunk) => {
+    told += chunk.length;
+  });
+  // Not every test looks at how it ended.
+  done.catch(nothing);
+  return { echo, chunks, told: () => told, peer, done };
 }
 
-/** A connection that does what the test says. */
-function scripted(script: Partial<Script>): InheritedConn {
-  const conn = {
-    readChunk: () => Promise.resolve(null),
-    write: (data: Uint8Array) => Promise.resolve(data.length),
-    closeWrite: () => Promise.resolve(),
-    ...script,
-    [Symbol.dispose]: script.dispose ?? nothing,
-  };
-  return conn as unknown as InheritedConn;
+/** What a connection receives from now on, chunk by chunk. */
+function chunksOf(conn: InheritedConn): string[] {
+  const chunks: string[] = [];
+  const { forEachChunk } = conn;
+  conn.forEachChunk = (onChunk) =>
+    forEachChunk.call(conn, (chunk) => {
+      chunks.push(text(chunk));
+      return onChunk(chunk);
+    });
+  return chunks;
+}
+
+/** Whatever can go on for one peer has gone on once another was served after it. */
+async function othersServed(listener: OwnListener): Promise<void> {
+  const { peer } = await served(listener);
+  for (let i = 0; i < 10; i++) assertEquals(await echoOf(peer, "x"), "x");
 }

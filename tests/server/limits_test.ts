@@ -138,3 +138,80 @@ Deno.test("limits: the status counts", async () => {
     bytes: 5,
   });
 });
+
+Deno.test("limits: who leaves without a word while waiting makes room for others", async () => {
+  await using own = await limited({ maxConnections: 1, maxWaiting: 3 });
+  const served = await own.dial();
+  assertEquals(await echoOf(served, "x"), "x");
+  const [leaving, ended, saidAll] = [
+    await own.dial(),
+    await own.dial(),
+    await own.dial(),
+  ];
+  await send(saidAll, "said all");
+  await saidAll.closeWrite();
+  await eventually(
+    "three wait",
+    () => own.server.status.waiting,
+    (count) => count === 3,
+  );
+  leaving.close();
+  await ended.closeWrite();
+  assertEquals(await receiveAllText(ended), "");
+  await eventually(
+    "one waits",
+    () => own.server.status.waiting,
+    (count) => count === 1,
+  );
+  const late = [await own.dial(), await own.dial()];
+  await eventually(
+    "three wait again",
+    () => own.server.status.waiting,
+    (count) => count === 3,
+  );
+  served.close();
+  assertEquals(await receiveAllText(saidAll), "said all");
+  assertEquals(await echoOf(late[0]!, "my turn"), "my turn");
+  late[0]!.close();
+  assertEquals(await echoOf(late[1]!, "and mine"), "and mine");
+  assertEquals(own.refused(), 0);
+  assertEquals(own.server.status.served, 4);
+});
+
+Deno.test("limits: silence counts from when a peer that waited is served", async () => {
+  await using own = await limited({
+    maxConnections: 1,
+    maxWaiting: 1,
+    connectionTimeoutMs: 200,
+  });
+  const served = await own.dial();
+  assertEquals(await echoOf(served, "x"), "x");
+  const waiting = await own.dial();
+  const until = performance.now() + 500;
+  while (performance.now() < until) {
+    assertEquals(await echoOf(served, "x"), "x");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assertEquals(own.server.status.waiting, 1);
+  served.close();
+  // Less than the time-out, and enough to look at everybody in.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assertEquals(await echoOf(waiting, "my turn"), "my turn");
+});
+
+Deno.test("limits: abort closes those who wait, and serves none of them", async () => {
+  await using own = await limited({ maxConnections: 1, maxWaiting: 2 });
+  const served = await own.dial();
+  assertEquals(await echoOf(served, "x"), "x");
+  const waiting = [await own.dial(), await own.dial()];
+  await eventually(
+    "two wait",
+    () => own.server.status.waiting,
+    (count) => count === 2,
+  );
+  own.server.stop();
+  own.server.abort();
+  await soon("the server has stopped", own.done);
+  for (const peer of waiting) assertEquals(await receiveAllText(peer), "");
+  assertEquals(own.server.status, { open: 0, waiting: 0, served: 1, bytes: 1 });
+});

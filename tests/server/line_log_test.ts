@@ -1,19 +1,27 @@
 import { assert, assertEquals } from "@std/assert";
+import { logger } from "../../mod.ts";
 import { LineLog } from "../../server/line_log.ts";
 import { eventually, soon } from "../support/eventually.ts";
+import { Random } from "../support/random.ts";
 
 /** A sink that takes what it is given when it is told to. */
 class Sink {
   text = "";
-  writes = 0;
+  readonly parts: string[] = [];
   error: Error | undefined;
+  /** How many characters fit. */
+  room = Infinity;
+  /** How many bytes one write takes. */
+  most = 100_000;
   gate = Promise.resolve();
 
   async write(bytes: Uint8Array): Promise<number> {
-    this.writes += 1;
+    this.parts.push(new TextDecoder().decode(bytes));
     await this.gate;
     if (this.error !== undefined) throw this.error;
-    const part = bytes.subarray(0, 100_000);
+    if (this.room === 0) throw new Error("No space left");
+    const part = bytes.subarray(0, Math.min(this.most, this.room));
+    this.room -= part.length;
     this.text += new TextDecoder().decode(part);
     return part.length;
   }
@@ -26,7 +34,61 @@ Deno.test("log: lines are written soon, many at a time and in order", async () =
   for (const line of lines) log.line(line);
   const all = `${lines.join("\n")}\n`;
   await eventually("all is written", () => sink.text, (text) => text === all);
-  assertEquals(sink.writes, 1);
+  // As few as there can be of 4096 bytes, with room for lines to end before that.
+  assertEquals(sink.parts.length, Math.ceil(all.length / 4_000));
+});
+
+Deno.test("log: each write is of whole lines, and no longer than what a full pipe keeps together", async () => {
+  const sink = new Sink();
+  const log = new LineLog(sink, () => {});
+  const random = new Random(1);
+  const lines = Array.from(
+    { length: 500 },
+    () => "é".repeat(random.next() % 100),
+  );
+  const tooLong = "x".repeat(10_000);
+  lines.splice(200, 0, "y".repeat(4_095), tooLong, "z".repeat(4_095));
+  for (const line of lines) log.line(line);
+  await log.flush();
+  assertEquals(sink.text, `${lines.join("\n")}\n`);
+  for (const part of sink.parts) {
+    assert(part.endsWith("\n"), `a write ends within a line: ${part}`);
+    const length = new TextEncoder().encode(part).length;
+    assert(length <= 4_096 || part === `${tooLong}\n`, `${length} in a write`);
+  }
+  const fewest = new TextEncoder().encode(sink.text).length / 4_096;
+  assert(sink.parts.length < 1.5 * fewest, `${sink.parts.length} writes`);
+});
+
+Deno.test("log: after a short write the next one goes to the end of a line", async () => {
+  const sink = new Sink();
+  const log = new LineLog(sink, () => {});
+  sink.most = 1_000;
+  const lines = Array.from({ length: 300 }, (_, i) => `line number ${i}`);
+  for (const line of lines) log.line(line);
+  await log.flush();
+  assertEquals(sink.text, `${lines.join("\n")}\n`);
+  for (const part of sink.parts) assert(part.endsWith("\n"), part);
+});
+
+Deno.test("log: lines that come during a write wait for others as well", async () => {
+  const sink = new Sink();
+  const log = new LineLog(sink, () => {});
+  const gate = Promise.withResolvers<void>();
+  sink.gate = gate.promise;
+  log.line("first");
+  const flushed = log.flush();
+  await eventually("a write", () => sink.parts.length, (count) => count === 1);
+  log.line("second");
+  gate.resolve();
+  await soon("the first line is written", flushed);
+  log.line("third");
+  await eventually(
+    "all is written",
+    () => sink.text,
+    (text) => text === "first\nsecond\nthird\n",
+  );
+  assertEquals(sink.parts, ["first\n", "second\nthird\n"]);
 });
 
 Deno.test("log: flush writes at once what waits", async () => {
@@ -36,7 +98,7 @@ Deno.test("log: flush writes at once what waits", async () => {
   await log.flush();
   assertEquals(sink.text, "now\n");
   await log.flush();
-  assertEquals(sink.writes, 1);
+  assertEquals(sink.parts.length, 1);
 });
 
 Deno.test("log: a sink that stalls costs lines, not memory, and they are counted", async () => {
@@ -69,4 +131,31 @@ Deno.test("log: a sink that fails is told of, and lines get through again later"
   log.line("c");
   await log.flush();
   assertEquals(sink.text, "c\n");
+});
+
+Deno.test("log: of a batch that is written in part, the whole lines count as written, and what comes later starts a line", async () => {
+  const sink = new Sink();
+  const lost: [number, string][] = [];
+  const log = new LineLog(sink, (lines, why) => lost.push([lines, why]));
+  sink.room = "one\ntwo\nthr".length;
+  for (const line of ["one", "two", "three", "four"]) log.line(line);
+  await log.flush();
+  log.line("five");
+  await log.flush();
+  assertEquals(lost, [[2, "No space left"], [1, "No space left"]]);
+  sink.room = Infinity;
+  log.line("six");
+  log.line("seven");
+  await log.flush();
+  assertEquals(sink.text, "one\ntwo\nthr\nsix\nseven\n");
+  assertEquals(lost.length, 2);
+});
+
+Deno.test("log: takes the lines of a logger", async () => {
+  const sink = new Sink();
+  const log = new LineLog(sink, () => {});
+  logger({ name: "web", journal: false, sink: log }).warning("Nearly full");
+  logger({ name: "web", journal: false, sink: log }).error("Full");
+  await log.flush();
+  assertEquals(sink.text, "web: warning: Nearly full\nweb: error: Full\n");
 });

@@ -32,12 +32,12 @@ Deno.test("status: ready first, then what changed, then stopping", async () => {
   await report.start();
   assertEquals(
     await receiver.next(),
-    "READY=1\nSTATUS=0 open, 0 served, 0 bytes echoed",
+    "READY=1\nSTATUS=0 open, 0 served, 0 bytes received",
   );
   Object.assign(status, { open: 2, waiting: 3, served: 4, bytes: 5 });
   assertEquals(
     await receiver.next(),
-    "STATUS=2 open, 3 waiting, 4 served, 5 bytes echoed",
+    "STATUS=2 open, 3 waiting, 4 served, 5 bytes received",
   );
   await report.stop();
   assertMatch(await receiver.next(), /^STOPPING=1\nSTATUS=2 open/);

@@ -1,6 +1,7 @@
 // The shipped units and the server's defaults, which have to fit each other.
 
 import { assert, assertEquals } from "@std/assert";
+import { descriptorsNeeded } from "../../server/descriptors_needed.ts";
 import { parseServerOptions } from "../../server/options.ts";
 
 /** Deno accepts so many connections before the program learns of the first. */
@@ -15,30 +16,55 @@ function setting(unit: string, name: string): string | undefined {
   return new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1];
 }
 
-Deno.test("the unit allows more descriptors than peers can ever take", () => {
-  const { maxConnections, maxWaiting, backlog } = parseServerOptions([]);
-  const allowed = Number(setting("ipc-server.service", "LimitNOFILE"));
+function needed(
+  { maxConnections, maxWaiting, backlog }: {
+    maxConnections: number;
+    maxWaiting: number;
+    backlog: number;
+  },
+): number {
   const burst = Math.max(backlog, ACCEPTED_AT_ONCE);
-  const needed = maxConnections + maxWaiting + burst + RESERVE;
-  assert(allowed >= needed, `LimitNOFILE=${allowed}, ${needed} are needed`);
+  return maxConnections + maxWaiting + burst + RESERVE;
+}
+
+Deno.test("the server tells an operator the same need of descriptors", () => {
+  const { maxConnections, maxWaiting } = parseServerOptions([]);
+  for (const backlog of [1, ACCEPTED_AT_ONCE, 1024]) {
+    assertEquals(
+      descriptorsNeeded({ maxConnections, maxWaiting, backlog }),
+      needed({ maxConnections, maxWaiting, backlog }),
+    );
+  }
 });
 
-Deno.test("the socket unit and the server agree on the backlog and the name", () => {
-  const { backlog, name } = parseServerOptions([]);
-  assertEquals(setting("ipc-server.socket", "Backlog"), String(backlog));
-  // Without FileDescriptorName= it is the unit's own.
-  assertEquals(setting("ipc-server.socket", "FileDescriptorName"), undefined);
-  assertEquals(name, "ipc-server.socket");
-});
+for (const manager of ["system", "user"]) {
+  const folder = manager === "user" ? "user/" : "";
+  const service = `${folder}ipc-server.service`;
+  const socket = `${folder}ipc-server.socket`;
 
-Deno.test("crashes are too slow to reach the limit at which the socket is given up", () => {
-  const seconds = (name: string) => {
-    const [, number, unit] = /^(\d+)(ms|s)$/.exec(
-      setting("ipc-server.service", name) ?? "",
-    )!;
-    return Number(number) / (unit === "ms" ? 1000 : 1);
-  };
-  const restarts = seconds("StartLimitIntervalSec") / seconds("RestartSec");
-  const allowed = Number(setting("ipc-server.service", "StartLimitBurst"));
-  assert(restarts < allowed, `${restarts} restarts, ${allowed} are allowed`);
-});
+  Deno.test(`the ${manager}'s unit allows more descriptors than peers can ever take`, () => {
+    const needs = needed(parseServerOptions([]));
+    const allowed = Number(setting(service, "LimitNOFILE"));
+    assert(allowed >= needs, `LimitNOFILE=${allowed}, ${needs} are needed`);
+  });
+
+  Deno.test(`the ${manager}'s socket unit and the server agree on the backlog and the name`, () => {
+    const { backlog, name } = parseServerOptions([]);
+    assertEquals(setting(socket, "Backlog"), String(backlog));
+    // Without FileDescriptorName= it is the unit's own.
+    assertEquals(setting(socket, "FileDescriptorName"), undefined);
+    assertEquals(name, "ipc-server.socket");
+  });
+
+  Deno.test(`crashes are too slow to reach the limit at which the ${manager}'s socket is given up`, () => {
+    const seconds = (name: string) => {
+      const [, number, unit] = /^(\d+)(ms|s)$/.exec(
+        setting(service, name) ?? "",
+      )!;
+      return Number(number) / (unit === "ms" ? 1000 : 1);
+    };
+    const restarts = seconds("StartLimitIntervalSec") / seconds("RestartSec");
+    const allowed = Number(setting(service, "StartLimitBurst"));
+    assert(restarts < allowed, `${restarts} restarts, ${allowed} are allowed`);
+  });
+}

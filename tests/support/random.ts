@@ -1,9 +1,11 @@
 /** Random numbers that can be had again: the same seed gives the same ones. */
 export class Random {
+  /** What gives the same numbers again. */
+  readonly seed: number;
   #state: number;
 
   constructor(seed: number) {
-    this.#state = seed >>> 0;
+    this.seed = this.#state = seed >>> 0;
   }
 
   /** An integer from 0 to 2³²−1 (the generator "mulberry32"). */

@@ -1,6 +1,7 @@
 // units/drop-ins, each copied to where its first line says.
 
 import { assert, assertEquals } from "@std/assert";
+import { receiveAllText, send } from "../support/peer.ts";
 import { Machine, REPOSITORY, SOCKET_PATH } from "./machine.ts";
 
 const SERVER = "ipc-server.service";
@@ -12,13 +13,18 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** Starts the socket with a drop-in, and takes it away after the test. */
+/**
+ * Starts the socket with a drop-in, and takes it away after the test.
+ *
+ * @param edit What the test, which has no time, changes in it.
+ */
 async function withDropIn(
   name: string,
   test: () => Promise<void>,
+  edit: (text: string) => string = (text) => text,
 ): Promise<void> {
-  const text = await Deno.readTextFile(
-    `${REPOSITORY}/units/drop-ins/${name}.conf`,
+  const text = edit(
+    await Deno.readTextFile(`${REPOSITORY}/units/drop-ins/${name}.conf`),
   );
   const [, path = ""] =
     /^# (\/etc\/systemd\/system\/\S+\.d\/\S+\.conf)\n/.exec(text) ?? [];
@@ -65,18 +71,101 @@ Deno.test("the TCP listener is served by a server that has no network", () =>
     assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
   }));
 
-Deno.test("idle exit and more logging reach the server", async () => {
-  await withDropIn("idle-exit", async () => {
+Deno.test("the check tells what the unit hands over, and has those who connect wait", async () => {
+  await withDropIn("check", async () => {
     await machine.systemctl("start", SERVER);
-    const pid = await machine.mainPid(SERVER);
-    const command = await machine.run("cat", `/proc/${pid}/cmdline`);
-    assert(command.includes("--idle-timeout\x0060s"), command);
-  });
-  await withDropIn("more-logging", async () => {
-    const { LogRateLimitIntervalUSec } = await machine.show(
-      SERVER,
-      "LogRateLimitIntervalUSec",
+    await machine.reaches(SERVER, "active (exited)");
+    const lines = (await machine.journal(SERVER)).map(({ message }) => message);
+    const told = lines.join("\n");
+    for (
+      const line of [
+        "ok: LISTEN_PID=",
+        "ok: LISTEN_FDS=1\n",
+        `ok: fd 3 "${SOCKET}" is a unix stream socket that listens\n`,
+        "ok: NOTIFY_SOCKET=/run/systemd/notify takes messages\n",
+        "ok: WATCHDOG_USEC is set: the server pings within every 30 s\n",
+        "\nThe server would start.",
+      ]
+    ) {
+      assert(told.includes(line), `"${line}" is not in: ${told}`);
+    }
+    using conn = await machine.connect();
+    const echo = receiveAllText(conn);
+    await send(conn, "waited");
+    await conn.closeWrite();
+    await machine.run(
+      "rm",
+      "/etc/systemd/system/ipc-server.service.d/check.conf",
     );
-    assertEquals(LogRateLimitIntervalUSec, "0");
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("restart", SERVER);
+    assertEquals(await echo, "waited");
+  });
+});
+
+Deno.test("a check that finds something wrong fails the unit, and says what", () =>
+  withDropIn("check", async () => {
+    await machine.attempt("systemctl", "start", SERVER);
+    await machine.reaches(SERVER, "failed (failed)");
+    const { ExecMainStatus } = await machine.show(SERVER, "ExecMainStatus");
+    assertEquals(ExecMainStatus, "78");
+    const lines = (await machine.journal(SERVER)).map(({ message }) => message);
+    const wrong = lines.filter((line) => line.startsWith("wrong: "));
+    assertEquals(wrong.length, 1, lines.join("\n"));
+    assert(wrong[0]!.includes("set FileDescriptorName=web"), wrong[0]);
+    await machine.systemctl("reset-failed", SERVER);
+  }, (text) => text.replace(" --check ", " --check --name web ")));
+
+Deno.test("before the service starts, ExecStartPre= is not given the socket", () =>
+  withDropIn("check", async () => {
+    await machine.attempt("systemctl", "start", SERVER);
+    await machine.reaches(SERVER, "failed (failed)");
+    const lines = (await machine.journal(SERVER)).map(({ message }) => message);
+    const last = lines.filter((line) => line.startsWith("wrong: ")).at(-1);
+    assert(last?.includes("LISTEN_PID is not set"), lines.join("\n"));
+    await machine.systemctl("reset-failed", SERVER);
+  }, (text) => text.replace("ExecStart=\nExecStart=", "ExecStartPre=")));
+
+Deno.test("with idle exit the server leaves, and the next connection brings it back", () =>
+  withDropIn("idle-exit", async () => {
+    assertEquals(await say("first", `UNIX-CONNECT:${SOCKET_PATH}`), "first");
+    await machine.reaches(SERVER, "inactive (dead)");
+    assertEquals((await machine.show(SERVER, "Result")).Result, "success");
+    await machine.reaches(SOCKET, "active (listening)");
+    assertEquals(await say("next", `UNIX-CONNECT:${SOCKET_PATH}`), "next");
+  }, (text) => {
+    const sooner = text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
+    assert(sooner !== text, text);
+    return sooner;
+  }));
+
+Deno.test("with more logging the journal keeps every line, and without it does not", async () => {
+  const count = 200;
+  // A journal that is strict, in place of a server that is busy.
+  const directory = "/etc/systemd/system/ipc-server.service.d";
+  await machine.run("mkdir", "-p", directory);
+  await machine.write(
+    `${directory}/busy.conf`,
+    "[Service]\nLogRateLimitIntervalSec=1h\nLogRateLimitBurst=2\n",
+  );
+  const logged = async () => {
+    await machine.run(
+      ...["/usr/libexec/ipc/ipc-client", `--count=${count}`, "--interval=0"],
+      SOCKET_PATH,
+    );
+    await machine.systemctl("stop", SERVER);
+    await machine.run("journalctl", "--sync");
+    const invocation = await machine.journal(SERVER);
+    return invocation.filter(({ message }) =>
+      message === `server recv: ${count}`
+    )
+      .length;
+  };
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("start", SOCKET);
+  assertEquals(await logged(), 0);
+  await machine.systemctl("stop", SOCKET);
+  await withDropIn("more-logging", async () => {
+    assertEquals(await logged(), 1);
   });
 });

@@ -12,6 +12,19 @@ interface Layout {
   variables: string[];
   programs: string;
   units: string;
+  userUnits: string;
+  manuals: string;
+  completions: { bash: string; zsh: string; fish: string; fishStart: string };
+}
+
+/** Where completions are below a folder for data, unless said otherwise. */
+function completionsBelow(data: string): Layout["completions"] {
+  return {
+    bash: `${data}/bash-completion/completions`,
+    zsh: `${data}/zsh/site-functions`,
+    fish: `${data}/fish/vendor_completions.d`,
+    fishStart: `${data}/fish/vendor_conf.d`,
+  };
 }
 
 const LAYOUTS: Layout[] = [
@@ -20,12 +33,18 @@ const LAYOUTS: Layout[] = [
     variables: [],
     programs: "/usr/libexec/ipc",
     units: "/usr/lib/systemd/system",
+    userUnits: "/usr/lib/systemd/user",
+    manuals: "/usr/share/man",
+    completions: completionsBelow("/usr/share"),
   },
   {
     what: "under another prefix",
     variables: ["prefix=/usr/local"],
     programs: "/usr/local/libexec/ipc",
     units: "/usr/local/lib/systemd/system",
+    userUnits: "/usr/local/lib/systemd/user",
+    manuals: "/usr/local/share/man",
+    completions: completionsBelow("/usr/local/share"),
   },
   {
     what: "with each directory given",
@@ -33,9 +52,23 @@ const LAYOUTS: Layout[] = [
       "prefix=/opt/echo",
       "pkglibexecdir=/opt/echo/programs",
       "systemdsystemunitdir=/etc/systemd/system",
+      "systemduserunitdir=/etc/systemd/user",
+      "mandir=/opt/echo/manuals",
+      "bashcompletiondir=/opt/echo/completions/bash",
+      "zshcompletiondir=/opt/echo/completions/zsh",
+      "fishcompletiondir=/opt/echo/completions/fish",
+      "fishconfdir=/etc/fish/conf.d",
     ],
     programs: "/opt/echo/programs",
     units: "/etc/systemd/system",
+    userUnits: "/etc/systemd/user",
+    manuals: "/opt/echo/manuals",
+    completions: {
+      bash: "/opt/echo/completions/bash",
+      zsh: "/opt/echo/completions/zsh",
+      fish: "/opt/echo/completions/fish",
+      fishStart: "/etc/fish/conf.d",
+    },
   },
 ];
 
@@ -66,7 +99,10 @@ async function treeOfOthers(): Promise<string> {
     const file of [
       "usr/libexec/other/program",
       "usr/lib/systemd/system/other.service",
+      "usr/lib/systemd/user/other.service",
       "usr/local/bin/other",
+      "usr/share/man/man8/other.8",
+      "usr/local/share/fish/vendor_completions.d/other.fish",
       "etc/systemd/system/other.service",
       "opt/other/program",
     ]
@@ -76,6 +112,13 @@ async function treeOfOthers(): Promise<string> {
     });
     await Deno.writeTextFile(`${root}/${file}`, file);
   }
+  // Packages of shells bring such directories, with nothing in them.
+  for (
+    const empty of [
+      "usr/share/fish/vendor_completions.d",
+      "usr/local/share/zsh/site-functions",
+    ]
+  ) await Deno.mkdir(`${root}/${empty}`, { recursive: true });
   return root;
 }
 
@@ -84,7 +127,26 @@ async function permissions(path: string): Promise<string> {
   return ((mode ?? 0) & 0o7777).toString(8);
 }
 
-for (const { what, variables, programs, units } of LAYOUTS) {
+/** Each document of a layout, with the paths that it has to name. */
+function documents(
+  { programs, units, userUnits, manuals, completions }: Layout,
+): [path: string, ...names: string[]][] {
+  const { bash, zsh, fish, fishStart } = completions;
+  return [
+    [`${manuals}/man1/ipc-client.1`, `${programs}/ipc-client`],
+    [`${manuals}/man5/ipc-server.socket.5`, `${units}/`, `${userUnits}/`],
+    [`${manuals}/man8/ipc-server.8`, `${programs}/ipc-server`],
+    ...PROGRAMS.flatMap((name): [string, ...string[]][] => [
+      [`${bash}/${name}`, `${programs}/${name}`],
+      [`${zsh}/_${name}`, `#compdef ${name}`],
+      [`${fish}/${name}.fish`, `complete -c ${name}`],
+    ]),
+    [`${fishStart}/ipc.fish`, "ipc-{server,client}.fish"],
+  ];
+}
+
+for (const layout of LAYOUTS) {
+  const { what, variables, programs, units, userUnits } = layout;
   Deno.test(`installed ${what}, everything is in its place; uninstalled, nothing is left`, async () => {
     const root = await treeOfOthers();
     try {
@@ -108,20 +170,29 @@ for (const { what, variables, programs, units } of LAYOUTS) {
         assertEquals(await permissions(path), "755", path);
         await run("cmp", path, `${REPOSITORY}/bin/${program}`);
       }
-      for (const unit of UNITS) {
-        const path = `${root}${units}/${unit}`;
-        assertEquals(await permissions(path), "644", path);
-        const text = await Deno.readTextFile(path);
-        assertEquals(text.includes(root), false, `${unit} names DESTDIR`);
-        if (unit.endsWith(".service")) {
-          const program = `${programs}/${unit.replace(".service", "")}`;
-          assertStringIncludes(text, `ExecStart=${program} `);
+      for (const directory of [units, userUnits]) {
+        for (const unit of UNITS) {
+          const path = `${root}${directory}/${unit}`;
+          assertEquals(await permissions(path), "644", path);
+          const text = await Deno.readTextFile(path);
+          assertEquals(text.includes(root), false, `${path} names DESTDIR`);
+          if (unit.endsWith(".service")) {
+            const program = `${programs}/${unit.replace(".service", "")}`;
+            assertStringIncludes(text, `ExecStart=${program} `);
+          }
         }
+        assertStringIncludes(
+          await Deno.readTextFile(`${root}${directory}/ipc-server.service`),
+          `WorkingDirectory=${programs}\n`,
+        );
       }
-      assertStringIncludes(
-        await Deno.readTextFile(`${root}${units}/ipc-server.service`),
-        `WorkingDirectory=${programs}\n`,
-      );
+
+      for (const [path, ...names] of documents(layout)) {
+        assertEquals(await permissions(`${root}${path}`), "644", path);
+        const text = await Deno.readTextFile(`${root}${path}`);
+        for (const name of names) assertStringIncludes(text, name);
+        assertEquals(text.includes(root), false, `${path} names DESTDIR`);
+      }
 
       await make("uninstall");
       assertEquals(
@@ -174,7 +245,10 @@ Deno.test("a running machine can be given the programs, and rid of them", async 
   const prefix = "prefix=/usr/local";
   await using machine = await Machine.boot({ prepare: async () => {} });
   const { tree } = machine;
-  const places = ["usr/local", "usr/libexec", "usr/lib/systemd", "etc/systemd"];
+  const places = [
+    ...["usr/local", "usr/libexec", "usr/lib/systemd", "etc/systemd"],
+    "usr/share/man",
+  ];
   const everything = () => listing(tree, ...places);
   const before = await everything();
 

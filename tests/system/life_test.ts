@@ -42,18 +42,18 @@ Deno.test("the status tells how many peers there are, were, and what they got", 
     {
       ActiveState: "active",
       Type: "notify",
-      StatusText: "0 open, 0 served, 0 bytes echoed",
+      StatusText: "0 open, 0 served, 0 bytes received",
     },
   );
   const first = await machine.connect();
   await echoOf(first, "hello");
-  await statusBecomes("1 open, 1 served, 5 bytes echoed");
+  await statusBecomes("1 open, 1 served, 5 bytes received");
   const second = await machine.connect();
   await echoOf(second, "again");
-  await statusBecomes("2 open, 2 served, 10 bytes echoed");
+  await statusBecomes("2 open, 2 served, 10 bytes received");
   first.close();
   second.close();
-  await statusBecomes("0 open, 2 served, 10 bytes echoed");
+  await statusBecomes("0 open, 2 served, 10 bytes received");
 });
 
 Deno.test("on its way out it says so", async () => {

@@ -80,7 +80,7 @@ mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
 : >root/etc/fstab
 rm -rf root/etc/crypttab root/etc/systemd root/etc/default/ipc-*
 for prefix in root/usr root/usr/local; do
-  rm -rf $prefix/libexec/ipc $prefix/lib/systemd/system/ipc-*
+  rm -rf $prefix/libexec/ipc $prefix/lib/systemd/*/ipc-*
 done
 mkdir root/etc/systemd
 ( cd root/etc/systemd && mkdir system system-generators journald.conf.d )

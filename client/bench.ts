@@ -1,0 +1,134 @@
+import { BenchConnection, type BenchLoad } from "./bench_connection.ts";
+import { BenchPayload } from "./bench_payload.ts";
+import { noReply } from "./client_error.ts";
+import { LatencyHistogram } from "./latency_histogram.ts";
+
+/** How often it is told how far the measurement is, in milliseconds. */
+const PROGRESS_MS = 500;
+
+/** How a server is measured. */
+export interface BenchOptions extends BenchLoad {
+  /** How long to measure, in milliseconds. */
+  durationMs: number;
+  /** How long nothing may come back on a connection, in milliseconds. */
+  timeoutMs: number;
+  /** Ends the measurement early when it is aborted. */
+  signal?: AbortSignal;
+  /** Called now and then with how far the measurement is. */
+  onProgress?: (sofar: { elapsedMs: number; messages: number }) => void;
+}
+
+/** What was measured. */
+export interface BenchResult {
+  /** For how long, in milliseconds. */
+  elapsedMs: number;
+  /** Whether it was ended early. */
+  interrupted: boolean;
+  /** How many connections there were. */
+  connections: number;
+  /** How many bytes came back in that time. */
+  bytes: number;
+  /** How many messages came back in that time, and how long each took. */
+  latencies: LatencyHistogram;
+}
+
+/**
+ * Loads an echo server over these connections, and closes them.
+ *
+ * @throws {ClientError} A connection is lost, replies are missing, or other bytes
+ * came back than were sent.
+ */
+export async function bench(
+  conns: readonly Deno.Conn[],
+  options: BenchOptions,
+): Promise<BenchResult> {
+  const payload = new BenchPayload(options.sizeBytes);
+  const latencies = new LatencyHistogram();
+  const connections = conns.map((conn, i) =>
+    new BenchConnection(conn, i + 1, options, payload)
+  );
+  const received = () =>
+    connections.reduce((sum, { received }) => sum + received, 0);
+
+  const start = performance.now();
+  const result: BenchResult = {
+    elapsedMs: 0,
+    interrupted: false,
+    connections: conns.length,
+    bytes: 0,
+    latencies,
+  };
+  const stop = () => {
+    if (result.elapsedMs > 0) return;
+    result.elapsedMs = performance.now() - start;
+    result.interrupted = options.signal?.aborted ?? false;
+    result.bytes = received();
+    for (const connection of connections) connection.stop();
+    clearInterval(progress);
+  };
+  const end = setTimeout(stop, options.durationMs);
+  const progress = setInterval(() => {
+    const elapsedMs = performance.now() - start;
+    options.onProgress?.({ elapsedMs, messages: latencies.count });
+  }, PROGRESS_MS);
+  using silence = new SilenceWatch(options);
+  try {
+    options.signal?.addEventListener("abort", stop);
+    const running = connections.map(async (connection) => {
+      silence.watch(connection);
+      await connection.run((ms) => latencies.add(ms));
+      silence.leave(connection);
+    });
+    if (options.signal?.aborted) stop();
+    await Promise.race([Promise.all(running), silence.broken]);
+    return result;
+  } finally {
+    clearTimeout(end);
+    clearInterval(progress);
+    options.signal?.removeEventListener("abort", stop);
+    for (const conn of conns) conn[Symbol.dispose]();
+  }
+}
+
+/** Notices when nothing comes back on a connection. */
+class SilenceWatch implements Disposable {
+  /** Rejects when a connection has been silent for too long. */
+  readonly broken: Promise<never>;
+  readonly #watched = new Map<
+    BenchConnection,
+    { received: number; silentMs: number }
+  >();
+  readonly #timer: ReturnType<typeof setInterval>;
+
+  constructor(
+    { addressText, timeoutMs }: Pick<BenchOptions, "addressText" | "timeoutMs">,
+  ) {
+    const { promise, reject } = Promise.withResolvers<never>();
+    this.broken = promise;
+    // Looks are counted, not the time: a client that was stopped for long finds
+    // the replies waiting when it goes on.
+    const lookMs = Math.min(250, Math.max(1, timeoutMs / 4));
+    this.#timer = setInterval(() => {
+      for (const [connection, seen] of this.#watched) {
+        if (connection.received !== seen.received) {
+          seen.received = connection.received;
+          seen.silentMs = 0;
+        } else if ((seen.silentMs += lookMs) > timeoutMs) {
+          reject(noReply(addressText, timeoutMs, connection.progress));
+        }
+      }
+    }, lookMs);
+  }
+
+  watch(connection: BenchConnection): void {
+    this.#watched.set(connection, { received: 0, silentMs: 0 });
+  }
+
+  leave(connection: BenchConnection): void {
+    this.#watched.delete(connection);
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer);
+  }
+}

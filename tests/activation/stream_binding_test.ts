@@ -1,0 +1,84 @@
+import process from "node:process";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  adoptedConn,
+  type AdoptedTcpConn,
+} from "../../activation/adopted_conn.ts";
+import { HandleTransport } from "../../activation/handle_transport.ts";
+import {
+  StreamBinding,
+  streamBinding,
+  type StreamHandle,
+} from "../../activation/stream_binding.ts";
+
+type Module = Record<string, unknown>;
+
+const load: (name: string) => Module = Reflect.get(process, "binding");
+
+/** Loads what the runtime has, but for one thing in one module. */
+function loadWith(module: string, changed: (real: Module) => Module) {
+  return (name: string) =>
+    name === module ? { ...load(name), ...changed(load(name)) } : load(name);
+}
+
+const OTHER_FORMS: [string, (name: string) => Module][] = [
+  [
+    "no such module",
+    () => {
+      throw new Error("No such module");
+    },
+  ],
+  ["no Pipe", loadWith("pipe_wrap", () => ({ Pipe: undefined }))],
+  ["a TCP without methods", loadWith("tcp_wrap", () => ({ TCP: class {} }))],
+  ["no roles", loadWith("tcp_wrap", () => ({ constants: {} }))],
+  [
+    "no way to accept",
+    loadWith("pipe_wrap", () => ({ setupListenWrap: undefined })),
+  ],
+  [
+    "a state of floats",
+    loadWith("stream_wrap", () => ({ streamBaseState: new Float64Array(5) })),
+  ],
+  ["no kinds", loadWith("util", () => ({ guessHandleType: undefined }))],
+  ["no names of errors", loadWith("uv", () => ({ errname: undefined }))],
+];
+
+for (const [what, loadOther] of OTHER_FORMS) {
+  Deno.test(`handles of another form are not used: ${what}`, () => {
+    assertThrows(() => new StreamBinding(loadOther), Error);
+  });
+}
+
+Deno.test("what is no stream socket is not opened, and keeps its descriptor", async () => {
+  const binding = (await streamBinding())!;
+  const { code } = assertThrows(() => binding.open(1_000_000, "SOCKET")) as
+    & Error
+    & { code: string };
+  assertEquals(code, "EINVAL");
+});
+
+Deno.test("a TCP handle is told of its options", async () => {
+  const told: unknown[][] = [];
+  const handle = {
+    getsockname: (into: Module) => (Object.assign(into, { port: 1 }), 0),
+    getpeername: (into: Module) => (Object.assign(into, { port: 2 }), 0),
+    setNoDelay: (...args: unknown[]) => told.push(["noDelay", ...args]),
+    setKeepAlive: (...args: unknown[]) => told.push(["keepAlive", ...args]),
+  };
+  const conn = adoptedConn(
+    new HandleTransport(
+      (await streamBinding())!,
+      handle as unknown as StreamHandle,
+    ),
+  ) as AdoptedTcpConn;
+  conn.setNoDelay();
+  conn.setNoDelay(false);
+  conn.setKeepAlive();
+  conn.setKeepAlive(false);
+  assertEquals(told, [
+    ["noDelay", true],
+    ["noDelay", false],
+    ["keepAlive", true, 0],
+    ["keepAlive", false, 0],
+  ]);
+});

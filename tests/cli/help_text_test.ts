@@ -1,0 +1,54 @@
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { helpText } from "../../cli/help_text.ts";
+import { CLIENT_USAGE } from "../../client/usage.ts";
+import { SERVER_USAGE } from "../../server/usage.ts";
+
+Deno.test("help: every part has its place", () => {
+  const help = helpText({
+    name: "cat",
+    synopsis: "[options] FILE",
+    about: "Shows a file.",
+    options: {
+      "all": { oneDash: true, help: "show all of it" },
+      "pause": {
+        value: "TIME",
+        default: "0",
+        defaultMeans: "none at all",
+        help:
+          "how long to wait between a line and the line that comes after it",
+      },
+      "help": { letter: "h", help: "print this help" },
+    },
+    notes: "Notes.",
+    exits: { 0: "fine", 1: "not fine" },
+  });
+  assertEquals(
+    help,
+    `Usage: cat [options] FILE
+
+Shows a file.
+
+Options:
+  -all          show all of it
+  --pause TIME  how long to wait between a line and the line that comes after it
+                (default: 0, none at all)
+  -h, --help    print this help
+
+Notes.
+
+Exit status: 0 fine; 1 not fine.`,
+  );
+});
+
+for (const usage of [SERVER_USAGE, CLIENT_USAGE]) {
+  Deno.test(`help: that of ${usage.name} fits a terminal of 80 columns`, () => {
+    const help = helpText(usage);
+    for (const line of help.split("\n")) {
+      assert(line.length <= 80, `${line.length} columns: ${line}`);
+      assertEquals(line, line.trimEnd());
+    }
+    for (const name of Object.keys(usage.options)) {
+      assertStringIncludes(help, `-${name}`);
+    }
+  });
+}

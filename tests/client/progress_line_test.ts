@@ -1,0 +1,50 @@
+import { assertEquals } from "@std/assert";
+import { ProgressLine } from "../../client/progress_line.ts";
+
+/** What was written, on a terminal or not. */
+function sink(isTerminal: boolean) {
+  const decoder = new TextDecoder();
+  return {
+    text: "",
+    isTerminal: () => isTerminal,
+    writeSync(bytes: Uint8Array) {
+      this.text += decoder.decode(bytes);
+      return bytes.length;
+    },
+  };
+}
+
+Deno.test("progress: each text replaces the last, and the end removes it", () => {
+  const terminal = sink(true);
+  {
+    using line = new ProgressLine(terminal);
+    line.show("one");
+    line.show("two");
+  }
+  assertEquals(terminal.text, "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[K");
+});
+
+Deno.test("progress: where there is no terminal, nothing is written", () => {
+  const file = sink(false);
+  {
+    using line = new ProgressLine(file);
+    line.show("one");
+  }
+  assertEquals(file.text, "");
+});
+
+Deno.test("progress: a terminal on which nothing was shown stays as it is", () => {
+  const terminal = sink(true);
+  new ProgressLine(terminal)[Symbol.dispose]();
+  assertEquals(terminal.text, "");
+});
+
+Deno.test("progress: a terminal that is gone does no harm", () => {
+  using line = new ProgressLine({
+    isTerminal: () => true,
+    writeSync() {
+      throw new Error("Input/output error (os error 5)");
+    },
+  });
+  line.show("one");
+});

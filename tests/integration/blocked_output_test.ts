@@ -1,0 +1,83 @@
+// Nobody reads what the server prints: it serves on.
+
+import { assertEquals } from "@std/assert";
+import { echoOf, receiveAllText } from "../support/peer.ts";
+import { IPC_SERVER, Lines, run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { ActivatedServer } from "./activated_server.ts";
+
+/** More than a pipe and the server together hold. */
+const LINES = 10_000;
+const LINE = `${"x".repeat(127)}\n`;
+
+/** All that it has to say here. */
+const WHOLE =
+  /^(server start|server recv: x{127}|ipc-server: warning: (Closed|Cannot) .*)$/;
+
+/** A server whose outputs go into a pipe, which is held open and not read. */
+class Blocked implements AsyncDisposable {
+  readonly server: ActivatedServer;
+  readonly pipe: Deno.FsFile;
+  readonly #parts: AsyncDisposableStack;
+
+  private constructor(
+    server: ActivatedServer,
+    pipe: Deno.FsFile,
+    parts: AsyncDisposableStack,
+  ) {
+    this.server = server;
+    this.pipe = pipe;
+    this.#parts = parts;
+  }
+
+  static async with(...options: string[]): Promise<Blocked> {
+    await using parts = new AsyncDisposableStack();
+    const path = parts.use(new TempDir()).join("output");
+    assertEquals((await run("mkfifo", [path])).code, 0);
+    const pipe = await Deno.open(path, { read: true, write: true });
+    const server = parts.use(
+      await ActivatedServer.listen({
+        command: [
+          ...["/bin/sh", "-c", `exec "$0" "$@" >"${path}" 2>&1`],
+          ...[IPC_SERVER, ...options],
+        ],
+      }),
+    );
+    return new Blocked(server, pipe, parts.move());
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#parts.disposeAsync();
+  }
+}
+
+Deno.test("with outputs that nobody reads it serves and refuses as ever, and tells later what was lost, in lines that are whole", async () => {
+  await using blocked = await Blocked.with(
+    ...["--max-connections", "1", "--max-waiting", "0"],
+  );
+  const { server } = blocked;
+  using conn = await server.connect();
+  for (let sent = 0; sent < LINES; sent++) await echoOf(conn, LINE);
+  using refused = await server.connect();
+  assertEquals(await receiveAllText(refused), "");
+  for (let sent = 0; sent < 100; sent++) {
+    assertEquals(await echoOf(conn, LINE), LINE);
+  }
+
+  const output = new Lines("the pipe", blocked.pipe.readable);
+  await output.line(/^ipc-server: warning: Closed 1 connection: /);
+  await output.line(/^ipc-server: warning: .* lines lost: \d+; serving on$/);
+  const broken = output.seen.filter((line) => !WHOLE.test(line));
+  assertEquals(broken, []);
+  await output.close();
+});
+
+Deno.test("with outputs that nobody reads it stops in time when it is told to", async () => {
+  await using blocked = await Blocked.with("--drain-timeout", "200ms");
+  using _pipe = blocked.pipe;
+  const { server } = blocked;
+  using conn = await server.connect();
+  for (let sent = 0; sent < 1_000; sent++) await echoOf(conn, LINE);
+  server.program.kill("SIGTERM");
+  assertEquals(await server.program.exitCode(), 0);
+});

@@ -1,0 +1,85 @@
+/** A terminal whose screen can be read as a person reads it: one of tmux's. */
+
+import { eventually } from "../support/eventually.ts";
+import { run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const COLUMNS = 60;
+const ROWS = 20;
+
+export class Screen implements AsyncDisposable {
+  readonly #directory = new TempDir();
+
+  /** Opens a terminal with a shell script in it. */
+  static async open(script: string): Promise<Screen> {
+    const screen = new Screen();
+    try {
+      await screen.#tmux(
+        ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
+        // It stays until it is disposed of, for what is on it.
+        `${script}\nexec cat`,
+      );
+    } catch (error) {
+      screen.#directory[Symbol.dispose]();
+      throw error;
+    }
+    return screen;
+  }
+
+  /** Types a text, as it is. */
+  async type(text: string): Promise<void> {
+    await this.#tmux("send-keys", "-l", text);
+  }
+
+  /** Presses keys by their names: `Up`, `Home`, `Enter`, `C-d`. */
+  async press(...keys: string[]): Promise<void> {
+    await this.#tmux("send-keys", ...keys);
+  }
+
+  /** Waits until the screen shows exactly these lines. */
+  async shows(...lines: (string | RegExp)[]): Promise<void> {
+    await this.#until(lines, (seen) => seen.length === lines.length);
+  }
+
+  /** Waits until these lines are the screen's last ones, and returns all of it. */
+  async ends(...lines: (string | RegExp)[]): Promise<string[]> {
+    return await this.#until(lines, () => true);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#tmux("kill-server").catch(() => {});
+    this.#directory[Symbol.dispose]();
+  }
+
+  async #until(
+    lines: (string | RegExp)[],
+    good: (seen: string[]) => boolean,
+  ): Promise<string[]> {
+    return await eventually(
+      `the screen shows ${Deno.inspect(lines)}`,
+      () => this.#lines(),
+      (seen) => {
+        const last = seen.slice(-lines.length);
+        return good(seen) && last.length === lines.length &&
+          lines.every((line, i) =>
+            typeof line === "string" ? line === last[i] : line.test(last[i]!)
+          );
+      },
+    );
+  }
+
+  async #lines(): Promise<string[]> {
+    const shown = await this.#tmux("capture-pane", "-p");
+    return shown.trimEnd().split("\n").map((line) => line.trimEnd());
+  }
+
+  async #tmux(...args: string[]): Promise<string> {
+    const socket = this.#directory.join("tmux.socket");
+    const { code, stdout, stderr } = await run(
+      "tmux",
+      ["-S", socket, "-f", "/dev/null", ...args],
+    );
+    if (code !== 0) throw new Error(`tmux ${args[0]} failed: ${stderr}`);
+    return stdout;
+  }
+}

@@ -1,0 +1,296 @@
+/**
+ * What peers may be like: patient, hasty, rude. Each of them checks that it gets
+ * all that is its due, to the byte.
+ */
+
+import { assert, assertEquals } from "@std/assert";
+import { createConnection } from "node:net";
+import { eventually, soon } from "../support/eventually.ts";
+import {
+  assertSameBytes,
+  receive,
+  receiveAll,
+  receiveAllText,
+  send,
+} from "../support/peer.ts";
+import type { Random } from "../support/random.ts";
+import { SOAK_MINUTES } from "../support/soak.ts";
+import type { ActivatedServer } from "./activated_server.ts";
+
+const MEBIBYTE = 1024 * 1024;
+
+/** How much a flood is: in seconds there is no time for many large ones. */
+const FLOOD_BYTES = (SOAK_MINUTES === undefined ? 24 : 64) * MEBIBYTE;
+
+/** What of a flood may be on its way unread: in the kernel, mostly. */
+const UNREAD_BYTES = 16 * MEBIBYTE;
+
+/** Where a peer acts, and what it throws its dice with. */
+export interface Scene {
+  server: ActivatedServer;
+  random: Random;
+}
+
+/** One way to be a peer. */
+export interface Temper {
+  /** How often it is met, beside others. */
+  weight: number;
+  /** One peer of it, from its coming to its going. */
+  play(scene: Scene): Promise<void>;
+}
+
+export const TEMPERS: Readonly<Record<string, Temper>> = {
+  "brief, half-closing": { weight: 4, play: halfClosing },
+  "brief, saying close in pieces": { weight: 4, play: sayingClose },
+  "talkative": { weight: 4, play: talkative },
+  "sending one byte at a time": { weight: 4, play: byteByByte },
+  "a slow writer": { weight: 4, play: slowWriter },
+  "a slow reader": { weight: 4, play: slowReader },
+  "a burst": { weight: 4, play: burst },
+  "a flood that reads late": { weight: 1, play: floodReadLate },
+  "gone with its echo unread": { weight: 4, play: goneUnread },
+  "gone without a word": { weight: 4, play: goneSilent },
+  "resetting amid an echo": { weight: 4, play: resetting },
+  "a program that is stopped for a moment": { weight: 2, play: stopped },
+  "stopping the server for a moment": { weight: 2, play: stoppingServer },
+};
+
+/** Draws a temper's name, by weight. */
+export function drawTemper(random: Random): string {
+  const names = Object.entries(TEMPERS).flatMap(([name, { weight }]) =>
+    Array.from({ length: weight }, () => name)
+  );
+  return names[random.next() % names.length]!;
+}
+
+async function halfClosing({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  await assertEchoed(conn, random.bytes(random.size()));
+}
+
+async function sayingClose({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  const text = `${random.next()}\nclose`;
+  const cut = random.next() % text.length;
+  await send(conn, text.slice(0, cut));
+  await pause(random.next() % 5);
+  await send(conn, text.slice(cut));
+  assertEquals(await receiveAllText(conn), text);
+}
+
+async function talkative({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  for (let rounds = random.next() % 50; rounds > 0; rounds--) {
+    const bytes = random.bytes(random.size());
+    const [got] = await Promise.all([
+      receive(conn, bytes.length),
+      send(conn, bytes),
+    ]);
+    assertSameBytes(got, bytes);
+  }
+}
+
+async function byteByByte({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  await assertEchoed(conn, random.bytes(100), async (bytes) => {
+    for (const byte of bytes) await send(conn, Uint8Array.of(byte));
+  });
+}
+
+async function slowWriter({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  await assertEchoed(conn, random.bytes(20), async (bytes) => {
+    for (const byte of bytes) {
+      await send(conn, Uint8Array.of(byte));
+      await pause(random.next() % 30);
+    }
+  });
+}
+
+async function slowReader({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  const bytes = random.bytes(MEBIBYTE);
+  const sending = later(send(conn, bytes).then(() => conn.closeWrite()));
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for (;;) {
+    const buffer = new Uint8Array(random.size());
+    const count = await soon("the slow reader is sent more", conn.read(buffer));
+    if (count === null) break;
+    chunks.push(buffer.subarray(0, count));
+    if (random.next() % 4 === 0) await pause(random.next() % 3);
+  }
+  await sending;
+  assertSameBytes(await new Blob(chunks).bytes(), bytes);
+}
+
+async function burst({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  await assertEchoed(conn, random.bytes(1 + random.next() % (4 * MEBIBYTE)));
+}
+
+async function floodReadLate({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  const flood = new Flood(random);
+  let sent = 0;
+  const sending = later((async () => {
+    for (let chunk; (chunk = flood.from(sent)).length > 0;) {
+      sent += await conn.write(chunk);
+    }
+    await conn.closeWrite();
+  })());
+  let before = -1;
+  await eventually(
+    "a flood that nobody reads comes to a halt",
+    () => [before, before = sent],
+    ([earlier, now]) => now! > 0 && earlier === now,
+  );
+  assert(sent < UNREAD_BYTES, `${sent} bytes were taken, and none read`);
+  const buffer = new Uint8Array(256 * 1024);
+  let came = 0;
+  for (;;) {
+    const count = await soon(
+      `the flood goes on, or ends, after ${came} bytes`,
+      conn.read(buffer),
+    );
+    if (count === null) break;
+    flood.check(buffer.subarray(0, count), came);
+    came += count;
+  }
+  await sending;
+  assertEquals(came, FLOOD_BYTES);
+}
+
+async function goneUnread({ server, random }: Scene): Promise<void> {
+  using conn = await server.connect();
+  await send(conn, random.bytes(random.size()));
+}
+
+async function goneSilent({ server }: Scene): Promise<void> {
+  using _conn = await server.connect();
+}
+
+async function resetting({ server, random }: Scene): Promise<void> {
+  // A connection of Deno's own stays open for as long as a write is under way.
+  const isUnix = server.address.startsWith("/");
+  const [host, port] = server.address.split(":");
+  const socket = isUnix
+    ? createConnection(server.address)
+    : createConnection(Number(port), host);
+  await soon(
+    "an echo has come",
+    new Promise((resolve, reject) => {
+      socket.once("data", resolve).once("error", reject);
+      socket.write(random.bytes(MEBIBYTE));
+    }),
+  );
+  const closed = new Promise((resolve) => socket.once("close", resolve));
+  // A unix socket resets when it is closed with something unread. For TCP it takes
+  // SO_LINGER with no time: the kernel sends RST instead of FIN.
+  if (isUnix) socket.destroy();
+  else socket.resetAndDestroy();
+  await soon("the connection is reset", closed);
+}
+
+async function stopped({ server, random }: Scene): Promise<void> {
+  const address = server.address.startsWith("/")
+    ? `UNIX-CONNECT:${server.address}`
+    : `TCP:${server.address}`;
+  const program = new Deno.Command("socat", {
+    args: ["-t", "30", "-", address],
+    stdin: "piped",
+    stdout: "piped",
+  }).spawn();
+  let ended = false;
+  try {
+    const bytes = random.bytes(MEBIBYTE);
+    const input = program.stdin.getWriter();
+    const output = later(program.output());
+    later(input.write(bytes.subarray(0, MEBIBYTE / 2)));
+    await pause(random.next() % 20);
+    // Its input is open yet: it is still there.
+    program.kill("SIGSTOP");
+    later(input.write(bytes.subarray(MEBIBYTE / 2)));
+    later(input.close());
+    await pause(random.next() % 50);
+    program.kill("SIGCONT");
+    // All of it, not its next part as elsewhere: many others have their turns.
+    const { code, stdout } = await soon("the program has ended", output, {
+      within: 60_000,
+    });
+    ended = true;
+    assertSameBytes(stdout, bytes);
+    assertEquals(code, 0);
+  } finally {
+    if (!ended) program.kill("SIGKILL");
+  }
+}
+
+/** Whose turn it is to stop a server: two would let go on what the other stopped. */
+const stopping = new WeakMap<ActivatedServer, Promise<void>>();
+
+async function stoppingServer({ server, random }: Scene): Promise<void> {
+  const others = stopping.get(server);
+  const turn = (async () => {
+    await others;
+    await server.freeze();
+    await pause(random.next() % 20);
+    server.thaw();
+  })();
+  stopping.set(server, turn);
+  await turn;
+}
+
+/** Sends, half-closes, and checks that all comes back, and the end after it. */
+async function assertEchoed(
+  conn: Deno.Conn,
+  bytes: Uint8Array<ArrayBuffer>,
+  sendAll: (bytes: Uint8Array) => Promise<void> = (bytes) => send(conn, bytes),
+): Promise<void> {
+  const [got] = await Promise.all([
+    receiveAll(conn),
+    sendAll(bytes).then(() => conn.closeWrite()),
+  ]);
+  assertSameBytes(got, bytes);
+}
+
+/**
+ * Many bytes that take little memory: a block over and over. Its length is a
+ * prime number, so that no loss of whole buffers goes unseen.
+ */
+class Flood {
+  readonly #block: Uint8Array<ArrayBuffer>;
+
+  constructor(random: Random) {
+    this.#block = random.bytes(65_521);
+    // The word "close" is not in the block, nor across its seam.
+    this.#block[0] = 0;
+  }
+
+  /** What comes at this place, to the end of its block; nothing at the end. */
+  from(at: number): Uint8Array<ArrayBuffer> {
+    const start = at % this.#block.length;
+    return this.#block.subarray(start, start + FLOOD_BYTES - at);
+  }
+
+  /** Checks that these bytes belong at this place. */
+  check(bytes: Uint8Array, at: number): void {
+    const block = this.#block;
+    const wrong = bytes.findIndex((byte, i) =>
+      byte !== block[(at + i) % block.length]
+    );
+    if (wrong === -1) return;
+    throw new Error(
+      `Of the flood only the first ${at + wrong} bytes are right`,
+    );
+  }
+}
+
+/** What is awaited later; or never, when something else fails before. */
+function later<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => {});
+  return promise;
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

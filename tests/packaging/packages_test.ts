@@ -1,0 +1,406 @@
+// What the packages have in them, judged by the tools of each distribution.
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
+import { REPOSITORY } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import {
+  attempt,
+  bringAlong,
+  contents,
+  make,
+  run,
+  VERSION,
+} from "./packages.ts";
+
+const MACHINE = (await run(["uname", "-m"])).trimEnd();
+const CONFIG = ["/etc/default/ipc-client", "/etc/default/ipc-server"];
+const PROGRAMS = ["ipc-client", "ipc-server"];
+
+const NOBODY = 65534;
+const KINDS = ["deb", "rpm", "arch", "dist"];
+
+/** Without a network, as nobody, and with a umask that lets nobody else in. */
+const AS_NOBODY = [
+  ...["unshare", "--net", "setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`],
+  ...["--clear-groups", "sh", "-c", 'umask 077; exec "$@"', "sh"],
+];
+
+let directory: TempDir;
+let files: string[];
+
+Deno.test.beforeAll(async () => {
+  directory = new TempDir();
+  files = await make(KINDS, directory.path);
+});
+
+Deno.test.afterAll(() => directory[Symbol.dispose]());
+
+/** The path of the one file that ends so. */
+function file(ending: string): string {
+  const found = files.filter((name) => name.endsWith(ending));
+  assertEquals(found.length, 1, `${ending} in ${files.join(" ")}`);
+  return directory.join(found[0]!);
+}
+
+/** The programs of a package must still have what Deno put behind its runtime. */
+async function assertPrograms(folder: string): Promise<void> {
+  for (const program of PROGRAMS) {
+    await run(["cmp", `${folder}/${program}`, `${REPOSITORY}bin/${program}`]);
+    const said = await run([`${folder}/${program}`, "--version"]);
+    assertStringIncludes(said, `${program} ${VERSION}`);
+  }
+}
+
+/** What "make install" installs, in a folder of its own. */
+async function installed(...variables: string[]): Promise<string> {
+  const root = await Deno.makeTempDir({ dir: directory.path });
+  await run(["make", "install", `DESTDIR=${root}`, ...variables], {
+    cwd: REPOSITORY,
+  });
+  return root;
+}
+
+/** The paths of all files below a folder; a compressed manual has its plain name. */
+async function paths(root: string): Promise<string[]> {
+  const found = await run([
+    "find",
+    root,
+    "!",
+    "-type",
+    "d",
+    "-printf",
+    "/%P\\n",
+  ]);
+  return found.trimEnd().split("\n")
+    .map((path) => path.replace(/(\/man\/.*)\.gz$/, "$1")).sort();
+}
+
+/** The oldest glibc that has all symbols, as numbers. */
+async function glibcFloor(): Promise<number[]> {
+  const floor = await run(
+    ["packaging/glibc_floor", ...PROGRAMS.map((name) => `bin/${name}`)],
+    { cwd: REPOSITORY },
+  );
+  assertMatch(floor, /^2\.\d+\n$/);
+  return numbers(floor);
+}
+
+const numbers = (version: string) => version.trimEnd().split(".").map(Number);
+
+Deno.test("the deb says what it is and what it needs", async () => {
+  const field = async (name: string) =>
+    (await run(["dpkg-deb", "--field", file(".deb"), name])).trimEnd();
+  assertEquals(await field("Package"), "ipc-server");
+  assertEquals(await field("Version"), `${VERSION}-1`);
+  assertEquals(
+    `${await field("Architecture")}\n`,
+    await run(["dpkg", "--print-architecture"]),
+  );
+  assertMatch(await field("Maintainer"), /^.+ <.+@.+>$/);
+  const depends = await field("Depends");
+  assertStringIncludes(depends, "systemd (>= 248)");
+  assertStringIncludes(depends, "libgcc-s1");
+  const libc = /\blibc6 \(>= (2\.\d+)\)/.exec(depends)?.[1] ?? "";
+  assert(numbers(libc)[1]! >= (await glibcFloor())[1]!, depends);
+});
+
+Deno.test("the deb has what make install installs, with working programs", async () => {
+  const root = directory.join("deb");
+  await run(["dpkg-deb", "--raw-extract", file(".deb"), root]);
+  await assertPrograms(`${root}/usr/libexec/ipc`);
+  assertEquals(
+    (await Deno.readTextFile(`${root}/DEBIAN/conffiles`)).trimEnd().split("\n"),
+    CONFIG,
+  );
+  const copyright = await Deno.readTextFile(
+    `${root}/usr/share/doc/ipc-server/copyright`,
+  );
+  assertStringIncludes(copyright, "the Deno authors");
+  assertStringIncludes(copyright, "the ipc authors");
+  const units =
+    (await run(["pkg-config", "--variable=systemdsystemunitdir", "systemd"]))
+      .trimEnd();
+  const plain = await installed(
+    `systemdsystemunitdir=${units}`,
+    "zshcompletiondir=/usr/share/zsh/vendor-completions",
+  );
+  await Deno.remove(`${root}/DEBIAN`, { recursive: true });
+  assertEquals(
+    (await paths(root)).filter((path) =>
+      !/^\/usr\/share\/(doc|lintian)\//.test(path)
+    ),
+    [...await paths(plain), ...CONFIG].sort(),
+  );
+});
+
+Deno.test("the rpm says what it is and what it needs", async () => {
+  const rpm = file(".rpm");
+  const format =
+    "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{BUILDHOST}\n[%{FILENAMES} %{FILEFLAGS:fflags}\n]";
+  const [head, ...flags] =
+    (await run(["rpm", "-qp", `--queryformat=${format}`, rpm]))
+      .trimEnd().split("\n");
+  assertEquals(head, `ipc-server ${VERSION} ${MACHINE} MIT reproducible`);
+  // c: config, n: noreplace, l: licence.
+  for (const path of CONFIG) {
+    assert(flags.includes(`${path} cn`), flags.join("\n"));
+  }
+  assertEquals(flags.filter((line) => line.endsWith(" l")).length, 2);
+  const requires = await run(["rpm", "-qp", "--requires", rpm]);
+  const floor = (await glibcFloor()).join(".");
+  assertStringIncludes(requires, `libc.so.6(GLIBC_${floor})(64bit)\n`);
+  assertStringIncludes(requires, "systemd >= 248\n");
+});
+
+Deno.test("the rpm's scripts leave units to presets, and the socket alone in an upgrade", async () => {
+  const scripts = await run(["rpm", "-qp", "--scripts", file(".rpm")]);
+  const units = "ipc-server.socket ipc-server.service ipc-client.service";
+  assertStringIncludes(scripts, `install-system-units ${units} `);
+  assertStringIncludes(scripts, `remove-system-units ${units} `);
+  assertStringIncludes(
+    scripts,
+    "mark-restart-system-units ipc-server.service ",
+  );
+});
+
+Deno.test("the rpm can be installed and verified, and its programs work", async () => {
+  const root = directory.join("rpm");
+  await Deno.mkdir(root);
+  const rpm = (...args: string[]) =>
+    run(["rpm", "--root", root, "--dbpath", "/var/lib/rpm", ...args]);
+  // There is nothing else in that root: no systemd, and no shell for scripts.
+  await rpm("-i", "--nodeps", "--noscripts", file(".rpm"));
+  assertEquals(await rpm("-V", "--nodeps", "ipc-server"), "");
+  await assertPrograms(`${root}/usr/libexec/ipc`);
+
+  const owned = (await rpm("-ql", "ipc-server")).trimEnd().split("\n");
+  for (const path of await paths(await installed())) {
+    assert(owned.some((name) => name.replace(/\.gz$/, "") === path), path);
+  }
+  await Deno.writeTextFile(`${root}${CONFIG[0]}`, "changed\n");
+  await rpm("-e", "--noscripts", "ipc-server");
+  assertEquals(
+    (await paths(root)).filter((path) =>
+      !/\/(\.rpmdb|lib\/.*\/?rpm)\//.test(path)
+    ),
+    [`${CONFIG[0]}.rpmsave`],
+  );
+});
+
+Deno.test("rpmlint finds no error", async () => {
+  const { code, output } = await attempt([
+    "rpmlint",
+    `--config=${REPOSITORY}packaging/rpm/rpmlint.toml`,
+    file(".rpm"),
+  ]);
+  assertEquals(code, 0, output);
+  assertStringIncludes(output, " 0 errors,");
+});
+
+Deno.test("the package for Arch says what it is, and its lists are true", async () => {
+  const root = directory.join("arch");
+  await Deno.mkdir(root);
+  await run(["bsdtar", "-x", "-f", file(".pkg.tar.zst"), "-C", root]);
+  const info = (await Deno.readTextFile(`${root}/.PKGINFO`)).split("\n");
+  for (
+    const line of [
+      "pkgname = ipc-server",
+      `pkgver = ${VERSION}-1`,
+      `arch = ${MACHINE}`,
+      "license = MIT",
+      `depend = glibc>=${(await glibcFloor()).join(".")}`,
+      "depend = systemd",
+      ...CONFIG.map((path) => `backup = ${path.slice(1)}`),
+    ]
+  ) assert(info.includes(line), `${line}\n${info.join("\n")}`);
+  await assertPrograms(`${root}/usr/lib/ipc`);
+
+  const listed = await run(["bsdtar", "-t", "-f", `${root}/.MTREE`]);
+  const inside = await run(["bsdtar", "-t", "-f", file(".pkg.tar.zst")]);
+  const names = (text: string) =>
+    text.trimEnd().split("\n")
+      .map((name) => name.replace(/^\.\//, "").replace(/\/$/, ""))
+      .filter((name) => name !== ".MTREE").sort();
+  assertEquals(names(listed), names(inside));
+
+  const plain = await installed("libexecdir=/usr/lib");
+  assertEquals(
+    (await paths(root)).filter((path) =>
+      !/^\/\.|^\/usr\/share\/licenses\//.test(path)
+    ),
+    [...await paths(plain), ...CONFIG].sort(),
+  );
+});
+
+Deno.test("pacman installs and removes the package for Arch", async () => {
+  const root = directory.join("pacman");
+  await Deno.mkdir(`${root}/var/lib/pacman`, { recursive: true });
+  const settings = directory.join("pacman.conf");
+  await Deno.writeTextFile(settings, "[options]\nSigLevel = Never\n");
+  const pacman = (...args: string[]) =>
+    run([
+      ...["pacman", "--root", root, "--config", settings, "--noconfirm"],
+      ...["--noscriptlet", ...args],
+    ]);
+  await pacman("-U", "--nodeps", "--nodeps", file(".pkg.tar.zst"));
+  assertStringIncludes(
+    await run([
+      "pacman",
+      "--root",
+      root,
+      "--config",
+      settings,
+      "-Qkk",
+      "ipc-server",
+    ]),
+    "0 altered files",
+  );
+  await assertPrograms(`${root}/usr/lib/ipc`);
+  await pacman("-R", "--nodeps", "ipc-server");
+  assertEquals(
+    (await paths(root)).filter((path) => /^\/(usr|etc)\//.test(path)),
+    [],
+  );
+});
+
+Deno.test("the archive of executables installs where there is neither Deno nor a compiler", async () => {
+  const tools = directory.join("tools");
+  await Deno.mkdir(tools);
+  await run([
+    "bash",
+    "-ec",
+    `
+    for tool in /usr/bin/* /usr/sbin/*; do
+      case \${tool##*/} in
+      deno* | node* | npm | npx | *gcc* | *g++* | cc | c++ | *clang* | cpp) ;;
+      *) ln -s "$tool" "$1" 2>/dev/null || : ;;
+      esac
+    done`,
+    "bash",
+    tools,
+  ]);
+  await run([
+    "tar",
+    "-x",
+    "-f",
+    file(`-linux-${MACHINE}.tar.gz`),
+    "-C",
+    directory.path,
+  ]);
+  const tree = directory.join(`ipc-server-${VERSION}-linux-${MACHINE}`);
+  const root = directory.join("from-archive");
+  for (const target of ["install", "installcheck"]) {
+    await run(["make", target, `DESTDIR=${root}`], {
+      cwd: tree,
+      env: { PATH: tools },
+    });
+  }
+  const plain = await installed();
+  assertEquals(
+    await contents(`${root}/usr`),
+    await contents(`${plain}/usr`),
+  );
+});
+
+Deno.test("SHA256SUMS tells every package and archive", async () => {
+  const sums = await run(["sha256sum", "--check", "SHA256SUMS"], {
+    cwd: directory.path,
+  });
+  assertEquals(
+    sums.trimEnd().split("\n").sort(),
+    files.filter((name) => name !== "SHA256SUMS").map((name) => `${name}: OK`),
+  );
+});
+
+Deno.test("two builds give the same executables, packages and archives", async () => {
+  const here = directory.path;
+  using other = new TempDir();
+  // The other starts from the archive of the sources, which are of another day.
+  const elsewhere = other.join("else where/of/another length");
+  await Deno.mkdir(elsewhere, { recursive: true });
+  await run([
+    "tar",
+    "-x",
+    "-f",
+    `${here}/ipc-server-${VERSION}.tar.gz`,
+    "-C",
+    elsewhere,
+  ]);
+  const tree = `${elsewhere}/ipc-server-${VERSION}`;
+  await run([
+    "find",
+    tree,
+    "-exec",
+    "touch",
+    "-d",
+    "2001-05-06 07:08:09",
+    "{}",
+    "+",
+  ]);
+  await Deno.mkdir(other.join("tmp"));
+  const env = {
+    ...await bringAlong(other.path),
+    HOME: elsewhere,
+    TMPDIR: other.join("tmp"),
+    TZ: "Pacific/Kiritimati",
+    LANG: "tr_TR.UTF-8",
+    LC_ALL: "C.UTF-8",
+    USER: "nobody",
+  };
+  await run(["chown", "-R", `${NOBODY}:${NOBODY}`, other.path]);
+  await run(
+    [...AS_NOBODY, "make", ...KINDS, "distdir=dist", "COMPRESSION=fast"],
+    { cwd: tree, env },
+  );
+  assertEquals(
+    await sums(`${tree}/bin`, PROGRAMS),
+    await sums(`${REPOSITORY}bin`, PROGRAMS),
+  );
+  assertEquals(await sums(`${tree}/dist`, files), await sums(here, files));
+});
+
+Deno.test("lintian finds nothing to warn of", async () => {
+  let deb = file(".deb");
+  // It takes a minute to read the executables, which is for CI to wait.
+  if (Deno.env.get("REQUIRE_SYSTEM") !== "1") {
+    const root = directory.join("without-executables");
+    await run(["dpkg-deb", "--raw-extract", deb, root]);
+    for (const program of PROGRAMS) {
+      await Deno.copyFile("/bin/true", `${root}/usr/libexec/ipc/${program}`);
+    }
+    await run([
+      "sh",
+      "-c",
+      'cd "$1" && find usr etc lib -type f -exec md5sum {} + | grep -v " etc/" >DEBIAN/md5sums',
+      "sh",
+      root,
+    ]);
+    deb = directory.join("without-executables.deb");
+    await run([
+      "dpkg-deb",
+      "--build",
+      "--root-owner-group",
+      "-Zgzip",
+      root,
+      deb,
+    ]);
+  }
+  const { code, output } = await attempt([
+    ...["lintian", "--allow-root", "--tag-display-limit=0"],
+    // Debian's archive takes no package compressed the way that is fast.
+    "--suppress-tags=malformed-deb-archive",
+    deb,
+  ]);
+  assertEquals(code, 0, output);
+  assertEquals(output.split("\n").filter((line) => /^[EW]: /.test(line)), []);
+});
+
+/** The sum of each of these files in a folder. */
+async function sums(folder: string, names: string[]): Promise<string> {
+  return await run(["sha256sum", ...names], { cwd: folder });
+}

@@ -1,0 +1,218 @@
+// The Debian package on a running machine, as its operator sees it: installed,
+// upgraded while it serves, removed, purged.
+
+import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { copySources, make, VERSION } from "../packaging/packages.ts";
+import { eventually } from "../support/eventually.ts";
+import { echoOf, receiveAllText } from "../support/peer.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { Machine, SOCKET_PATH } from "./machine.ts";
+
+const SOCKET = "ipc-server.socket";
+const SERVER = "ipc-server.service";
+const CLIENT = "ipc-client.service";
+const SERVER_PROGRAM = "/usr/libexec/ipc/ipc-server";
+
+/** The next version, as a release would make it. */
+const NEXT = VERSION.replace(/\d+$/, (last) => String(Number(last) + 1));
+
+/** Makes the packages of this version and of the next, and returns their paths. */
+async function packages(folder: string): Promise<[string, string]> {
+  const tree = `${folder}/tree`;
+  await copySources(tree);
+  const config = await Deno.readTextFile(`${tree}/deno.json`);
+  await Deno.writeTextFile(
+    `${tree}/deno.json`,
+    config.replace(`"version": "${VERSION}"`, `"version": "${NEXT}"`),
+  );
+  const [now] = await make(["deb"], `${folder}/now`);
+  const [next] = await make(["deb"], `${folder}/next`, { cwd: tree });
+  return [`${folder}/now/${now}`, `${folder}/next/${next}`];
+}
+
+/** A machine on which nothing of ours is, and services start as on any Debian. */
+async function bootBare(debs: string[]): Promise<Machine> {
+  return await Machine.boot({
+    prepare: async ({ root, run }) => {
+      // Containers forbid packages to start services.
+      await run("rm", "-f", `${root}/usr/sbin/policy-rc.d`);
+      await run("cp", ...debs, `${root}/opt`);
+    },
+  });
+}
+
+/** Every path where a package may leave something, but for dpkg's and apt's own books. */
+async function everything(machine: Machine): Promise<string[]> {
+  const books = [
+    ...["/var/lib/dpkg", "/var/lib/apt", "/var/lib/PackageKit"],
+    ...["/var/cache", "/var/log"],
+  ];
+  const places = ["/etc", "/usr", "/var", "/opt", "/run/ipc-server*"];
+  const found = await machine.run(
+    "sh",
+    "-c",
+    `find ${places.join(" ")} ${
+      books.map((path) => `-path ${path} -prune -o`).join(" ")
+    } -print 2>/dev/null || :`,
+  );
+  return found.trimEnd().split("\n").sort();
+}
+
+/** Connects every few milliseconds until told to stop, and counts. */
+class Knocking {
+  connections = 0;
+  readonly refused: string[] = [];
+  #stopped = false;
+  readonly #done: Promise<void>;
+
+  constructor(machine: Machine) {
+    this.#done = this.#knock(machine);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#done;
+  }
+
+  async #knock(machine: Machine): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        using _ = await machine.connect();
+        this.connections++;
+      } catch (error) {
+        this.refused.push(String(error));
+      }
+      await new Promise((resolve) => setTimeout(resolve, 3));
+    }
+  }
+}
+
+Deno.test("the deb is installed, upgraded while it serves, removed and purged", async (t) => {
+  using directory = new TempDir();
+  const debs = await packages(directory.path);
+  await using machine = await bootBare(debs);
+  const [now, next] = debs.map((path) => `/opt/${path.split("/").at(-1)}`);
+  const apt = (...args: string[]) =>
+    machine.run(
+      "env",
+      "DEBIAN_FRONTEND=noninteractive",
+      ...["apt-get", "--yes", "--quiet", ...args],
+    );
+  const isEnabled = async (unit: string) =>
+    (await machine.attempt("systemctl", "is-enabled", unit)).stdout.trimEnd();
+  const inode = () => machine.run("stat", "--format=%i", SOCKET_PATH);
+  const before = await everything(machine);
+
+  await t.step(
+    "after installation the socket listens, and nothing else runs",
+    async () => {
+      await apt("install", now!);
+      await machine.reaches(SOCKET, "active (listening)");
+      await machine.reaches(SERVER, "inactive (dead)");
+      await machine.reaches(CLIENT, "inactive (dead)");
+      assertEquals(await isEnabled(SOCKET), "enabled");
+      assertEquals(await isEnabled(SERVER), "disabled");
+      assertEquals(await isEnabled(CLIENT), "disabled");
+      const version = await machine.run(SERVER_PROGRAM, "--version");
+      assertStringIncludes(version, VERSION);
+    },
+  );
+
+  await t.step("the main job runs, with what its settings say", async () => {
+    await machine.write(
+      "/etc/default/ipc-client",
+      "IPC_CLIENT_OPTIONS=--interval 10ms\n",
+    );
+    await machine.systemctl("start", CLIENT);
+    await machine.journalUpTo(CLIENT, "recv:close");
+    await machine.reaches(CLIENT, "inactive (dead)");
+    assertEquals(await machine.show(CLIENT, "Result"), { Result: "success" });
+    await machine.reaches(SERVER, "active (running)");
+  });
+
+  await t.step(
+    "an upgrade refuses nobody, and who is connected is served to the end",
+    async () => {
+      const listening = await inode();
+      const old = await machine.mainPid(SERVER);
+      using conn = await machine.connect();
+      assertEquals(await echoOf(conn, "before\n"), "before\n");
+      const knocking = new Knocking(machine);
+      let others: number;
+      try {
+        await eventually(
+          "others connect",
+          () => knocking.connections,
+          (n) => n > 20,
+        );
+        await apt("install", next!);
+        await eventually(
+          "another server runs",
+          () => machine.mainPid(SERVER),
+          (pid) => pid !== old && pid !== 0,
+        );
+        others = knocking.connections;
+        await eventually(
+          "others still connect",
+          () => knocking.connections,
+          (n) => n > others + 20,
+        );
+      } finally {
+        await knocking.stop();
+      }
+      assertEquals(knocking.refused, []);
+      assert(others > 100, `only ${others} connections during the upgrade`);
+      // The end, and not a reset.
+      assertEquals(await receiveAllText(conn), "");
+      using after = await machine.connect();
+      assertEquals(await echoOf(after, "after\n"), "after\n");
+
+      assertStringIncludes(
+        await machine.run(SERVER_PROGRAM, "--version"),
+        NEXT,
+      );
+      assertEquals(await inode(), listening, "the socket was made anew");
+      await machine.reaches(CLIENT, "inactive (dead)");
+      assertEquals(
+        await machine.run("cat", "/etc/default/ipc-client"),
+        "IPC_CLIENT_OPTIONS=--interval 10ms\n",
+      );
+    },
+  );
+
+  await t.step(
+    "removed, it has stopped and left its settings only",
+    async () => {
+      await apt("remove", "ipc-server");
+      for (const unit of [SOCKET, SERVER, CLIENT]) {
+        await machine.reaches(unit, "inactive (dead)");
+      }
+      assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
+      assertEquals(
+        (await machine.attempt("test", "-e", SERVER_PROGRAM)).code,
+        1,
+      );
+      assertEquals(
+        (await machine.attempt("test", "-e", "/etc/default/ipc-client")).code,
+        0,
+      );
+    },
+  );
+
+  await t.step("purged, it has left nothing", async () => {
+    await apt("purge", "ipc-server");
+    const after = await everything(machine);
+    const left = new Set(after).difference(new Set(before));
+    const lost = new Set(before).difference(new Set(after));
+    assertEquals({ left: [...left], lost: [...lost] }, { left: [], lost: [] });
+    for (const unit of [SOCKET, SERVER, CLIENT]) {
+      assertEquals(await machine.show(unit, "LoadState"), {
+        LoadState: "not-found",
+      });
+    }
+    assertEquals(
+      await machine.systemctl("list-units", "--all", "--no-legend", "ipc-*"),
+      "",
+    );
+  });
+});
