@@ -3,6 +3,11 @@
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
 import { assertConfined } from "./confinement.ts";
+import {
+  assertShown,
+  MACHINE_COMMANDS,
+  readmeTranscript,
+} from "../support/transcript.ts";
 import { type JournalEntry, Machine, SOCKET_PATH } from "./machine.ts";
 
 const SOCKET = "ipc-server.socket";
@@ -88,6 +93,15 @@ Deno.test("the main job: a client, its socket, and a server that nobody started"
       await machine.reaches(SERVER, "active (running)");
     },
   );
+
+  await t.step("the journal has what README shows", async () => {
+    for (const command of MACHINE_COMMANDS) {
+      const { commands, shows } = readmeTranscript(command);
+      assertEquals(commands, [command]);
+      const journal = await machine.run("sh", "-c", command);
+      assertShown(shows, journal.trimEnd().split("\n"));
+    }
+  });
 
   await t.step(
     "a second client is served by the same server; its environment file sets the pace",

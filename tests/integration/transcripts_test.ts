@@ -1,0 +1,121 @@
+// What README shows in its console blocks is what its commands print.
+
+import { assertEquals } from "@std/assert";
+import {
+  IPC_CLIENT,
+  IPC_SERVER,
+  makeEnvironment,
+  REPOSITORY,
+  run,
+} from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import {
+  assertShown,
+  MACHINE_COMMANDS,
+  readmeTranscript,
+  readmeTranscripts,
+} from "../support/transcript.ts";
+import { ActivatedServer } from "./activated_server.ts";
+
+/** Commands of README that the tests here run. */
+const MAKE_RUN = "make run";
+const CHECK = "systemd-socket-activate --listen=/tmp/job.socket";
+const BENCH = "ipc-client --bench";
+
+/** What is another one each time; both sides are compared without it. */
+const CHANGING: [RegExp, string][] = [
+  [/\/tmp\/tmp\.\w+\//, "DIRECTORY/"],
+  [/\bLISTEN_PID=\d+/, "LISTEN_PID=PID"],
+];
+
+function unchanging(lines: readonly string[]): string[] {
+  return lines.map((line) =>
+    CHANGING.reduce((line, [what, name]) => line.replace(what, name), line)
+  );
+}
+
+function linesOf(text: string): string[] {
+  return text.trimEnd().split("\n");
+}
+
+Deno.test("README shows no command that is not tested", () => {
+  const tested = [MAKE_RUN, CHECK, BENCH, ...MACHINE_COMMANDS];
+  const shown = readmeTranscripts().map(({ commands }) => commands[0]!);
+  const untested = shown.filter((command) =>
+    !tested.some((start) => command.startsWith(start))
+  );
+  assertEquals(untested, []);
+  assertEquals(shown.length, tested.length);
+});
+
+Deno.test("README shows what make run prints", async () => {
+  const { commands, shows } = readmeTranscript(MAKE_RUN);
+  assertEquals(commands, ["make run"]);
+  const options = {
+    cwd: REPOSITORY,
+    env: { ...makeEnvironment(), INTERVAL: "20ms" },
+  };
+  // What is built anew shows as well, and is not what README is about.
+  await run("make", [], options);
+  const { code, stdout, stderr } = await run("make", ["run"], options);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  // How the lines of two programs mix is chance; each one's order is not.
+  for (const side of ["client", "server"]) {
+    const its = (lines: string[]) =>
+      unchanging(lines).filter((line) =>
+        line === "…" || line.startsWith(`${side} | `)
+      );
+    assertShown(its(shows), its(linesOf(stdout)));
+  }
+  const sides = linesOf(stdout).map((line) => line.split(" ")[0]!);
+  assertEquals(new Set(sides), new Set(["client", "server"]));
+});
+
+Deno.test("README shows what ipc-server --check tells", async () => {
+  const { commands, shows } = readmeTranscript(CHECK);
+  using directory = new TempDir();
+  const socket = directory.join("job.socket");
+  const [first, ...rest] = commands.map((command) =>
+    command
+      .replaceAll("/tmp/job.socket", socket)
+      .replaceAll("/usr/libexec/ipc/ipc-server", IPC_SERVER)
+  );
+  // A person is slower than a script, which has to wait for the socket.
+  const listening = `until [ -S ${socket} ]; do sleep 0.02; done`;
+  const script = [first, listening, ...rest, "wait"].join("\n");
+  const { stdout, stderr } = await run("bash", ["-c", script]);
+  assertEquals(stderr, "");
+  assertShown(unchanging(shows), unchanging(linesOf(stdout)));
+});
+
+Deno.test("README shows the table that ipc-client --bench prints", async () => {
+  const { commands: [command], shows } = readmeTranscript(BENCH);
+  await using server = await ActivatedServer.listen();
+  const [, ...args] = command!.split(" ");
+  const address = args.pop();
+  assertEquals(address, "/run/ipc-server/job.socket");
+  const { code, stdout, stderr } = await run(IPC_CLIENT, [
+    ...args,
+    "--duration=200ms",
+    server.address,
+  ]);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  assertEquals(form(linesOf(stdout)), form(shows));
+});
+
+/** A table without its figures: what is said, and where each column ends. */
+function form(lines: readonly string[]) {
+  const [summary, head, ...rows] = lines;
+  return {
+    summary: summary!.replace(/^\d\.\d\d s/, "TIME"),
+    head,
+    rows: rows.map((row) =>
+      [...row.matchAll(/[\d,.]+( ?(?:µs|ms|s)\b)?/g)].map((
+        { 0: cell, index },
+      ) => ({
+        end: index + cell.length,
+        isTime: / (µs|ms|s)$/.test(cell),
+      }))
+    ),
+  };
+}
