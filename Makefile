@@ -78,6 +78,17 @@ $(DOCUMENTS) &: $(SOURCES) CHANGELOG.md $(wildcard manual/* completions/*)
 		--allow-read=manual,CHANGELOG.md --allow-write=build/manual manual/main.ts build/manual
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build/completions \
 		completions/main.ts build/completions
+	$(Q)echo '$(SOURCE_DATE_EPOCH)' >$(dated)
+
+# With another date they are written anew. What is copied of build/ for a package has
+# no such record, and stays as it is.
+dated = build/source_date_epoch
+ifneq ($(wildcard $(dated)),)
+ifneq ($(file <$(dated)),$(SOURCE_DATE_EPOCH))
+.PHONY: another_date
+$(DOCUMENTS): another_date
+endif
+endif
 
 .PHONY: run
 run: all
@@ -201,6 +212,10 @@ $(PACKAGES): all
 	$(Q)OUTPUT='$(distdir)' COMPRESSION='$(COMPRESSION)' MAINTAINER='$(MAINTAINER)' \
 		packaging/make_$@
 
+# Of packages that are made at the same time (make -j) the archives come last: their
+# SHA256SUMS tells all.
+dist: | $(filter-out dist,$(filter $(PACKAGES),$(MAKECMDGOALS)))
+
 # Gives the tree a version; commits and tags, and pushes nothing.
 VERSION =
 RELEASE_CHECKS = check
@@ -248,16 +263,21 @@ help:
 #:   fishcompletiondir=$(datadir)/fish/vendor_completions.d
 #:   fishconfdir=$(datadir)/fish/vendor_conf.d
 #:   DESTDIR=                    goes before all of these
-#:   INSTALL=install
+#:   INSTALL=install             INSTALL_PROGRAM=$(INSTALL) -m 755
+#:                               INSTALL_DATA=$(INSTALL) -m 644
 #:   DENO=PATH DENORT_BIN=PATH   your own Deno, and its compile runtime
+#:   DENO_DIR=PATH               Deno's cache
+#:   V8_FLAGS=...                what is compiled in for V8; see packaging/README.md
 #:   V=1                         show every command
 #:   distdir=dist                where packages and archives go
 #:   COMPRESSION=best            for packages: best or fast
 #:   MAINTAINER='NAME <ADDRESS>' for packages: who answers for them
 #:   SOURCE_DATE_EPOCH=SECONDS   for packages: the time in them; the last commit's
+#:   VERSION=1.2.3               for release: the version that the tree gets
 #:   RELEASE_CHECKS=check        for release: targets that must succeed
 #:   INTERVAL=200ms              for run: the pause between two lines
 #:   REQUIRE_SYSTEM=1            for check: what cannot run is a failure
+#:   MINUTES=5 SEED=N            for soak: how long the peers come, and which ones
 #:   SUITE=NAME,...              for check: these steps only (a wrong one lists them)
 #:   ONLY=TEXT                   for check: tests with TEXT in their name only
 #:   ROUNDS=5 SECONDS_EACH=1     for bench: how often everything is measured, and

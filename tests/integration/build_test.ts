@@ -1,6 +1,11 @@
 // What make makes: small programs, and a demonstration that runs.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertStringIncludes,
+} from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
 import {
   IPC_CLIENT,
@@ -10,6 +15,18 @@ import {
   run,
 } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
+
+/** What nobody sets but the Makefile itself: lists, and what is made of others. */
+const OF_THE_MAKEFILE =
+  /^(Q|say|PROGRAMS|EXECUTABLES|UNITS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|targetdirs|installed\w*|made_\w+|dated)$/;
+
+/** What packagers set, and the Makefile only passes on. */
+const FROM_ENVIRONMENT = [
+  "DENO",
+  "DENORT_BIN",
+  "DENO_DIR",
+  "SOURCE_DATE_EPOCH",
+];
 
 const KIBIBYTE = 1024;
 const PAGE = 4096;
@@ -69,6 +86,44 @@ for (const program of ["ipc-server", "ipc-client"]) {
     assertEquals(bundle.includes(config.name), false);
   });
 }
+
+Deno.test("make help and the packagers' README tell of every variable, and of no others", async () => {
+  const text = (path: string) => Deno.readTextFile(`${REPOSITORY}${path}`);
+  const { stdout: help } = await run("make", ["help"], { cwd: REPOSITORY });
+  const assigned = (await text("Makefile")).matchAll(/^(\w+) :?=/gm);
+  const made = Array.from(assigned, ([, name]) => name!)
+    .filter((name) => !OF_THE_MAKEFILE.test(name)).sort();
+  const [, told = ""] = /\nVariables\n(.*)$/s.exec(help) ?? [];
+  for (const name of [...made, ...FROM_ENVIRONMENT]) {
+    assertMatch(told, new RegExp(`(^|\\s)${name}=`), name);
+  }
+  const rows = (await text("packaging/README.md"))
+    .split("\n## ").find((section) => section.startsWith("Variables\n"))!
+    .matchAll(/^\| (`[A-Za-z0-9_=`, ]+`) +\| .*\|$/gm);
+  const explained = Array.from(rows, ([, names]) => names!)
+    .flatMap((names) => names.split(", "))
+    .map((name) => /^`(\w+)/.exec(name)![1]!);
+  assertEquals(
+    explained.sort(),
+    [...made.filter((name) => name !== "MINUTES"), ...FROM_ENVIRONMENT].sort(),
+  );
+});
+
+Deno.test("the manuals are written anew for another date, and for no other reason", async () => {
+  const record = await Deno.readTextFile(
+    `${REPOSITORY}build/source_date_epoch`,
+  );
+  const written = async (seconds: string) => {
+    const { code, stdout, stderr } = await run("make", [
+      "--dry-run",
+      `SOURCE_DATE_EPOCH=${seconds}`,
+    ], { cwd: REPOSITORY, env: makeEnvironment() });
+    assertEquals(code, 0, stderr);
+    return stdout.includes("manual/main.ts");
+  };
+  assertEquals(await written(record.trimEnd()), false);
+  assertEquals(await written("1000000000"), true);
+});
 
 Deno.test("make run shows both sides of the main job, and leaves nothing behind", async () => {
   using directory = new TempDir();

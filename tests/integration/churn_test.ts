@@ -2,11 +2,10 @@
 // with them. In `make check` as many as fit into some seconds; `make soak` sends
 // 100,000.
 //
-// Measured: the server has 44 MiB before the first one, and from then on a saw. It
-// climbs from 58 to 75 MiB, and falls back at every full collection of garbage,
-// once in some 25,000 peers. The top of the teeth is reached within the first
-// 10,000, and stays: after each half of 100,000 the top was 74.6 MiB, the bottom
-// 58.2. So tops are compared with tops and, where there are enough peers for some
+// Measured: the server has 41 MiB before the first one, and from then on a saw. It
+// climbs from 67 to 84 MiB, and falls back at every full collection of garbage. The
+// top of the teeth is reached within the first 10,000, and stays: after each half
+// of 100,000 the top was 83.5 and 83.7 MiB, the bottom 67.3. So tops are compared with tops and, where there are enough peers for some
 // teeth, bottoms with bottoms: a leak lifts both.
 
 import { assert, assertEquals } from "@std/assert";

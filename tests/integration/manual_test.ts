@@ -1,6 +1,8 @@
 // The manuals that make built: faultless, and of one mind with the executables' --help.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { benchJson } from "../../client/bench_report.ts";
+import { LatencyHistogram } from "../../client/latency_histogram.ts";
 import { ignoredWithout } from "../support/needed.ts";
 import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
@@ -142,6 +144,24 @@ for (
     },
   });
 }
+
+Deno.test({
+  name: "ipc-client.1 tells of every name in the JSON of --bench, in its order",
+  ignore,
+  async fn() {
+    const json = benchJson({
+      elapsedMs: 1,
+      interrupted: false,
+      connections: 1,
+      bytes: 0,
+      latencies: new LatencyHistogram(),
+    }, { addressText: "/socket", sizeBytes: 1, pipeline: 1 });
+    const tags = section(await rendered("ipc-client.1"), "JSON")
+      .flatMap((line) => /^ {5}([a-z]\w+(?:, \w+)*)$/.exec(line)?.[1] ?? [])
+      .flatMap((tag) => tag.split(", "));
+    assertEquals(tags, Object.keys(JSON.parse(json)));
+  },
+});
 
 for (const page of PAGES) {
   Deno.test({

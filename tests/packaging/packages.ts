@@ -116,10 +116,10 @@ export async function make(
   distdir: string,
   { cwd = REPOSITORY, env = {} }: CommandOptions = {},
 ): Promise<string[]> {
-  await run(["make", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"], {
-    cwd,
-    env: { ...await toolchain(), ...inherited("HOME"), ...env },
-  });
+  await run(
+    ["make", "-j2", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"],
+    { cwd, env: { ...await toolchain(), ...inherited("HOME"), ...env } },
+  );
   return [...Deno.readDirSync(distdir)].map(({ name }) => name).sort();
 }
 

@@ -354,7 +354,7 @@ Deno.test("two builds give the same executables, packages and archives", async (
   };
   await run(["chown", "-R", `${NOBODY}:${NOBODY}`, other.path]);
   await run(
-    [...AS_NOBODY, "make", ...KINDS, "distdir=dist", "COMPRESSION=fast"],
+    [...AS_NOBODY, "make", "-j2", ...KINDS, "distdir=dist", "COMPRESSION=fast"],
     { cwd: tree, env },
   );
   assertEquals(
