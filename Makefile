@@ -107,14 +107,15 @@ bench: all
 	@V8_FLAGS='$(V8_FLAGS)' toolchain/deno run --quiet --allow-all --frozen tests/bench/bench.ts
 
 # What "make check" does for seconds, for as long as wanted; then 100,000 peers that
-# come and go, and, for root, who can boot a systemd, a hundred kills, full disks and
-# a journal that hangs.
+# come and go, and, for root, who can boot a systemd, a thousand idle exits, a hundred
+# kills, full disks and a journal that hangs.
 MINUTES = 5
 .PHONY: soak
 soak: all
 	@SOAK_MINUTES='$(MINUTES)' toolchain/deno test --allow-all --no-check --frozen \
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
-		$(if $(filter 0,$(shell id -u)),tests/system/kill_test.ts tests/system/full_disk_test.ts)
+		$(if $(filter 0,$(shell id -u)),\
+			tests/system/life_test.ts tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
 # Needs nothing but what was built, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the

@@ -5,6 +5,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import { withRandom } from "../support/random.ts";
+import { SOAK_MINUTES } from "../support/soak.ts";
 import { Machine } from "./machine.ts";
 
 const SERVER = "ipc-server.service";
@@ -106,7 +107,7 @@ Deno.test("crash after crash, the socket stays and the next connection is served
 });
 
 Deno.test("no connection is lost to the idle exit, however it falls", async () => {
-  const rounds = Deno.env.get("SOAK") === "1" ? 1_000 : 120;
+  const rounds = SOAK_MINUTES === undefined ? 120 : 1_000;
   const timeout = 50;
   await machine.systemctl("stop", SERVER, SOCKET);
   await machine.write(
