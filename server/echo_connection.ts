@@ -11,10 +11,9 @@ const QUIET_MS = 100;
 export class EchoConnection {
   readonly #conn: InheritedConn;
   readonly #closeWord = new CloseWord();
-  #chunks = 0;
   #bytes = 0;
-  /** How many chunks there were, and when, as last seen by `silentSince`. */
-  #seen = { chunks: 0, at: performance.now() };
+  /** How many bytes there were, and when, as last seen by `silentSince`. */
+  #seen = { bytes: 0, at: performance.now() };
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
@@ -49,7 +48,6 @@ export class EchoConnection {
       if (this.#admission) {
         return this.#admission.promise.then(() => echo(chunk));
       }
-      this.#chunks += 1;
       this.#bytes += chunk.length;
       onChunk?.(chunk);
       const sending = this.#conn.writeChunk(chunk);
@@ -76,8 +74,8 @@ export class EchoConnection {
    * calls can tell.
    */
   silentSince(now: number): number {
-    if (this.#seen.chunks !== this.#chunks) {
-      this.#seen = { chunks: this.#chunks, at: now };
+    if (this.#seen.bytes !== this.#bytes) {
+      this.#seen = { bytes: this.#bytes, at: now };
     }
     return now - this.#seen.at;
   }
@@ -85,9 +83,9 @@ export class EchoConnection {
   /** Lets what has been received be echoed, then ends the connection. */
   async drain(): Promise<void> {
     while (!this.#ended) {
-      const before = this.#chunks;
+      const before = this.#bytes;
       await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-      if (!this.#writing && this.#chunks === before) this.#end(QUIET_MS);
+      if (!this.#writing && this.#bytes === before) this.#end(QUIET_MS);
     }
   }
 
