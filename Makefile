@@ -38,7 +38,8 @@ COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fis
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
 
 SOURCES := Makefile deno.json deno.lock \
-	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
+	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts') \
+	$(wildcard toolchain/*.ts)
 
 # make cannot tell a space within a path from one between two.
 $(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
@@ -49,16 +50,37 @@ all: $(EXECUTABLES) $(DOCUMENTS)
 # Bundling and compiling are two steps for the sake of identical bytes: what is
 # compiled then has the same name and time whenever, and wherever, it is built.
 # Deno writes an executable under another name first, and renames it when done.
-# No code cache: it would be a file of a guessable name in /tmp, which whoever
-# comes first can fill; and under PrivateTmp= no start ever finds it again.
+# By default Deno keeps a code cache of a guessable name in /tmp, which whoever comes
+# first can fill; and under PrivateTmp= no start ever finds it again.
 define build
 $(say) COMPILE bin/ipc-$(1)
 $(Q)toolchain/deno bundle --quiet --frozen --minify --import-map=build/imports.json \
 	-o build/ipc-$(1).js $(1)/main.ts
 $(Q)touch -d @0 build/ipc-$(1).js
-$(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
+$(Q)toolchain/deno compile --quiet --frozen --no-prompt $(code_cache_$(1)) -P=$(1) \
 	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1).js
 
+endef
+
+# The server has it next to itself, where only its owner writes, and read it all starts.
+# Nothing is extracted, in spite of the option's name: .done says that it has been. Deno
+# makes the empty directory next to it when it can, and packages have to own it.
+code_cache_client = --no-code-cache
+code_cache_server = --self-extracting
+CODE_CACHE = bin/.ipc-server
+warm_up = build/warm_up
+
+define build_code_cache
+$(say) CACHE $(CODE_CACHE)
+$(Q)rm -rf $(warm_up)
+$(Q)mkdir $(warm_up)
+$(Q)toolchain/deno compile --quiet --no-config --v8-flags=$(V8_FLAGS) \
+	-o $(warm_up)/warm_up toolchain/warm_up.ts
+$(Q)TMPDIR='$(CURDIR)/$(warm_up)' $(warm_up)/warm_up
+$(Q)toolchain/deno run --quiet --frozen --no-prompt \
+	--allow-read=bin,$(warm_up) --allow-write=bin toolchain/write_code_cache.ts \
+	$(warm_up)/deno-compile-warm_up.cache bin/ipc-server
+$(Q)rm -r $(warm_up)
 endef
 
 $(EXECUTABLES) &: $(SOURCES)
@@ -67,6 +89,7 @@ $(EXECUTABLES) &: $(SOURCES)
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
 		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
+	$(build_code_cache)
 
 # Both are made of what the programs' --help is made of. The manuals' date is
 # SOURCE_DATE_EPOCH, when that is set, and never the time of the build.
@@ -128,7 +151,13 @@ install: $(filter-out $(wildcard $(EXECUTABLES) $(DOCUMENTS)),$(EXECUTABLES) $(D
 			echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p"; } | \
 			sort -u >$(made_directories).new && \
 		mv -f $(made_directories).new $(made_directories)
-	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
+	$(Q)file=$$(basename $(CODE_CACHE)/*.cache) && hash=$${file%.cache} && umask 022 && \
+		$(INSTALL) -d $(installed_code_cache)/$$hash/.deno_compile_node_modules && \
+		$(INSTALL_DATA) $(CODE_CACHE)/$$hash/.done $(installed_code_cache)/$$hash && \
+		$(INSTALL_DATA) $(CODE_CACHE)/$$file $(installed_code_cache) && \
+		$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir) && \
+		find $(installed_code_cache) -mindepth 1 -maxdepth 1 ! -name "$$hash*" \
+			-exec rm -r {} +
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
@@ -150,10 +179,11 @@ targetdirs = $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
 installed_units = $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
+installed_code_cache = $(DESTDIR)$(pkglibexecdir)/$(notdir $(CODE_CACHE))
 installed_manuals = $(foreach it,$(MANUALS),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(it)))/$(it))
 installed_completions = $(DESTDIR)$(fishconfdir)/ipc.fish \
 	$(foreach it,$(COMPLETIONS),$(DESTDIR)$($(patsubst %/,%,$(dir $(it)))completiondir)/$(notdir $(it)))
-installed = $(installed_executables) $(installed_units) $(installed_user_units) \
+installed = $(installed_executables) $(installed_code_cache) $(installed_units) $(installed_user_units) \
 	$(installed_manuals) $(installed_completions)
 
 # What "make install" made of directories, for "make uninstall": systems have some
@@ -170,7 +200,7 @@ uninstall:
 			$(UNITS); \
 		systemctl --quiet --global $(if $(DESTDIR),--root='$(DESTDIR)') disable \
 			$(UNITS); } >/dev/null 2>&1 || :
-	$(Q)rm -f $(installed)
+	$(Q)rm -rf $(installed)
 	$(Q)for directory in $(targetdirs:/%=%); do \
 		while case $$directory in */*) ;; *) false ;; esac && \
 			grep -qxF "$(DESTDIR)/$$directory" $(made_directories) && \
@@ -187,6 +217,12 @@ installcheck:
 	$(Q)for executable in $(installed_executables); do \
 		"$$executable" --version || exit; \
 	done
+	$(Q)said=$$(DENO_LOG=denort::code_cache=debug \
+		$(DESTDIR)$(pkglibexecdir)/ipc-server --version 2>&1) && \
+		case $$said in \
+			*' entries from $(installed_code_cache)/'*) ;; \
+			*) echo "$(installed_code_cache) is not used: $$said" >&2; exit 1 ;; \
+		esac
 	$(Q)copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && \
 		mkdir "$$copies/system" "$$copies/user" && \
 		cp $(installed_units) "$$copies/system" && \

@@ -1,50 +1,55 @@
-const TEXT = "close";
-const WORD = new TextEncoder().encode(TEXT);
+const WORD = "close";
+const [FIRST, SECOND] = new TextEncoder().encode(WORD);
 
-/** From so many bytes on, a string search pays, which is native throughout. */
-const LARGE_BYTES = 2 * 1024;
+/** Up to so many bytes, a look at each first letter costs less than a string. */
+const SHORT_BYTES = 128;
 
 /** Finds the bytes `close` in a stream, also when chunks split them. */
 export class CloseWord {
-  /** How many bytes of the word the stream ends with so far. */
-  #matched = 0;
+  /** What the stream ends with so far, if the word may have begun there. */
+  #begun = "";
 
   /** Whether the stream has the word, now that this chunk has come too. */
   completedBy(chunk: Uint8Array): boolean {
-    if (chunk.length < LARGE_BYTES) return this.#scan(chunk);
-    const part = WORD.length - 1;
-    if (this.#scan(chunk.subarray(0, part))) return true;
-    if (latin1(chunk).includes(TEXT)) return true;
-    this.#matched = 0;
-    return this.#scan(chunk.subarray(-part));
-  }
-
-  #scan(chunk: Uint8Array): boolean {
-    let at = 0;
-    for (;;) {
-      if (this.#matched === 0) {
-        at = chunk.indexOf(WORD[0]!, at);
-        if (at === -1) return false;
-      }
-      while (at < chunk.length && chunk[at] === WORD[this.#matched]) {
-        at += 1;
-        this.#matched += 1;
-        if (this.#matched === WORD.length) return true;
-      }
-      if (at === chunk.length) return false;
-      // No letter of the word but the first starts it: nothing to go back to.
-      this.#matched = 0;
+    const { length } = chunk;
+    if (length <= SHORT_BYTES && this.#begun === "" && !mayBeginIn(chunk)) {
+      return false;
     }
+    const text = this.#begun + latin1(chunk);
+    if (text.includes(WORD)) return true;
+    this.#begun = begunAtEnd(text);
+    return false;
   }
 }
+
+function mayBeginIn(chunk: Uint8Array): boolean {
+  let at = chunk.indexOf(FIRST!);
+  while (at !== -1) {
+    at += 1;
+    if (at === chunk.length || chunk[at] === SECOND) return true;
+    at = chunk.indexOf(FIRST!, at);
+  }
+  return false;
+}
+
+/** No letter but the first begins the word: the last one of those decides. */
+function begunAtEnd(text: string): string {
+  const end = text.slice(1 - WORD.length);
+  const start = end.lastIndexOf(WORD[0]!);
+  const begun = start === -1 ? "" : end.slice(start);
+  return WORD.startsWith(begun) ? begun : "";
+}
+
+type Latin1Slice = (start: number, end: number) => string;
+let latin1Slice: Latin1Slice | undefined;
 
 /**
  * One character a byte. `TextDecoder` takes seven times as long; an import of
  * `node:buffer` would be paid for at every start, the global only when used.
  */
 function latin1(bytes: Uint8Array): string {
-  const { Buffer } = globalThis as unknown as {
-    Buffer: { prototype: { latin1Slice(start: number, end: number): string } };
-  };
-  return Buffer.prototype.latin1Slice.call(bytes, 0, bytes.length);
+  latin1Slice ??= (globalThis as unknown as {
+    Buffer: { prototype: { latin1Slice: Latin1Slice } };
+  }).Buffer.prototype.latin1Slice;
+  return latin1Slice.call(bytes, 0, bytes.length);
 }
