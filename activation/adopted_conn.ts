@@ -1,4 +1,8 @@
-import { ChunkConsumer, type OnChunk } from "./chunk_consumer.ts";
+import {
+  type ChunkConsumer,
+  chunkConsumer,
+  type OnChunk,
+} from "./chunk_consumer.ts";
 import { connReadable, connWritable } from "./conn_streams.ts";
 import type { Transport } from "./transport.ts";
 
@@ -118,7 +122,7 @@ export class AdoptedConn<A extends Deno.Addr>
     const refusal = this.#cannotRead() ??
       (this.#pendingReads.length > 0 ? alreadyRead() : this.#error);
     if (refusal !== undefined) return Promise.reject(refusal);
-    const consumer = new ChunkConsumer(this.transport, onChunk);
+    const consumer = chunkConsumer(this.transport, onChunk);
     this.#consumer = consumer;
     this.transport.shareChunks({
       onChunk: consumer.onChunk,

@@ -6,93 +6,101 @@ type Chunk = Uint8Array<ArrayBuffer>;
 export type OnChunk = (chunk: Chunk) => void | Promise<void>;
 
 /** Hands what a connection receives to a callback: one chunk at a time, in order. */
-export class ChunkConsumer {
-  readonly #transport: Transport;
-  readonly #callback: OnChunk;
-  readonly #done = Promise.withResolvers<void>();
-  /** What came before, and while the callback was at work. */
-  #waiting: Chunk[] = [];
-  #busy = false;
-  #ended = false;
-  #failed = false;
-
-  constructor(transport: Transport, callback: OnChunk) {
-    this.#transport = transport;
-    this.#callback = callback;
-  }
-
+export interface ChunkConsumer {
   /** Resolves after the last chunk; rejects with what kept it from coming. */
-  get done(): Promise<void> {
-    return this.#done.promise;
-  }
-
+  readonly done: Promise<void>;
   /** Whether the callback is at work. */
-  get busy(): boolean {
-    return this.#busy;
-  }
-
+  readonly busy: boolean;
   /**
    * Begins with what was received before, and goes on with what comes.
    *
    * @param ended Nothing comes any more.
    */
-  start(received: Chunk[], ended: boolean): void {
-    this.#waiting = received;
-    this.#ended = ended;
-    this.#goOn();
-  }
+  start(received: Chunk[], ended: boolean): void;
+  onChunk(chunk: Chunk): void;
+  /** No chunk comes any more. */
+  end(): void;
+  fail(error: unknown): void;
+  /** The connection was closed: what is left goes to nobody. */
+  interrupt(error: Error): void;
+}
 
-  /** A function by itself: a call less where each counts. */
-  readonly onChunk = (chunk: Chunk): void => {
-    if (this.#busy) {
-      this.#waiting.push(chunk);
+/**
+ * Makes a consumer of what `transport` receives.
+ *
+ * Every message goes through it, so what it remembers is in variables: without a
+ * JIT they cost half of what an object's fields do.
+ */
+export function chunkConsumer(
+  transport: Transport,
+  callback: OnChunk,
+): ChunkConsumer {
+  const done = Promise.withResolvers<void>();
+  /** What came before, and while the callback was at work. */
+  let waiting: Chunk[] = [];
+  let busy = false;
+  let ended = false;
+  let failed = false;
+
+  function onChunk(chunk: Chunk): void {
+    if (busy) {
+      waiting.push(chunk);
       return;
     }
-    this.#busy = true;
+    busy = true;
     let working: void | Promise<void>;
     try {
-      working = this.#callback(chunk);
+      working = callback(chunk);
     } catch (error) {
-      this.#busy = false;
-      return this.fail(error);
+      busy = false;
+      return fail(error);
     }
-    if (working === undefined) {
-      this.#busy = false;
-    } else {
-      this.#transport.pause();
-      // A program without types may return anything.
-      Promise.resolve(working).then(() => this.#goOn(), (error) => {
-        this.#busy = false;
-        this.fail(error);
-      });
-    }
+    if (working === undefined) busy = false;
+    else wait(working);
+  }
+
+  function wait(working: Promise<void>): void {
+    transport.pause();
+    // A program without types may return anything.
+    Promise.resolve(working).then(goOn, (error) => {
+      busy = false;
+      fail(error);
+    });
+  }
+
+  function goOn(): void {
+    busy = false;
+    while (!busy && waiting.length > 0) onChunk(waiting.shift()!);
+    if (busy || failed) return;
+    if (ended) done.resolve();
+    else transport.resume();
+  }
+
+  function fail(error: unknown): void {
+    failed = true;
+    waiting.length = 0;
+    transport.pause();
+    done.reject(error);
+  }
+
+  return {
+    done: done.promise,
+    get busy() {
+      return busy;
+    },
+    start(received, hasEnded) {
+      waiting = received;
+      ended = hasEnded;
+      goOn();
+    },
+    onChunk,
+    end() {
+      ended = true;
+      if (!busy) done.resolve();
+    },
+    fail,
+    interrupt(error) {
+      if (!ended || waiting.length > 0) fail(error);
+    },
   };
-
-  /** No chunk comes any more. */
-  end(): void {
-    this.#ended = true;
-    if (!this.#busy) this.#done.resolve();
-  }
-
-  fail(error: unknown): void {
-    this.#failed = true;
-    this.#waiting.length = 0;
-    this.#transport.pause();
-    this.#done.reject(error);
-  }
-
-  /** The connection was closed: what is left goes to nobody. */
-  interrupt(error: Error): void {
-    if (!this.#ended || this.#waiting.length > 0) this.fail(error);
-  }
-
-  #goOn(): void {
-    this.#busy = false;
-    while (!this.#busy && this.#waiting.length > 0) {
-      this.onChunk(this.#waiting.shift()!);
-    }
-    if (this.#busy || this.#failed) return;
-    if (this.#ended) this.#done.resolve();
-    else this.#transport.resume();
-  }
 }

@@ -19,9 +19,9 @@ export class HandleTransport implements Transport {
   readonly localAddr: Deno.NetAddr | Deno.UnixAddr;
   readonly remoteAddr: Deno.NetAddr | Deno.UnixAddr;
   readonly #binding: StreamBinding;
+  readonly #state: Int32Array;
   readonly #handle: StreamHandle;
   #sink: Sink | undefined;
-  #sharesChunks = false;
   /** Where they do: from the second on, since many a connection has but one. */
   #lent: ArrayBuffer | undefined;
   #over = false;
@@ -30,6 +30,7 @@ export class HandleTransport implements Transport {
 
   constructor(binding: StreamBinding, handle: StreamHandle) {
     this.#binding = binding;
+    this.#state = binding.state;
     this.#handle = handle;
     this.localAddr = handleAddr(handle, "getsockname");
     this.remoteAddr = handleAddr(handle, "getpeername");
@@ -37,22 +38,11 @@ export class HandleTransport implements Transport {
 
   start(sink: Sink): void {
     this.#sink = sink;
-    const { state } = this.#binding;
-    let chunk = new Uint8Array(0);
+    const state = this.#state;
     this.#handle.onread = (received) => {
       const outcome = state[READ_OUTCOME]!;
-      if (outcome <= 0) return this.#finish(outcome);
-      if (received !== undefined) {
-        this.#sink!.onChunk(new Uint8Array(received));
-        if (this.#sharesChunks) this.#lend();
-        return;
-      }
-      // Most are as long as the one before.
-      if (chunk.length !== outcome) {
-        chunk = new Uint8Array(this.#lent!, 0, outcome);
-      }
-      this.#sink!.onChunk(chunk);
-      if (chunk.length === 0) this.#replaceLent();
+      if (outcome > 0) sink.onChunk(new Uint8Array(received!));
+      else this.#finish(outcome);
     };
   }
 
@@ -68,14 +58,33 @@ export class HandleTransport implements Transport {
 
   shareChunks(sink: Sink): void {
     this.#sink = sink;
-    this.#sharesChunks = true;
+    // Whoever reads already goes on as before, unless it stops and starts again.
+    if (!this.#over) this.#handle.readStop();
+    const state = this.#state;
+    const { onChunk } = sink;
+    let chunk = new Uint8Array(0);
+    this.#handle.onread = (received) => {
+      const outcome = state[READ_OUTCOME]!;
+      if (outcome <= 0) return this.#finish(outcome);
+      if (received !== undefined) {
+        onChunk(new Uint8Array(received));
+        this.#lend();
+        return;
+      }
+      // Most are as long as the one before.
+      if (chunk.length !== outcome) {
+        chunk = new Uint8Array(this.#lent!, 0, outcome);
+      }
+      onChunk(chunk);
+      if (chunk.length === 0) this.#replaceLent();
+    };
   }
 
   write(chunk: Uint8Array): Promise<void> | undefined {
     const request = spareRequest;
     const status = this.#handle.writeBuffer(request, chunk);
     if (status !== 0) return Promise.reject(this.#error(status, "write"));
-    if (this.#binding.state[WRITE_GOES_ON] === 0) return undefined;
+    if (this.#state[WRITE_GOES_ON] === 0) return undefined;
     spareRequest = {};
     return this.#completion(request, chunk);
   }
@@ -88,6 +97,7 @@ export class HandleTransport implements Transport {
     this.#over = true;
     // Cancels the writes that go on; a unix socket forgets its shutdown.
     this.#handle.close();
+    this.#binding.lookForConnections();
     this.#settleShutdown?.();
     if (this.#lent === undefined) return;
     returnReadBuffer(this.#lent, chunkInUse);

@@ -44,7 +44,9 @@ export type InheritedListener =
  * - A TCP peer that shuts down its side without having sent anything is taken for
  *   gone by a write that the kernel does not take at once:
  *   `Deno.errors.BrokenPipe`.
- * - When the process runs out of descriptors, Deno 2.9 never accepts again: allow
+ * - When the process runs out of descriptors, newcomers wait in the kernel until
+ *   a connection is closed; where Deno 2.9 alone would never accept again. Nothing
+ *   else can be opened meanwhile, such as a socket for {@linkcode notify}: allow
  *   more (`LimitNOFILE=`) than you serve and hold, plus the backlog or 128,
  *   whichever is more. So many are accepted before JavaScript sees the first.
  *

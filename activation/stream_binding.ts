@@ -1,3 +1,5 @@
+import { lookForConnections } from "./accept_again.ts";
+
 /** A stream socket as the runtime's event loop has it: what `node:net` is made of. */
 export interface StreamHandle {
   /**
@@ -73,6 +75,7 @@ export class StreamBinding {
   readonly #classes: Record<"PIPE" | "TCP", HandleClass>;
   readonly #guessHandleType: (fd: number) => string;
   readonly #errname: (status: number) => string;
+  readonly #servers = new Set<ServerHandle>();
   /**
    * What the last call on any handle has to tell: at `READ_OUTCOME` when `onread`
    * is called without a chunk, at `WRITE_GOES_ON` when `writeBuffer` returns.
@@ -133,6 +136,14 @@ export class StreamBinding {
     if (status !== 0) {
       server.close();
       throw this.error(status, "listen");
+    }
+    this.#servers.add(server);
+  }
+
+  /** A descriptor is free: there may be a connection for it. */
+  lookForConnections(): void {
+    for (const server of this.#servers) {
+      if (!lookForConnections(server)) this.#servers.delete(server);
     }
   }
 

@@ -8,7 +8,7 @@ const RESERVE = 64;
 
 /**
  * Returns the least `LimitNOFILE=` with which the server cannot run out of
- * descriptors, after which it would never accept again.
+ * descriptors.
  */
 export function descriptorsNeeded(
   { maxConnections, maxWaiting, backlog }: Pick<

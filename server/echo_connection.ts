@@ -43,6 +43,8 @@ export class EchoConnection {
    * @throws {Error} The peer is gone.
    */
   async serve(onChunk?: (chunk: Uint8Array) => void): Promise<void> {
+    const conn = this.#conn;
+    const closeWord = this.#closeWord;
     const echo = (chunk: Uint8Array): Promise<void> | undefined => {
       if (this.#ended) return;
       if (this.#admission) {
@@ -50,8 +52,8 @@ export class EchoConnection {
       }
       this.#bytes += chunk.length;
       onChunk?.(chunk);
-      const sending = this.#conn.writeChunk(chunk);
-      if (this.#closeWord.completedBy(chunk)) this.#end(LINGER_MS);
+      const sending = conn.writeChunk(chunk);
+      if (closeWord.completedBy(chunk)) this.#end(LINGER_MS);
       return sending && this.#sent(sending);
     };
     try {

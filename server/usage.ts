@@ -60,7 +60,8 @@ a connection has received "close", it is closed.`,
   notes:
     `TIME is 200ms, 1.5s or plain seconds. LimitNOFILE= of the service has to be at
 least --max-connections + --max-waiting + --backlog (128 if that is less) + 64:
-a server that runs out of descriptors would never accept again.
+a server that runs out of descriptors keeps newcomers waiting, and cannot tell
+systemd that it is alive.
 
 Start it with "systemctl start ipc-server.socket", or for a try with
   systemd-socket-activate --listen=/tmp/job.socket \\

@@ -16,6 +16,8 @@ export interface ActivateOptions {
   args?: string[];
   /** Variables for the module. */
   env?: Record<string, string>;
+  /** How many descriptors it may have. */
+  descriptors?: number;
 }
 
 /** The variables of activation: the least that such a program needs. */
@@ -32,7 +34,8 @@ export const CACHE: Record<string, string> = {
  * one of them. Resolves once it listens.
  */
 export async function activate(
-  { addresses, names, module, allow, args = [], env = {} }: ActivateOptions,
+  { addresses, names, module, allow, args = [], env = {}, descriptors }:
+    ActivateOptions,
 ): Promise<Program> {
   const home = Deno.env.get("DENO_DIR") ??
     `${Deno.env.get("HOME")}/.cache/deno`;
@@ -43,6 +46,9 @@ export async function activate(
     ...Object.entries(variables).map(([name, value]) =>
       `--setenv=${name}=${value}`
     ),
+    ...(descriptors === undefined
+      ? []
+      : ["prlimit", `--nofile=${descriptors}`]),
     ...DENO_RUN,
     ...allow,
     `${REPOSITORY}${module}`,

@@ -171,7 +171,8 @@ for (const layout of LAYOUTS) {
         await run("cmp", path, `${REPOSITORY}/bin/${program}`);
       }
       const cache = `${programs}/.ipc-server`;
-      for (const line of await listing({ root, run }, cache)) {
+      const found = await listing({ root, run }, cache);
+      for (const line of found.filter((line) => line !== "")) {
         const [path, type, mode] = line.split(" ");
         assertEquals(mode, type === "d" ? "755" : "644", path);
       }

@@ -1,0 +1,63 @@
+// A server without enough descriptors: what its unit is made to rule out.
+
+import { assertEquals } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
+import { echoOf } from "../support/peer.ts";
+import { IPC_SERVER } from "../support/program.ts";
+import { ActivatedServer, type Kind } from "./activated_server.ts";
+
+const DESCRIPTORS = 64, CONNECTIONS = 4, WAITING = 2, PEERS = 200;
+
+const command = [
+  ...["prlimit", `--nofile=${DESCRIPTORS}`, IPC_SERVER, "--quiet"],
+  ...[`--max-connections=${CONNECTIONS}`, `--max-waiting=${WAITING}`],
+];
+
+/** Whether who comes is served. */
+async function comesAndGoes(server: ActivatedServer): Promise<boolean> {
+  const conn = await server.connect();
+  try {
+    return await echoOf(conn, "hello") === "hello";
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return false;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  } finally {
+    conn.close();
+  }
+}
+
+for (const kind of ["unix path", "IPv4"] satisfies Kind[]) {
+  Deno.test(`a server that ran out of descriptors over ${kind} accepts again when it has some`, async () => {
+    await using server = await ActivatedServer.listen({ kind, command });
+    const served = await Promise.all(
+      Array.from({ length: CONNECTIONS }, () => server.connect()),
+    );
+    for (const conn of served) assertEquals(await echoOf(conn, "a"), "a");
+
+    // They wait in the kernel, until there are more of them than descriptors.
+    await server.freeze();
+    const peers = await Promise.all(
+      Array.from({ length: PEERS }, () => server.connect()),
+    );
+    server.thaw();
+    await eventually(
+      "all that is too much was closed",
+      () => server.complaints().join("\n"),
+      (complaints) => {
+        const closed = complaints.matchAll(/Closed (\d+) connections?/g);
+        return PEERS - WAITING ===
+          Array.from(closed, ([, count]) => Number(count))
+            .reduce((sum, count) => sum + count, 0);
+      },
+    );
+    for (const conn of served) assertEquals(await echoOf(conn, "b"), "b");
+
+    for (const conn of [...peers, ...served]) conn.close();
+    await eventually(
+      "who comes afterwards is served",
+      () => comesAndGoes(server),
+      (served) => served,
+    );
+  });
+}
