@@ -1,5 +1,11 @@
 import type { Server, Socket } from "node:net";
-import type { StreamHandle } from "./stream_binding.ts";
+
+/** A socket of the runtime's event loop, as far as this needs it. */
+interface Handle {
+  onread?(): void;
+  readStart(): number;
+  readStop(): number;
+}
 
 /**
  * Has the runtime look for connections on a listening socket. It does so itself,
@@ -8,7 +14,7 @@ import type { StreamHandle } from "./stream_binding.ts";
  *
  * @returns Whether the socket still listens.
  */
-export function lookForConnections(handle: StreamHandle): boolean {
+export function lookForConnections(handle: Handle): boolean {
   // Nothing can be read there; being asked to is why it is looked at.
   handle.onread ??= () => {};
   return handle.readStart() === 0 && handle.readStop() === 0;
@@ -18,7 +24,7 @@ export function lookForConnections(handle: StreamHandle): boolean {
 export function acceptAgain(server: Server): void {
   const look = () => {
     // Node.js has no public name for it.
-    const { _handle: handle } = server as { _handle?: StreamHandle | null };
+    const { _handle: handle } = server as { _handle?: Handle | null };
     if (handle?.readStart !== undefined) lookForConnections(handle);
   };
   // A TLS connection has a socket of its own, from its handshake's end on.
