@@ -21,6 +21,9 @@ export function escapeBytes(
   const head = bytes.subarray(0, Math.min(bytes.length, limit * 4));
   const text = decoder.decode(head);
   const isUtf8 = !text.includes(REPLACEMENT);
+  if (isUtf8 && text.length === head.length && isPlain(text)) {
+    return { text: text.slice(0, limit), cut: bytes.length > limit };
+  }
   if (isUtf8 && bytes.length <= limit) {
     return { text: text.replaceAll(NOT_PLAIN, escapeCharacter), cut: false };
   }
@@ -31,6 +34,17 @@ export function escapeBytes(
     cut: head.length < bytes.length || shown.length < pieces.length,
   };
 }
+
+/**
+ * Whether ASCII is printable throughout, as most is: JSON would escape the rest,
+ * and tells it faster than a regular expression does. It escapes quotes as well.
+ */
+function isPlain(ascii: string): boolean {
+  return JSON.stringify(ascii).length === ascii.length + '""'.length &&
+    !ascii.includes(DELETE);
+}
+
+const DELETE = "\x7f";
 
 /** All but printable ASCII, and the backslash: most text has little of it. */
 const NOT_PLAIN = /[^ -[\]-~]/gu;

@@ -11,7 +11,8 @@ const NEWLINE = 0x0a;
  * cut.
  */
 export function recvLine(chunk: Uint8Array): string {
-  const body = chunk.at(-1) === NEWLINE ? chunk.subarray(0, -1) : chunk;
+  const end = chunk.length - 1;
+  const body = chunk[end] === NEWLINE ? chunk.subarray(0, end) : chunk;
   const { text, cut } = escapeBytes(body, SHOWN_CHARACTERS);
   return cut
     ? `server recv: ${text}... (${chunk.length} bytes)`
