@@ -12,4 +12,6 @@ export const EXIT = {
   config: 78,
   /** Was interrupted, as by Ctrl-C (128 + SIGINT, as shells have it). */
   interrupted: 130,
+  /** Nobody reads its output any more (128 + SIGPIPE, as shells have it). */
+  unread: 141,
 } as const;

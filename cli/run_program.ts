@@ -2,6 +2,7 @@ import config from "../deno.json" with { type: "json" };
 import { logger } from "../mod.ts";
 import { EXIT } from "./exit_status.ts";
 import { UsageError } from "./usage_error.ts";
+import { OutputError } from "./write_line.ts";
 
 /** What a program is called, and what it does with its arguments. */
 export interface Program {
@@ -38,8 +39,12 @@ export function versionLine(name: string): string {
   return `${name} ${config.version} (Deno ${Deno.version.deno})`;
 }
 
-/** Tells an operator about a problem, and returns the exit status for it. */
+/**
+ * Tells an operator about a problem, and returns the exit status for it. That
+ * nobody reads the output any more is none.
+ */
 export function report(name: string, problem: unknown): number {
+  if (problem instanceof OutputError && problem.isUnread) return EXIT.unread;
   const message = problem instanceof Error ? problem.message : `${problem}`;
   const isUsage = problem instanceof UsageError;
   const hint = isUsage ? `; see ${name} --help` : "";

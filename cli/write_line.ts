@@ -9,7 +9,7 @@ export interface LineSink {
 /**
  * Writes a line, all of it.
  *
- * @throws {Error} The sink takes no more: a closed pipe, a full disk.
+ * @throws {OutputError} The sink takes no more: a closed pipe, a full disk.
  */
 export function writeLine(sink: LineSink, line: string): void {
   const bytes = encoder.encode(`${line}\n`);
@@ -22,8 +22,18 @@ export function writeLine(sink: LineSink, line: string): void {
   }
 }
 
+/** Output could not be written. */
+export class OutputError extends Error {
+  override readonly name = "OutputError";
+
+  /** Whether whoever read it has gone, as `head` does when it has seen enough. */
+  get isUnread(): boolean {
+    return this.cause instanceof Deno.errors.BrokenPipe;
+  }
+}
+
 /** Returns the error that tells that output could not be written. */
-export function outputError(cause: unknown): Error {
+export function outputError(cause: unknown): OutputError {
   const reason = cause instanceof Error ? cause.message : cause;
-  return new Error(`Cannot write output: ${reason}`, { cause });
+  return new OutputError(`Cannot write output: ${reason}`, { cause });
 }

@@ -81,5 +81,6 @@ ADDRESS is a socket path, @abstract, host:port or [v6]:port.`,
       "no connection, no or a wrong reply, or the connection lost",
     [EXIT.usage]: "wrong usage",
     [EXIT.interrupted]: "interrupted by Ctrl-C",
+    [EXIT.unread]: "nobody reads its output any more",
   },
 } as const satisfies ProgramUsage;

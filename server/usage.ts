@@ -71,5 +71,6 @@ Start it with "systemctl start ipc-server.socket", or for a try with
     [EXIT.failure]: "failed while running",
     [EXIT.usage]: "wrong usage",
     [EXIT.config]: "not given the socket that it needs",
+    [EXIT.unread]: "nobody reads what --help or --check prints any more",
   },
 } as const satisfies ProgramUsage;

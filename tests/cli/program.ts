@@ -1,6 +1,7 @@
 /** A program that ends as its first argument says, for `run_program_test.ts`. */
 import { runProgram } from "../../cli/run_program.ts";
 import { UsageError } from "../../cli/usage_error.ts";
+import { outputError } from "../../cli/write_line.ts";
 
 const ENDINGS: Record<string, () => Promise<number> | number> = {
   ok: () => 0,
@@ -17,6 +18,12 @@ const ENDINGS: Record<string, () => Promise<number> | number> = {
   },
   text: () => {
     throw "just text";
+  },
+  unread: () => {
+    throw outputError(new Deno.errors.BrokenPipe("Broken pipe"));
+  },
+  full: () => {
+    throw outputError(new Error("No space left on device"));
   },
   rejection: () => {
     Promise.reject(new Error("Nobody caught it"));

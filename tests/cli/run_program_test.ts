@@ -40,6 +40,13 @@ const ENDINGS: [
     1,
     "ipc-test: error: First: second: third\n",
   ],
+  ["nobody reads its output", "unread", 141, ""],
+  [
+    "its output cannot be written",
+    "full",
+    1,
+    "ipc-test: error: Cannot write output: No space left on device\n",
+  ],
   ["it throws no error", "text", 1, "ipc-test: error: just text\n"],
   [
     "a promise is rejected unseen",

@@ -57,6 +57,13 @@ Deno.test("line: an error tells that output could not be written, and why", () =
   assertStrictEquals(error.cause, cause);
 });
 
+Deno.test("line: that its reader has gone is told from other reasons", () => {
+  const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
+  assertEquals(outputError(gone).isUnread, true);
+  assertEquals(outputError(new Error("No space left")).isUnread, false);
+  assertEquals(outputError("gone").isUnread, false);
+});
+
 Deno.test("line: an error after part of it is told as well", () => {
   let calls = 0;
   const sink = {

@@ -258,3 +258,25 @@ Deno.test("a person with socat is served", async () => {
     (seen) => seen.length === 4,
   );
 });
+
+for (const way of ["counting", "as a filter"]) {
+  Deno.test(`${way}, it ends without a word when nobody reads its output any more`, async () => {
+    await using server = await ActivatedServer.listen();
+    const options = way === "counting"
+      ? "--count 100000 --interval 1ms"
+      : "--interactive";
+    const { code, stdout, stderr } = await run("bash", [
+      ...[
+        "-c",
+        `yes | "$0" ${options} "$1" | head -n 1; exit \${PIPESTATUS[1]}`,
+      ],
+      ...[IPC_CLIENT, server.address],
+    ]);
+    const greeting = "connect success !\n";
+    assertEquals({ code, stdout, stderr: stderr.replace(greeting, "") }, {
+      code: 141,
+      stdout: way === "counting" ? "client start\n" : "y\n",
+      stderr: "",
+    });
+  });
+}
