@@ -32,6 +32,7 @@ say = $(if $(V),@:,@printf '  %-8s %s\n')
 # The programs keep their permissions in deno.json, under these names.
 PROGRAMS = server client
 EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
+CODE_CACHE = bin/.ipc-server
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
@@ -45,7 +46,7 @@ SOURCES := Makefile deno.json deno.lock \
 $(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
 
 .PHONY: all
-all: $(EXECUTABLES) $(DOCUMENTS)
+all: $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
 
 # Bundling and compiling are two steps for the sake of identical bytes: what is
 # compiled then has the same name and time whenever, and wherever, it is built.
@@ -67,7 +68,6 @@ endef
 # makes the empty directory next to it when it can, and packages have to own it.
 code_cache_client = --no-code-cache
 code_cache_server = --self-extracting
-CODE_CACHE = bin/.ipc-server
 warm_up = build/warm_up
 
 define build_code_cache
@@ -76,16 +76,18 @@ $(Q)rm -rf $(warm_up)
 $(Q)mkdir $(warm_up)
 $(Q)toolchain/deno compile --quiet --no-config --v8-flags=$(V8_FLAGS) \
 	-o $(warm_up)/warm_up toolchain/warm_up.ts
-$(Q)TMPDIR='$(CURDIR)/$(warm_up)' $(warm_up)/warm_up
+$(Q)TMPDIR="$$PWD/$(warm_up)" $(warm_up)/warm_up
 $(Q)toolchain/deno run --quiet --frozen --no-prompt \
 	--allow-read=bin,$(warm_up) --allow-write=bin toolchain/write_code_cache.ts \
 	$(warm_up)/deno-compile-warm_up.cache bin/ipc-server
+$(Q)chmod -R go+rX $(CODE_CACHE)
 $(Q)rm -r $(warm_up)
 endef
 
-$(EXECUTABLES) &: $(SOURCES)
+$(EXECUTABLES) $(CODE_CACHE) &: $(SOURCES)
 	@toolchain/find
 	@mkdir -p bin build
+	$(Q)rm -rf $(CODE_CACHE)
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
 		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
@@ -143,18 +145,23 @@ soak: all
 # Needs nothing but what was built, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the
 # program that Deno put behind its runtime.
+code_cache_hash = $(shell basename -s .cache $(CODE_CACHE)/*.cache)
+built = $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
 .PHONY: install
-install: $(filter-out $(wildcard $(EXECUTABLES) $(DOCUMENTS)),$(EXECUTABLES) $(DOCUMENTS))
+install: $(filter-out $(wildcard $(built)),$(built))
+	$(Q)grep -qaF '"self_extracting":"$(code_cache_hash)"' bin/ipc-server || \
+		{ echo '$(CODE_CACHE) is not that of bin/ipc-server: "make clean" and "make"' \
+			'make both anew' >&2; exit 1; }
 	$(Q)umask 022 && \
 		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
 		{ cat $(made_directories) 2>/dev/null; \
 			echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p"; } | \
 			sort -u >$(made_directories).new && \
 		mv -f $(made_directories).new $(made_directories)
-	$(Q)file=$$(basename $(CODE_CACHE)/*.cache) && hash=$${file%.cache} && umask 022 && \
+	$(Q)umask 022 && hash='$(code_cache_hash)' && \
 		$(INSTALL) -d $(installed_code_cache)/$$hash/.deno_compile_node_modules && \
 		$(INSTALL_DATA) $(CODE_CACHE)/$$hash/.done $(installed_code_cache)/$$hash && \
-		$(INSTALL_DATA) $(CODE_CACHE)/$$file $(installed_code_cache) && \
+		$(INSTALL_DATA) $(CODE_CACHE)/$$hash.cache $(installed_code_cache) && \
 		$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir) && \
 		find $(installed_code_cache) -mindepth 1 -maxdepth 1 ! -name "$$hash*" \
 			-exec rm -r {} +
@@ -217,10 +224,11 @@ installcheck:
 	$(Q)for executable in $(installed_executables); do \
 		"$$executable" --version || exit; \
 	done
-	$(Q)said=$$(DENO_LOG=denort::code_cache=debug \
-		$(DESTDIR)$(pkglibexecdir)/ipc-server --version 2>&1) && \
+	$(Q)cache=$$(realpath -e $(installed_code_cache)) && \
+		said=$$(DENO_LOG=denort::code_cache=debug \
+			$(DESTDIR)$(pkglibexecdir)/ipc-server --version 2>&1) && \
 		case $$said in \
-			*' entries from $(installed_code_cache)/'*) ;; \
+			*" entries from $$cache/"*) ;; \
 			*) echo "$(installed_code_cache) is not used: $$said" >&2; exit 1 ;; \
 		esac
 	$(Q)copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && \

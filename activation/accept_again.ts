@@ -7,30 +7,50 @@ interface Handle {
   readStop(): number;
 }
 
+/** Who listens: as `node:net` has it, while it does. */
+interface Listening {
+  readonly _handle?: Handle | null;
+}
+
 /**
- * Has the runtime look for connections on a listening socket. It does so itself,
- * but no more once accepting has failed for want of a descriptor (Deno 2.9): this is
- * for when there is one again.
- *
- * @returns Whether the socket still listens.
+ * All that listen in this process: descriptors are the process's, so whoever frees
+ * one may be waited for by any of them.
  */
-export function lookForConnections(handle: Handle): boolean {
-  // Nothing can be read there; being asked to is why it is looked at.
-  handle.onread ??= () => {};
-  return handle.readStart() === 0 && handle.readStop() === 0;
+const listeners = new Set<Listening>();
+
+/** Has it accept again whenever a connection has freed a descriptor. */
+export function startLooking(listening: Listening): void {
+  listeners.add(listening);
+}
+
+/** Must be called before its handle is closed. */
+export function stopLooking(listening: Listening): void {
+  listeners.delete(listening);
+}
+
+/**
+ * Has the runtime look for connections, wherever this process listens: a descriptor
+ * is free. The runtime does so itself, but no more once accepting has failed for want
+ * of one (Deno 2.9).
+ */
+export function lookForConnections(): void {
+  for (const { _handle: handle } of listeners) {
+    if (handle?.readStart === undefined) continue;
+    // Nothing can be read there; being asked to is why it is looked at.
+    handle.onread ??= () => {};
+    if (handle.readStart() === 0) handle.readStop();
+  }
 }
 
 /** Has a server of `node:net` accept again whenever a connection has freed one. */
 export function acceptAgain(server: Server): void {
-  const look = () => {
-    // Node.js has no public name for it.
-    const { _handle: handle } = server as { _handle?: Handle | null };
-    if (handle?.readStart !== undefined) lookForConnections(handle);
-  };
+  const listening = server as Listening;
+  server.on("listening", () => startLooking(listening));
+  server.on("close", () => stopLooking(listening));
   // A TLS connection has a socket of its own, from its handshake's end on.
   for (const event of ["connection", "secureConnection", "tlsClientError"]) {
     server.on(event, (...args: unknown[]) => {
-      (args.at(-1) as Socket).once("close", look);
+      (args.at(-1) as Socket).once("close", lookForConnections);
     });
   }
 }

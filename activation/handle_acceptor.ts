@@ -1,3 +1,4 @@
+import { startLooking, stopLooking } from "./accept_again.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { handleAddr } from "./handle_addr.ts";
 import { HandleTransport } from "./handle_transport.ts";
@@ -7,6 +8,7 @@ import type { Transport } from "./transport.ts";
 /** Accepts on a listening socket of the runtime's event loop. */
 export class HandleAcceptor<C> implements Acceptor<C> {
   readonly #handle: ServerHandle;
+  readonly #listening: { _handle: ServerHandle };
   readonly #wrap: (transport: Transport) => C;
   #onConnection: (conn: C) => void = () => {};
 
@@ -19,9 +21,11 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   ) {
     this.#wrap = wrap;
     this.#handle = handle;
+    this.#listening = { _handle: handle };
     binding.listen(handle, backlog, (accepted) => {
       this.#onConnection(this.#wrap(new HandleTransport(binding, accepted)));
     });
+    startLooking(this.#listening);
   }
 
   /** Where it listens; of a unix socket, this is not known. */
@@ -34,6 +38,7 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   }
 
   close(): void {
+    stopLooking(this.#listening);
     this.#handle.close();
   }
 

@@ -1,3 +1,4 @@
+import { lookForConnections } from "./accept_again.ts";
 import { handleAddr } from "./handle_addr.ts";
 import { lendReadBuffer, returnReadBuffer } from "./read_buffers.ts";
 import { socketError } from "./socket_error.ts";
@@ -58,7 +59,7 @@ export class HandleTransport implements Transport {
 
   shareChunks(sink: Sink): void {
     this.#sink = sink;
-    // Whoever reads already goes on as before, unless it stops and starts again.
+    // `readStart` looks `onread` up: without a stop before it, the old one stays.
     if (!this.#over) this.#handle.readStop();
     const state = this.#state;
     const { onChunk } = sink;
@@ -97,7 +98,7 @@ export class HandleTransport implements Transport {
     this.#over = true;
     // Cancels the writes that go on; a unix socket forgets its shutdown.
     this.#handle.close();
-    this.#binding.lookForConnections();
+    lookForConnections();
     this.#settleShutdown?.();
     if (this.#lent === undefined) return;
     returnReadBuffer(this.#lent, chunkInUse);

@@ -45,10 +45,11 @@ export type InheritedListener =
  *   gone by a write that the kernel does not take at once:
  *   `Deno.errors.BrokenPipe`.
  * - When the process runs out of descriptors, newcomers wait in the kernel until
- *   a connection is closed; where Deno 2.9 alone would never accept again. Nothing
- *   else can be opened meanwhile, such as a socket for {@linkcode notify}: allow
- *   more (`LimitNOFILE=`) than you serve and hold, plus the backlog or 128,
- *   whichever is more. So many are accepted before JavaScript sees the first.
+ *   a connection that was accepted here is closed; Deno 2.9 alone would never accept
+ *   again. Nothing else can be opened meanwhile, such as a socket for
+ *   {@linkcode notify}: allow more (`LimitNOFILE=`) than you serve and hold, plus
+ *   the backlog or 128, whichever is more. So many are accepted before JavaScript
+ *   sees the first.
  *
  * Closing the listener does not remove the path of a unix socket, and leaves new
  * connections waiting in the kernel: both belong to the service manager.

@@ -42,8 +42,6 @@ export type InheritedTlsListener = Deno.Listener<
  *   show up.
  * - `closeWrite()` tells the peer that no more comes, as TLS has it; a peer that
  *   does so itself still gets an answer.
- * - When descriptors run out, Deno 2.9 panics over a handshake that fails, unless
- *   the process listens for a signal.
  * - The rest is as with {@linkcode listen}.
  *
  * Needs no permission. Loads `node:tls` and `node:crypto` on first use.

@@ -1,5 +1,3 @@
-import { lookForConnections } from "./accept_again.ts";
-
 /** A stream socket as the runtime's event loop has it: what `node:net` is made of. */
 export interface StreamHandle {
   /**
@@ -75,7 +73,6 @@ export class StreamBinding {
   readonly #classes: Record<"PIPE" | "TCP", HandleClass>;
   readonly #guessHandleType: (fd: number) => string;
   readonly #errname: (status: number) => string;
-  readonly #servers = new Set<ServerHandle>();
   /**
    * What the last call on any handle has to tell: at `READ_OUTCOME` when `onread`
    * is called without a chunk, at `WRITE_GOES_ON` when `writeBuffer` returns.
@@ -137,14 +134,6 @@ export class StreamBinding {
       server.close();
       throw this.error(status, "listen");
     }
-    this.#servers.add(server);
-  }
-
-  /** A descriptor is free: there may be a connection for it. */
-  lookForConnections(): void {
-    for (const server of this.#servers) {
-      if (!lookForConnections(server)) this.#servers.delete(server);
-    }
   }
 
   /** Returns the error that `node:net` would have for a status. */
@@ -178,20 +167,21 @@ export class StreamBinding {
   }
 }
 
-let loaded: { binding: StreamBinding | undefined } | undefined;
+let loading: Promise<StreamBinding | undefined> | undefined;
 
 /** Returns the runtime's stream handles; undefined when it does not share them. */
-export async function streamBinding(): Promise<StreamBinding | undefined> {
-  if (loaded === undefined) {
-    const { default: process } = await import("node:process");
-    try {
-      const { binding } = process as unknown as {
-        binding(name: string): unknown;
-      };
-      loaded = { binding: new StreamBinding(binding) };
-    } catch {
-      loaded = { binding: undefined };
-    }
+export function streamBinding(): Promise<StreamBinding | undefined> {
+  return loading ??= load();
+}
+
+async function load(): Promise<StreamBinding | undefined> {
+  const { default: process } = await import("node:process");
+  try {
+    const { binding } = process as unknown as {
+      binding(name: string): unknown;
+    };
+    return new StreamBinding(binding);
+  } catch {
+    return undefined;
   }
-  return loaded.binding;
 }

@@ -4,18 +4,14 @@
  *
  * PROGRAM was made by `deno compile --self-extracting`, so that is next to it:
  * in `.NAME/HASH.cache`, if there is a `.NAME/HASH/.done` that says that nothing is
- * left to extract. Both are named by PROGRAM's hash, so a program and the cache of
- * another build never meet.
+ * left to extract. HASH is of the modules in PROGRAM. That the rest fits, its
+ * version and its flags, V8 checks itself.
  *
  * @module
  */
 
 import { basename, dirname } from "node:path";
-import {
-  CodeCacheFormatError,
-  formatCodeCache,
-  parseCodeCache,
-} from "./code_cache_file.ts";
+import { formatCodeCache, parseCodeCache } from "./code_cache_file.ts";
 
 /** What a program that Deno compiled says about itself, as JSON in its payload. */
 function field(payload: string, name: string, value: string): string {
@@ -47,27 +43,47 @@ async function main([cache, program]: string[]): Promise<void> {
   const key = BigInt(field(payload, "code_cache_key", "\\d+"));
   const hash = field(payload, "self_extracting", "[0-9a-f]{16}");
   // Modules of the program that wrote it are in it too.
-  const entries = parseCodeCache(await Deno.readFile(cache))
+  const entries = parseCodeCache(await read(cache))
     .filter(({ specifier }) => !specifier.startsWith("file:"));
   if (!entries.some(({ specifier }) => specifier === "node:process")) {
     fail(`"node:process" is not in ${JSON.stringify(cache)}`);
   }
   const folder = `${dirname(program)}/.${basename(program)}`;
-  await Deno.remove(folder, { recursive: true }).catch(() => {});
-  await Deno.mkdir(`${folder}/${hash}`, { recursive: true });
+  // Under its final name only when whole.
+  const partial = `${folder}.partial`;
+  for (const left of [folder, partial]) await removeIfThere(left);
+  await Deno.mkdir(`${partial}/${hash}`, { recursive: true });
   await Deno.writeTextFile(
-    `${folder}/${hash}/.done`,
+    `${partial}/${hash}/.done`,
     "There is nothing to extract.\n",
   );
   await Deno.writeFile(
-    `${folder}/${hash}.cache`,
+    `${partial}/${hash}.cache`,
     formatCodeCache(key, entries),
   );
+  await Deno.rename(partial, folder);
+}
+
+/** Deno writes its cache if it can, and does not say when it cannot. */
+async function read(cache: string): Promise<Uint8Array> {
+  try {
+    return await Deno.readFile(cache);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    fail(`Deno wrote no ${JSON.stringify(cache)}; is the disk full?`);
+  }
+}
+
+async function removeIfThere(path: string): Promise<void> {
+  try {
+    await Deno.remove(path, { recursive: true });
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+  }
 }
 
 if (import.meta.main) {
-  await main(Deno.args).catch((error: unknown) => {
-    if (!(error instanceof CodeCacheFormatError)) throw error;
-    fail(error.message);
-  });
+  await main(Deno.args).catch((error: unknown) =>
+    fail(error instanceof Error ? error.message : `${error}`)
+  );
 }

@@ -42,23 +42,70 @@ const http: Ask = async (address) => {
   return (await receiveAllText(conn)).startsWith("HTTP/1.1 200");
 };
 
-const WAYS: [what: string, way: string, unix: boolean, Ask, flags: string[]][] =
-  [
-    ["listen, unix path", "listen", true, echo, []],
-    ["listen, TCP", "listen", false, echo, []],
-    ["listen by node:net", "listen", true, echo, [WITHOUT_HANDLES]],
-    ["listenTls", "listenTls", false, echoOverTls, []],
-    ["serve", "serve", true, http, []],
-  ];
+interface Case {
+  what: string;
+  /** For the program. */
+  way: string;
+  /** Where the crowd comes to. */
+  kind: "unix path" | "TCP";
+  ask: Ask;
+  flags?: string[];
+  /** How to ask at a second socket, a unix path, that has no connections. */
+  askOther?: Ask;
+}
 
-for (const [what, way, unix, ask, flags] of WAYS) {
+const CASES: Case[] = [
+  { what: "listen, unix path", way: "listen", kind: "unix path", ask: echo },
+  { what: "listen, TCP", way: "listen", kind: "TCP", ask: echo },
+  {
+    what: "listen by node:net",
+    way: "listen",
+    kind: "unix path",
+    ask: echo,
+    flags: [WITHOUT_HANDLES],
+  },
+  { what: "listenTls", way: "listenTls", kind: "TCP", ask: echoOverTls },
+  { what: "serve", way: "serve", kind: "unix path", ask: http },
+  {
+    what: "listen, two sockets",
+    way: "listen",
+    kind: "TCP",
+    ask: echo,
+    askOther: echo,
+  },
+  {
+    what: "listen by node:net, two sockets",
+    way: "listen",
+    kind: "TCP",
+    ask: echo,
+    flags: [WITHOUT_HANDLES],
+    askOther: echo,
+  },
+  {
+    what: "listen and listenTls",
+    way: "listen and listenTls",
+    kind: "TCP",
+    ask: echoOverTls,
+    askOther: echo,
+  },
+  {
+    what: "serve, two sockets",
+    way: "serve",
+    kind: "TCP",
+    ask: http,
+    askOther: http,
+  },
+];
+
+for (const { what, way, kind, ask, flags = [], askOther } of CASES) {
   Deno.test(`${what}: who comes after the descriptors ran out is served when there are some again`, async () => {
     using directory = new TempDir();
-    const address = unix
+    const address = kind === "unix path"
       ? directory.join("socket")
       : `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;
+    const other = directory.join("other");
     await using program = await activate({
-      addresses: [address],
+      addresses: [...(askOther ? [other] : []), address],
       module: "tests/activation/descriptors_program.ts",
       allow: [ALLOW_ACTIVATION, ...flags],
       args: [way, CERT, KEY],
@@ -78,11 +125,13 @@ for (const [what, way, unix, ask, flags] of WAYS) {
         () => [...Deno.readDirSync(open)].length,
         (count) => count === DESCRIPTORS,
       );
+      if (askOther) peers.use(await dial(other));
       // Who leaves without a word before a TLS handshake is waited for.
-      if (way === "listenTls") {
+      if (ask === echoOverTls) {
         for (const peer of dialled) await send(peer, "That is no TLS.");
       }
     }
     assertEquals(await ask(address), true);
+    assertEquals(await askOther?.(other), askOther && true);
   });
 }

@@ -52,8 +52,12 @@ Deno.test("the server reads the cache that is next to it", async () => {
   assertStringIncludes(stderr, cacheFile(IPC_SERVER));
 });
 
-Deno.test("V8 takes everything that is in the cache, and misses nothing but the program itself", async () => {
-  using directory = new TempDir();
+/** Does what the Makefile does, with other V8 flags and another warm-up. */
+async function build(
+  directory: TempDir,
+  moreFlags: string,
+  warmUp: string,
+): Promise<string> {
   const makefile = await Deno.readTextFile(`${REPOSITORY}Makefile`);
   const [, flags] = /^V8_FLAGS = (.*)$/m.exec(makefile)!;
   const deno = async (...args: string[]) => {
@@ -63,11 +67,10 @@ Deno.test("V8 takes everything that is in the cache, and misses nothing but the 
     });
     assertEquals(code, 0, stderr);
   };
-  // As the Makefile does it, with a V8 that tells what it does.
   const compile = async (output: string, ...args: string[]) =>
     await deno(
       ...["compile", "--quiet", "--frozen", `--output=${output}`],
-      ...[`--v8-flags=${flags},--profile-deserialization`, ...args],
+      ...[`--v8-flags=${flags}${moreFlags}`, ...args],
     );
   const server = directory.join("ipc-server");
   await compile(
@@ -76,15 +79,43 @@ Deno.test("V8 takes everything that is in the cache, and misses nothing but the 
     "-P=server",
     "build/ipc-server.js",
   );
-  const warmUp = directory.join("warm_up");
-  await compile(warmUp, "toolchain/warm_up.ts");
-  await run(warmUp, [], { env: { TMPDIR: directory.path } });
+  const warm = directory.join("warm_up");
+  await compile(warm, warmUp);
+  await run(warm, [], { env: { TMPDIR: directory.path } });
   await deno(
     ...["run", "--allow-all", "toolchain/write_code_cache.ts"],
     ...[directory.join("deno-compile-warm_up.cache"), server],
   );
-  const { stderr: loaded } = await run(server, ["--version"], { env: VERBOSE });
-  const [, count] = /Loaded (\d+) /.exec(loaded)!;
+  return server;
+}
+
+/** How many entries a server finds in its cache. */
+async function entries(server: string): Promise<number> {
+  const { stderr } = await run(server, ["--version"], { env: VERBOSE });
+  return Number(/Loaded (\d+) code cache entries/.exec(stderr)![1]);
+}
+
+Deno.test("the cache is the same whenever it is made", async () => {
+  using directory = new TempDir();
+  const server = await build(directory, "", "toolchain/warm_up.ts");
+  assertEquals(
+    await Deno.readFile(cacheFile(server)),
+    await Deno.readFile(cacheFile(IPC_SERVER)),
+  );
+});
+
+Deno.test("V8 takes everything that is in the cache, and misses nothing but the program itself", async () => {
+  using directory = new TempDir();
+  const warmUp = directory.join("warm_up.ts");
+  // When all has been taken, Deno asks for no more: one more keeps it asking.
+  const unused = 'await import("node:http");\n';
+  await Deno.writeTextFile(
+    warmUp,
+    await Deno.readTextFile(`${REPOSITORY}toolchain/warm_up.ts`) + unused,
+  );
+  const server = await build(directory, ",--profile-deserialization", warmUp);
+  const wanted = await entries(IPC_SERVER);
+  assert(await entries(server) > wanted);
   await using activated = await ActivatedServer.listen({
     command: [server, "--quiet", "--idle-timeout", "1s"],
   });
@@ -98,7 +129,7 @@ Deno.test("V8 takes everything that is in the cache, and misses nothing but the 
   const told = activated.stdout.seen.join("\n").replace("server start\n", "");
   assertEquals(told.match(/failed check/g), null, told);
   const taken = told.match(/\[Deserializing from/g) ?? [];
-  assertEquals(taken.length, Number(count), told);
+  assertEquals(taken.length, wanted, told);
   assertEquals(told.match(/\[Serializing/g)?.length, 1, told);
 });
 
@@ -147,6 +178,25 @@ Deno.test("without its cache, where it can write nothing, the server says so", a
   });
   assertEquals(code, 1);
   assertMatch(stderr, /Failed to create extraction directory: /);
+});
+
+Deno.test("make makes a cache that is missing, and installs none of another server", async () => {
+  using directory = new TempDir();
+  const make = (...args: string[]) =>
+    run("make", args, { cwd: REPOSITORY, env: makeEnvironment() });
+  const cache = directory.join("cache");
+  assertEquals((await make("-q")).code, 0);
+  assertEquals((await make("-q", `CODE_CACHE=${cache}`)).code, 1);
+
+  await Deno.mkdir(cache);
+  await Deno.writeTextFile(`${cache}/0123456789abcdef.cache`, "");
+  const target = directory.join("target");
+  const { code, stderr } = await make(
+    ...["install", `CODE_CACHE=${cache}`, `DESTDIR=${target}`],
+  );
+  assertEquals(code, 2);
+  assertStringIncludes(stderr, `${cache} is not that of bin/ipc-server: `);
+  assertEquals(await Deno.stat(target).catch(() => "absent"), "absent");
 });
 
 Deno.test("the client keeps no cache", async () => {

@@ -291,7 +291,8 @@ Deno.test("a running machine can be given the programs, and rid of them", async 
       "-C",
       REPOSITORY,
       target,
-      `DESTDIR=${tree.root}`,
+      // A slash at the end is often typed.
+      `DESTDIR=${tree.root}/`,
       prefix,
     );
 
