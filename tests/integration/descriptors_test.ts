@@ -2,7 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { echoOf } from "../support/peer.ts";
+import { echoOf, isServed } from "../support/peer.ts";
 import { IPC_SERVER } from "../support/program.ts";
 import { ActivatedServer, type Kind } from "./activated_server.ts";
 
@@ -12,20 +12,6 @@ const command = [
   ...["prlimit", `--nofile=${DESCRIPTORS}`, IPC_SERVER, "--quiet"],
   ...[`--max-connections=${CONNECTIONS}`, `--max-waiting=${WAITING}`],
 ];
-
-/** Whether who comes is served. */
-async function comesAndGoes(server: ActivatedServer): Promise<boolean> {
-  const conn = await server.connect();
-  try {
-    return await echoOf(conn, "hello") === "hello";
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionReset) return false;
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
-  } finally {
-    conn.close();
-  }
-}
 
 for (const kind of ["unix path", "IPv4"] satisfies Kind[]) {
   Deno.test(`a server that ran out of descriptors over ${kind} accepts again when it has some`, async () => {
@@ -56,7 +42,7 @@ for (const kind of ["unix path", "IPv4"] satisfies Kind[]) {
     for (const conn of [...peers, ...served]) conn.close();
     await eventually(
       "who comes afterwards is served",
-      () => comesAndGoes(server),
+      () => isServed(() => server.connect()),
       (served) => served,
     );
   });

@@ -76,3 +76,17 @@ export function assertSameBytes(
     `${actual.length} bytes came where ${expected.length} should; the first ${same} are right`,
   );
 }
+
+/** Connects, and returns whether it was served; a server may close instead. */
+export async function isServed(
+  connect: () => Promise<Deno.Conn>,
+): Promise<boolean> {
+  using conn = await connect();
+  try {
+    return await echoOf(conn, "hello") === "hello";
+  } catch (error) {
+    if (error instanceof Deno.errors.ConnectionReset) return false;
+    if (error instanceof Deno.errors.BrokenPipe) return false;
+    throw error;
+  }
+}

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
-import { echoOf } from "../support/peer.ts";
+import { echoOf, isServed } from "../support/peer.ts";
 import { Machine, SOCKET_PATH } from "./machine.ts";
 
 const SERVER = "ipc-server.service";
@@ -55,19 +55,7 @@ class Burst implements AsyncDisposable {
   }
 }
 
-/** Connects, and returns whether it was served. */
-async function comesAndGoes(): Promise<boolean> {
-  const conn = await machine.connect();
-  try {
-    return await echoOf(conn, "hello") === "hello";
-  } catch (error) {
-    if (error instanceof Deno.errors.ConnectionReset) return false;
-    if (error instanceof Deno.errors.BrokenPipe) return false;
-    throw error;
-  } finally {
-    conn.close();
-  }
-}
+const comesAndGoes = () => isServed(() => machine.connect());
 
 /** The CPU time that a process has used, in clock ticks. */
 async function ticks(pid: number): Promise<number> {
