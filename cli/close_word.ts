@@ -1,3 +1,5 @@
+import { latin1Slice } from "./buffer_slices.ts";
+
 const WORD = "close";
 const [FIRST, SECOND] = new TextEncoder().encode(WORD);
 
@@ -15,7 +17,7 @@ export class CloseWord {
     if (length <= SHORT_BYTES && this.#begun === "" && !mayBeginIn(chunk)) {
       return false;
     }
-    const text = this.#begun + latin1(chunk);
+    const text = this.#begun + latin1Slice(chunk, 0, length);
     if (text.includes(WORD)) return true;
     this.#begun = begunAtEnd(text);
     return false;
@@ -38,18 +40,4 @@ function begunAtEnd(text: string): string {
   const start = end.lastIndexOf(WORD[0]!);
   const begun = start === -1 ? "" : end.slice(start);
   return WORD.startsWith(begun) ? begun : "";
-}
-
-type Latin1Slice = (start: number, end: number) => string;
-let latin1Slice: Latin1Slice | undefined;
-
-/**
- * One character a byte. `TextDecoder` takes seven times as long; an import of
- * `node:buffer` would be paid for at every start, the global only when used.
- */
-function latin1(bytes: Uint8Array): string {
-  latin1Slice ??= (globalThis as unknown as {
-    Buffer: { prototype: { latin1Slice: Latin1Slice } };
-  }).Buffer.prototype.latin1Slice;
-  return latin1Slice.call(bytes, 0, bytes.length);
 }

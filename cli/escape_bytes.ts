@@ -20,10 +20,10 @@ export function escapeBytes(
   // A character has at most four bytes, and an invalid byte counts as one.
   const head = bytes.subarray(0, Math.min(bytes.length, limit * 4));
   const text = decoder.decode(head);
-  const isUtf8 = !text.includes(REPLACEMENT);
-  if (isUtf8 && text.length === head.length && isPlain(text)) {
+  if (isPlain(text, head.length)) {
     return { text: text.slice(0, limit), cut: bytes.length > limit };
   }
+  const isUtf8 = !text.includes(REPLACEMENT);
   if (isUtf8 && bytes.length <= limit) {
     return { text: text.replaceAll(NOT_PLAIN, escapeCharacter), cut: false };
   }
@@ -36,12 +36,14 @@ export function escapeBytes(
 }
 
 /**
- * Whether ASCII is printable throughout, as most is: JSON would escape the rest,
- * and tells it faster than a regular expression does. It escapes quotes as well.
+ * Whether text that so many bytes were decoded to is printable ASCII without quotes
+ * and backslashes, as most is: then it is its own rendering. JSON would escape all
+ * else that is ASCII, and tells it faster than a regular expression does.
  */
-function isPlain(ascii: string): boolean {
-  return JSON.stringify(ascii).length === ascii.length + '""'.length &&
-    !ascii.includes(DELETE);
+export function isPlain(text: string, bytes: number): boolean {
+  return text.length === bytes && !text.includes(REPLACEMENT) &&
+    !text.includes(DELETE) &&
+    JSON.stringify(text).length === bytes + '""'.length;
 }
 
 const DELETE = "\x7f";
