@@ -37,6 +37,7 @@ UNITS = ipc-server.socket ipc-server.service ipc-client.service
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
+built = $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
 
 SOURCES := Makefile deno.json deno.lock \
 	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts') \
@@ -46,7 +47,7 @@ SOURCES := Makefile deno.json deno.lock \
 $(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
 
 .PHONY: all
-all: $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
+all: $(built)
 
 # Bundling and compiling are two steps for the sake of identical bytes: what is
 # compiled then has the same name and time whenever, and wherever, it is built.
@@ -63,9 +64,10 @@ $(Q)toolchain/deno compile --quiet --frozen --no-prompt $(code_cache_$(1)) -P=$(
 
 endef
 
-# The server has it next to itself, where only its owner writes, and read it all starts.
-# Nothing is extracted, in spite of the option's name: .done says that it has been. Deno
-# makes the empty directory next to it when it can, and packages have to own it.
+# So the client has none, and the server's is next to the executable, where only its
+# owner writes. Nothing is extracted, in spite of the option's name: .done says that it
+# has been. Deno makes an empty directory beside that file when it can: an installation
+# brings it, so that packages own it.
 code_cache_client = --no-code-cache
 code_cache_server = --self-extracting
 warm_up = build/warm_up
@@ -142,11 +144,11 @@ soak: all
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
+code_cache_hash = $(shell basename -s .cache $(CODE_CACHE)/*.cache)
+
 # Needs nothing but what was built, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the
 # program that Deno put behind its runtime.
-code_cache_hash = $(shell basename -s .cache $(CODE_CACHE)/*.cache)
-built = $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
 .PHONY: install
 install: $(filter-out $(wildcard $(built)),$(built))
 	$(Q)grep -qaF '"self_extracting":"$(code_cache_hash)"' bin/ipc-server || \
