@@ -32,16 +32,14 @@ say = $(if $(V),@:,@printf '  %-8s %s\n')
 # The programs keep their permissions in deno.json, under these names.
 PROGRAMS = server client
 EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
-CODE_CACHE = bin/.ipc-server
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
-built = $(EXECUTABLES) $(CODE_CACHE) $(DOCUMENTS)
+built = $(EXECUTABLES) $(DOCUMENTS)
 
-SOURCES := Makefile deno.json deno.lock \
-	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts') \
-	$(wildcard toolchain/*.ts)
+SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts \
+	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 
 # make cannot tell a space within a path from one between two.
 $(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
@@ -52,48 +50,24 @@ all: $(built)
 # Bundling and compiling are two steps for the sake of identical bytes: what is
 # compiled then has the same name and time whenever, and wherever, it is built.
 # Deno writes an executable under another name first, and renames it when done.
-# By default Deno keeps a code cache of a guessable name in /tmp, which whoever comes
-# first can fill; and under PrivateTmp= no start ever finds it again.
+# No code cache: Deno would read it from a guessable name in TMPDIR, before any of our
+# code runs, where anybody may plant one.
 define build
 $(say) COMPILE bin/ipc-$(1)
 $(Q)toolchain/deno bundle --quiet --frozen --minify --import-map=build/imports.json \
 	-o build/ipc-$(1).js $(1)/main.ts
 $(Q)touch -d @0 build/ipc-$(1).js
-$(Q)toolchain/deno compile --quiet --frozen --no-prompt $(code_cache_$(1)) -P=$(1) \
+$(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
 	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1).js
 
 endef
 
-# So the client has none, and the server's is next to the executable, where only its
-# owner writes. Nothing is extracted, in spite of the option's name: .done says that it
-# has been. Deno makes an empty directory beside that file when it can: an installation
-# brings it, so that packages own it.
-code_cache_client = --no-code-cache
-code_cache_server = --self-extracting
-warm_up = build/warm_up
-
-define build_code_cache
-$(say) CACHE $(CODE_CACHE)
-$(Q)rm -rf $(warm_up)
-$(Q)mkdir $(warm_up)
-$(Q)toolchain/deno compile --quiet --no-config --v8-flags=$(V8_FLAGS) \
-	-o $(warm_up)/warm_up toolchain/warm_up.ts
-$(Q)TMPDIR="$$PWD/$(warm_up)" $(warm_up)/warm_up
-$(Q)toolchain/deno run --quiet --frozen --no-prompt \
-	--allow-read=bin,$(warm_up) --allow-write=bin toolchain/write_code_cache.ts \
-	$(warm_up)/deno-compile-warm_up.cache bin/ipc-server
-$(Q)chmod -R go+rX $(CODE_CACHE)
-$(Q)rm -r $(warm_up)
-endef
-
-$(EXECUTABLES) $(CODE_CACHE) &: $(SOURCES)
+$(EXECUTABLES) &: $(SOURCES)
 	@toolchain/find
 	@mkdir -p bin build
-	$(Q)rm -rf $(CODE_CACHE)
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
 		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
-	$(build_code_cache)
 
 # Both are made of what the programs' --help is made of. The manuals' date is
 # SOURCE_DATE_EPOCH, when that is set, and never the time of the build.
@@ -144,29 +118,18 @@ soak: all
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
-code_cache_hash = $(shell basename -s .cache $(CODE_CACHE)/*.cache)
-
 # Needs nothing but what was built, however old: root may have no Deno. Only what
 # is not there is built. Executables are never stripped: that would take away the
 # program that Deno put behind its runtime.
 .PHONY: install
 install: $(filter-out $(wildcard $(built)),$(built))
-	$(Q)grep -qaF '"self_extracting":"$(code_cache_hash)"' bin/ipc-server || \
-		{ echo '$(CODE_CACHE) is not that of bin/ipc-server: "make clean" and "make"' \
-			'make both anew' >&2; exit 1; }
 	$(Q)umask 022 && \
 		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
 		{ cat $(made_directories) 2>/dev/null; \
 			echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p"; } | \
 			sort -u >$(made_directories).new && \
 		mv -f $(made_directories).new $(made_directories)
-	$(Q)umask 022 && hash='$(code_cache_hash)' && \
-		$(INSTALL) -d $(installed_code_cache)/$$hash/.deno_compile_node_modules && \
-		$(INSTALL_DATA) $(CODE_CACHE)/$$hash/.done $(installed_code_cache)/$$hash && \
-		$(INSTALL_DATA) $(CODE_CACHE)/$$hash.cache $(installed_code_cache) && \
-		$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir) && \
-		find $(installed_code_cache) -mindepth 1 -maxdepth 1 ! -name "$$hash*" \
-			-exec rm -r {} +
+	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
@@ -188,11 +151,10 @@ targetdirs = $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
 installed_units = $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
-installed_code_cache = $(DESTDIR)$(pkglibexecdir)/$(notdir $(CODE_CACHE))
 installed_manuals = $(foreach it,$(MANUALS),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(it)))/$(it))
 installed_completions = $(DESTDIR)$(fishconfdir)/ipc.fish \
 	$(foreach it,$(COMPLETIONS),$(DESTDIR)$($(patsubst %/,%,$(dir $(it)))completiondir)/$(notdir $(it)))
-installed = $(installed_executables) $(installed_code_cache) $(installed_units) $(installed_user_units) \
+installed = $(installed_executables) $(installed_units) $(installed_user_units) \
 	$(installed_manuals) $(installed_completions)
 
 # What "make install" made of directories, for "make uninstall": systems have some
@@ -226,13 +188,6 @@ installcheck:
 	$(Q)for executable in $(installed_executables); do \
 		"$$executable" --version || exit; \
 	done
-	$(Q)cache=$$(realpath -e $(installed_code_cache)) && \
-		said=$$(DENO_LOG=denort::code_cache=debug \
-			$(DESTDIR)$(pkglibexecdir)/ipc-server --version 2>&1) && \
-		case $$said in \
-			*" entries from $$cache/"*) ;; \
-			*) echo "$(installed_code_cache) is not used: $$said" >&2; exit 1 ;; \
-		esac
 	$(Q)copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && \
 		mkdir "$$copies/system" "$$copies/user" && \
 		cp $(installed_units) "$$copies/system" && \

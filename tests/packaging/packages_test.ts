@@ -54,12 +54,6 @@ async function assertPrograms(folder: string): Promise<void> {
     const said = await run([`${folder}/${program}`, "--version"]);
     assertStringIncludes(said, `${program} ${VERSION}`);
   }
-  await run(
-    [
-      ...["diff", "-r", "--exclude=.deno_compile_node_modules"],
-      ...[`${folder}/.ipc-server`, `${REPOSITORY}bin/.ipc-server`],
-    ],
-  );
 }
 
 /** What "make install" installs, in a folder of its own. */

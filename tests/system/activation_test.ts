@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { assertConfined } from "./confinement.ts";
-import { eventually, soon } from "../support/eventually.ts";
+import { soon } from "../support/eventually.ts";
 import { install, Machine, SOCKET_PATH } from "./machine.ts";
 
 let machine: Machine;
@@ -87,25 +87,4 @@ Deno.test("starting the server starts its socket first", async () => {
   await machine.systemctl("start", "ipc-server.service");
   await machine.reaches("ipc-server.service", "active (running)");
   await machine.reaches("ipc-server.socket", "active (running)");
-});
-
-Deno.test("in its sandbox, the server starts with its code cache", async () => {
-  const dropIns = "/run/systemd/system/ipc-server.service.d";
-  await machine.run("mkdir", "-p", dropIns);
-  await machine.write(
-    `${dropIns}/verbose.conf`,
-    "[Service]\nEnvironment=DENO_LOG=denort::code_cache=debug\n",
-  );
-  await machine.systemctl("daemon-reload");
-  await machine.systemctl("restart", "ipc-server.service");
-  await machine.reaches("ipc-server.service", "active (running)");
-  await eventually(
-    "the journal says that the cache was loaded",
-    () => machine.journal("ipc-server.service"),
-    (entries) =>
-      entries.some(({ message }) =>
-        / Loaded \d+ code cache entries from \/usr\/libexec\/ipc\/\.ipc-server\//
-          .test(message)
-      ),
-  );
 });

@@ -170,17 +170,6 @@ for (const layout of LAYOUTS) {
         assertEquals(await permissions(path), "755", path);
         await run("cmp", path, `${REPOSITORY}/bin/${program}`);
       }
-      const cache = `${programs}/.ipc-server`;
-      const found = await listing({ root, run }, cache);
-      for (const line of found.filter((line) => line !== "")) {
-        const [path, type, mode] = line.split(" ");
-        assertEquals(mode, type === "d" ? "755" : "644", path);
-      }
-      await run(
-        "diff",
-        ...["-r", "--exclude=.deno_compile_node_modules"],
-        ...[`${root}${cache}`, `${REPOSITORY}/bin/.ipc-server`],
-      );
       for (const directory of [units, userUnits]) {
         for (const unit of UNITS) {
           const path = `${root}${directory}/${unit}`;
@@ -215,28 +204,6 @@ for (const layout of LAYOUTS) {
     }
   });
 }
-
-Deno.test("installing leaves no code cache of an earlier server", async () => {
-  const root = await Deno.makeTempDir({ prefix: "ipc-install-" });
-  try {
-    const cache = `${root}/usr/libexec/ipc/.ipc-server`;
-    const earlier = "0123456789abcdef";
-    await Deno.mkdir(`${cache}/${earlier}`, { recursive: true });
-    await Deno.writeTextFile(`${cache}/${earlier}.cache`, "");
-    await run(
-      ...["make", `--directory=${REPOSITORY}`, "install", `DESTDIR=${root}`],
-    );
-    const names = async (path: string) =>
-      (await Array.fromAsync(Deno.readDir(path))).map(({ name }) => name)
-        .sort();
-    assertEquals(
-      await names(cache),
-      await names(`${REPOSITORY}/bin/.ipc-server`),
-    );
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
 
 Deno.test("installing builds nothing, and needs no Deno", async () => {
   const state = async () =>
