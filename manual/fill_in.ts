@@ -1,6 +1,7 @@
 import { type Option, writtenDefault } from "../cli/option.ts";
 import type { ProgramUsage } from "../cli/program_usage.ts";
 import { wrap } from "../cli/wrap.ts";
+import { RUNTIME_FAILURES } from "./runtime_failures.ts";
 
 /** No line of mdoc is longer, as its linter wants it. */
 const COLUMNS = 80;
@@ -19,6 +20,7 @@ export interface Edition {
  * - `@OPTIONS` to `@END`: entries for all options. What follows `@OPTION NAME`
  *   between the two is added to the entry of that option.
  * - `@EXITS`: entries for the exit statuses.
+ * - `@DIAGNOSTICS`: entries for the faults that the runtime reports itself.
  *
  * @param usage The program that the page is about, if it is about one.
  * @throws {Error} The template names what there is not.
@@ -33,6 +35,7 @@ export function fillIn(
     : template.replace(/^\.Dd .*$/m, `.Dd ${inWords(date)}`);
   const page = dated.replaceAll("@VERSION@", version);
   return usage === undefined ? page : page
+    .replace(/^@DIAGNOSTICS$/m, diagnostics)
     .replace(/^@SYNOPSIS$/m, () => synopsis(usage))
     .replace(
       /^@OPTIONS\n(.*?)^@END$/ms,
@@ -84,6 +87,12 @@ function exits({ exits }: ProgramUsage): string {
     .join("\n");
 }
 
+function diagnostics(): string {
+  return RUNTIME_FAILURES.map(({ message, explanation }) =>
+    `.It ${plain(message)}\n${sentences(explanation)}`
+  ).join("\n");
+}
+
 /** `Fl -name`: mdoc itself puts a dash before it. */
 function mainForm(name: string, option: Option): string {
   return "oneDash" in option ? `Fl ${name}` : `Fl -${name}`;
@@ -101,8 +110,13 @@ function withValue(form: string, option: Option): string {
 
 /** A clause as a sentence: `wrong usage` as `Wrong usage.` */
 function sentence(clause: string): string {
-  const text = `${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`;
-  return wrap(plain(text), COLUMNS).join("\n");
+  return sentences(`${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`);
+}
+
+/** Each begins a line, as mdoc wants it. */
+function sentences(text: string): string {
+  return text.split(/(?<=\.) (?=[A-Z])/)
+    .map((sentence) => wrap(plain(sentence), COLUMNS).join("\n")).join("\n");
 }
 
 /** Text that is nothing but text for mdoc; the dashes of options stay dashes. */

@@ -4,17 +4,13 @@ import {
   type ListenFd,
   listenFds,
 } from "../mod.ts";
-import { chooseSocket } from "./choose_socket.ts";
+import { chooseSocket, PASS_A_SOCKET } from "./choose_socket.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
 import type { ServerOptions } from "./options.ts";
 import { probeSocket } from "./probe_socket.ts";
 
 /** No more are looked at: it should be one, and a forged count may be huge. */
 const LOOKED_AT = 8;
-
-/** How to have the server activated, in place of whatever was tried. */
-const HOW_TO =
-  'start it with "systemctl start ipc-server.socket" and a connection';
 
 /** Tells what the service manager handed over, and whether it can be served. */
 export async function checkActivation(
@@ -30,7 +26,9 @@ export async function checkActivation(
   }
   const listenPid = env.get("LISTEN_PID");
   if (listenPid === undefined) {
-    return [wrong(`LISTEN_PID is not set: nothing was handed over; ${HOW_TO}`)];
+    return [
+      wrong(`LISTEN_PID is not set: nothing was handed over; ${PASS_A_SOCKET}`),
+    ];
   }
   if (listenPid !== String(pid)) {
     return [wrong(
@@ -44,8 +42,8 @@ export async function checkActivation(
       forUs,
       wrong(
         count === undefined
-          ? `LISTEN_FDS is not set: no socket was handed over; ${HOW_TO}`
-          : `LISTEN_FDS=${count}: no socket was handed over; ${HOW_TO}`,
+          ? `LISTEN_FDS is not set: no socket was handed over; ${PASS_A_SOCKET}`
+          : `LISTEN_FDS=${count}: no socket was handed over; ${PASS_A_SOCKET}`,
       ),
     ];
   }

@@ -4,6 +4,13 @@ import { ActivationError, type ListenFd } from "../mod.ts";
 const SHOWN = 8;
 
 /**
+ * What to do when no socket was passed. "systemctl start" would not help where the
+ * socket unit is active: a reload of a changed unit drops its sockets.
+ */
+export const PASS_A_SOCKET =
+  'run "systemctl restart ipc-server.socket", as after each change of the socket unit, and set no StandardInput=socket in the service';
+
+/**
  * Returns the one socket that the server serves.
  *
  * @throws {ActivationError} Not exactly one was passed, or it has another name.
@@ -21,7 +28,7 @@ export function chooseSocket(
   ).join(", ");
   const more = listenFds.length - SHOWN;
   const advice = only === undefined
-    ? `start it with "systemctl start ipc-server.socket"`
+    ? PASS_A_SOCKET
     : listenFds.length > 1
     ? "pass one only: one ListenStream= in one socket unit"
     : `set FileDescriptorName=${name} in the socket unit, or give --name`;

@@ -53,7 +53,7 @@ Deno.test("started by hand, it says what it needs and how it is started", async 
     await run(IPC_SERVER),
     SOCKET_NAME,
     "got none",
-    "systemctl start ipc-server.socket",
+    "systemctl restart ipc-server.socket",
   );
 });
 
@@ -65,7 +65,7 @@ Deno.test("what was meant for another process is left to that process", async ()
       LISTEN_FDNAMES: SOCKET_NAME,
     },
   });
-  assertRefused(result, SOCKET_NAME, "got none", "systemctl start");
+  assertRefused(result, SOCKET_NAME, "got none", "systemctl restart");
 });
 
 Deno.test("a socket of another name is refused", async () => {

@@ -175,7 +175,8 @@ Deno.test("started by hand, it was handed nothing", async () => {
   assertWrong(
     await run(IPC_SERVER, ["--check"]),
     "LISTEN_PID is not set",
-    "systemctl start ipc-server.socket",
+    "systemctl restart ipc-server.socket",
+    "StandardInput=socket",
   );
 });
 

@@ -15,7 +15,7 @@ Deno.test("the one socket of the wanted name is chosen", () => {
 });
 
 const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
-  [named(), "got none", "systemctl start ipc-server.socket"],
+  [named(), "got none", "systemctl restart ipc-server.socket"],
   [named("other"), 'got fd 3 "other"', "--name"],
   [named("unknown"), 'got fd 3 "unknown"', "FileDescriptorName=job"],
   [named(""), 'got fd 3 ""', "FileDescriptorName=job"],

@@ -16,7 +16,7 @@ Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 function assertExplains(line: string): void {
   assertMatch(line, /^[^\n]+$/);
   assertMatch(line, /ipc-server\.socket/);
-  assertMatch(line, /systemctl start/);
+  assertMatch(line, /systemctl restart/);
 }
 
 Deno.test("started by hand, the server exits 78 and says how to start it properly", async () => {

@@ -1,0 +1,41 @@
+// The faults that Deno's runtime reports before our code runs, as the manuals and
+// README list them.
+
+import { assert, assertNotEquals, assertStringIncludes } from "@std/assert";
+import { RUNTIME_FAILURES } from "../../manual/runtime_failures.ts";
+import { ignoredWithout } from "../support/needed.ts";
+import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+/** How to provoke each, as shell commands that run "$0". */
+const PROVOKED: Record<string, string> = {
+  "called `Result::unwrap()` on an `Err` value": `"$0" "$(printf '\\377')"`,
+  "Fatal process out of memory": `ulimit -v 1000000; "$0" --version`,
+  "Too many open files": `ulimit -n 8; "$0" --version`,
+  "Could not convert path to URL": `TMPDIR=relative "$0" --version`,
+  "Could not find standalone binary section":
+    `cp "$0" "$1/stripped" && strip "$1/stripped" && "$1/stripped" --version`,
+};
+
+for (const { message } of RUNTIME_FAILURES) {
+  const script = PROVOKED[message];
+  Deno.test({
+    name: `the runtime's message "${message}" is the documented one`,
+    ignore: script?.includes("strip") &&
+      ignoredWithout("stripped executables", { strip: "binutils" }),
+    async fn() {
+      assert(script !== undefined, "a message that no test provokes");
+      for (const program of [IPC_SERVER, IPC_CLIENT]) {
+        using directory = new TempDir();
+        const { code, stderr } = await run("/bin/sh", [
+          ...["-c", `ulimit -c 0; ${script}`],
+          ...[program, directory.path],
+        ]);
+        assertNotEquals(code, 0);
+        assertStringIncludes(stderr, message);
+      }
+      const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
+      assertStringIncludes(readme, message);
+    },
+  });
+}
