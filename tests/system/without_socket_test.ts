@@ -2,7 +2,8 @@
 // gives up.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { Machine } from "./machine.ts";
+import { echoOf } from "../support/peer.ts";
+import { Machine, SOCKET_PATH } from "./machine.ts";
 
 const SERVER = "/usr/libexec/ipc/ipc-server";
 
@@ -60,6 +61,59 @@ Deno.test("as a service without a socket it fails with 78, and is not started ag
   assertEquals(lines.length, 1, Deno.inspect(lines));
   assertExplains(lines[0]!.message);
 });
+
+/** How systemd passes no socket although the socket unit is active. */
+const WITHOUT_DESCRIPTORS: {
+  how: string;
+  unit: string;
+  dropIn: string;
+  /** Where systemd listens once the remedy was applied. */
+  listens: string;
+}[] = [
+  {
+    how: "the socket unit was changed and reloaded, but not restarted",
+    unit: "ipc-server.socket",
+    dropIn:
+      "[Socket]\nListenStream=\nListenStream=/run/ipc-server/other.socket\n",
+    listens: "/run/ipc-server/other.socket",
+  },
+  {
+    how: "StandardInput=socket is set",
+    unit: "ipc-server.service",
+    dropIn: "[Service]\nStandardInput=socket\n",
+    listens: SOCKET_PATH,
+  },
+];
+for (const { how, unit, dropIn, listens } of WITHOUT_DESCRIPTORS) {
+  Deno.test(`where ${how}, the server names that cause and the remedy`, async () => {
+    await machine.systemctl("start", "ipc-server.socket");
+    const directory = `/run/systemd/system/${unit}.d`;
+    await machine.run("mkdir", "-p", directory);
+    await machine.write(`${directory}/test.conf`, dropIn);
+    await machine.systemctl("daemon-reload");
+    await machine.attempt("systemctl", "start", "ipc-server.service");
+    await machine.reaches("ipc-server.service", "failed (failed)");
+    await machine.reaches("ipc-server.socket", "active (listening)");
+    const { message } = (await machine.journal("ipc-server.service")).at(-1)!;
+    const [, remedy] =
+      /, got none; run "(systemctl .*?)", as after each change of the socket unit, and set no StandardInput=socket /
+        .exec(message) ?? [];
+    assert(remedy !== undefined, message);
+
+    if (unit.endsWith(".service")) {
+      await machine.run("rm", "-r", directory);
+      await machine.systemctl("daemon-reload");
+    }
+    await machine.run("sh", "-c", remedy!);
+    {
+      using conn = await machine.connect(listens);
+      assertEquals(await echoOf(conn, "hello"), "hello");
+    }
+    await machine.run("rm", "-rf", directory);
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("stop", "ipc-server.socket", "ipc-server.service");
+  });
+}
 
 Deno.test("wrong usage is not started again either", async () => {
   await machine.write(
