@@ -33,6 +33,8 @@ say = $(if $(V),@:,@printf '  %-8s %s\n')
 PROGRAMS = server client
 EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
+TEMPLATE_UNITS = ipc-server@.socket ipc-server@.service
+SYSTEM_UNITS = $(UNITS) $(TEMPLATE_UNITS)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
@@ -130,7 +132,7 @@ install: $(filter-out $(wildcard $(built)),$(built))
 			sort -u >$(made_directories).new && \
 		mv -f $(made_directories).new $(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
-	$(Q)$(INSTALL_DATA) $(UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
+	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
 	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=build/manual/%)) \
@@ -148,7 +150,7 @@ install: $(filter-out $(wildcard $(built)),$(built))
 targetdirs = $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
 	$(mandir)/man1 $(mandir)/man5 $(mandir)/man8 \
 	$(bashcompletiondir) $(zshcompletiondir) $(fishcompletiondir) $(fishconfdir)
-installed_units = $(UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
+installed_units = $(SYSTEM_UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
 installed_manuals = $(foreach it,$(MANUALS),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(it)))/$(it))
@@ -168,7 +170,8 @@ made_directories = build/made_directories
 uninstall:
 	$(Q)! command -v systemctl >/dev/null || \
 		{ systemctl --quiet $(if $(DESTDIR),--root='$(DESTDIR)' disable,disable --now) \
-			$(UNITS); \
+			$(SYSTEM_UNITS); \
+		$(if $(DESTDIR),,systemctl stop $(TEMPLATE_UNITS:ipc-server@%='ipc-server@*%');) \
 		systemctl --quiet --global $(if $(DESTDIR),--root='$(DESTDIR)') disable \
 			$(UNITS); } >/dev/null 2>&1 || :
 	$(Q)rm -rf $(installed)
@@ -194,8 +197,9 @@ installcheck:
 		cp $(installed_user_units) "$$copies/user" && \
 		sed -i 's|$(pkglibexecdir)\b|$(DESTDIR)$(pkglibexecdir)|' "$$copies"/*/* && \
 		said=$$(for manager in system user; do \
+			cd "$$copies/$$manager" && \
 			SYSTEMD_UNIT_PATH="$$copies/$$manager:" XDG_RUNTIME_DIR="$$copies" \
-				systemd-analyze --$$manager verify $(UNITS) 2>&1 || exit; \
+				systemd-analyze --$$manager verify ./* 2>&1 || exit; \
 		done) && \
 		[ -z "$$said" ] || { echo "$$said" >&2; exit 1; }
 	$(Q)for document in $(installed_manuals) $(installed_completions); do \

@@ -52,6 +52,13 @@ function say(text: string, address: string): Promise<string> {
   return machine.run("sh", "-c", line);
 }
 
+/** idle-exit.conf, for tests that have less than a minute. */
+function sooner(text: string): string {
+  const edited = text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
+  assert(edited !== text, text);
+  return edited;
+}
+
 Deno.test("the private socket is for root and one group", () =>
   withDropIn("private-socket", async () => {
     const access = await machine.run("stat", "--format=%a %U %G", SOCKET_PATH);
@@ -133,11 +140,63 @@ Deno.test("with idle exit the server leaves, and the next connection brings it b
     assertEquals((await machine.show(SERVER, "Result")).Result, "success");
     await machine.reaches(SOCKET, "active (listening)");
     assertEquals(await say("next", `UNIX-CONNECT:${SOCKET_PATH}`), "next");
-  }, (text) => {
-    const sooner = text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
-    assert(sooner !== text, text);
-    return sooner;
+  }, sooner));
+
+Deno.test("options of a drop-in and of the administrator add up", () =>
+  withDropIn("idle-exit", async () => {
+    await machine.write(
+      "/etc/default/ipc-server",
+      "IPC_SERVER_OPTIONS=--quiet\n",
+    );
+    const already = (await machine.journal(SERVER)).length;
+    assertEquals(await say("first", `UNIX-CONNECT:${SOCKET_PATH}`), "first");
+    await machine.reaches(SERVER, "inactive (dead)");
+    const lines = (await machine.journal(SERVER)).slice(already);
+    assertEquals(lines.map(({ message }) => message), ["server start"]);
+    await machine.run("rm", "/etc/default/ipc-server");
+  }, sooner));
+
+Deno.test("where a drop-in and the administrator set one option, the administrator wins", () =>
+  withDropIn("idle-exit", async () => {
+    await machine.write(
+      "/etc/default/ipc-server",
+      "IPC_SERVER_OPTIONS=--idle-timeout 300ms\n",
+    );
+    assertEquals(await say("first", `UNIX-CONNECT:${SOCKET_PATH}`), "first");
+    await machine.reaches(SERVER, "inactive (dead)");
+    await machine.run("rm", "/etc/default/ipc-server");
   }));
+
+Deno.test("the executables work in another directory, and only there", async () => {
+  await machine.run("mv", "/usr/libexec/ipc", "/opt/ipc");
+  const client = "ipc-client.service";
+  try {
+    await withDropIn(
+      "other-directory",
+      () =>
+        withDropIn("other-directory-client", async () => {
+          assertEquals(
+            await say("moved", `UNIX-CONNECT:${SOCKET_PATH}`),
+            "moved",
+          );
+          await machine.write(
+            "/etc/default/ipc-client",
+            "IPC_CLIENT_OPTIONS=--interval=10ms\n",
+          );
+          await machine.systemctl("start", client);
+          await machine.journalUpTo(client, "recv:close");
+          await machine.reaches(client, "inactive (dead)");
+          const security = await machine.run(
+            ...["systemd-analyze", "security", "--no-pager", SERVER],
+          );
+          assert(/exposure level for \S+: 0\.1 /.test(security), security);
+        }),
+    );
+  } finally {
+    await machine.run("mv", "/opt/ipc", "/usr/libexec/ipc");
+    await machine.run("rm", "-f", "/etc/default/ipc-client");
+  }
+});
 
 Deno.test("with more logging the journal keeps every line, and without it does not", async () => {
   const count = 200;

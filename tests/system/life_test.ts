@@ -14,6 +14,7 @@ const SOCKET = "ipc-server.socket";
 let machine: Machine;
 Deno.test.beforeAll(async () => {
   machine = await Machine.boot();
+  await machine.liftStartLimit();
   await machine.systemctl("start", SOCKET);
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());

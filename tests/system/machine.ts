@@ -163,6 +163,17 @@ export class Machine implements AsyncDisposable {
     }).spawn();
   }
 
+  /** For tests that start the server more often than its unit allows. */
+  async liftStartLimit(): Promise<void> {
+    const directory = "/etc/systemd/system/ipc-server.service.d";
+    await this.run("mkdir", "-p", directory);
+    await this.write(
+      `${directory}/start-limit.conf`,
+      "[Unit]\nStartLimitIntervalSec=0\n",
+    );
+    await this.systemctl("daemon-reload");
+  }
+
   /** `systemctl` inside. Returns its stdout. */
   systemctl(...args: string[]): Promise<string> {
     return this.run("systemctl", ...args);

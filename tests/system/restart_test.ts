@@ -23,6 +23,7 @@ Deno.test.beforeAll(async () => {
       );
     },
   });
+  await machine.liftStartLimit();
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 

@@ -31,7 +31,7 @@ Deno.test("as a service without a socket it fails with 78, and is not started ag
   // The shipped unit, cut loose from its socket.
   const shipped = await machine.systemctl("cat", "ipc-server.service");
   const alone = shipped.split("\n").filter((line) =>
-    !line.includes("ipc-server.socket")
+    !line.includes("%N.socket")
   );
   assert(
     alone.length < shipped.split("\n").length,
