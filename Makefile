@@ -2,12 +2,14 @@
 
 # Where things go. DESTDIR goes before all of them, for packagers.
 prefix = /usr
+bindir = $(prefix)/bin
 libexecdir = $(prefix)/libexec
 pkglibexecdir = $(libexecdir)/ipc
 systemdsystemunitdir = $(prefix)/lib/systemd/system
 systemduserunitdir = $(prefix)/lib/systemd/user
 datadir = $(prefix)/share
 mandir = $(datadir)/man
+docdir = $(datadir)/doc/ipc-server
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
 fishcompletiondir = $(datadir)/fish/vendor_completions.d
@@ -35,6 +37,7 @@ EXECUTABLES = $(PROGRAMS:%=bin/ipc-%)
 UNITS = ipc-server.socket ipc-server.service ipc-client.service
 TEMPLATE_UNITS = ipc-server@.socket ipc-server@.service
 SYSTEM_UNITS = $(UNITS) $(TEMPLATE_UNITS)
+DROP_INS = $(wildcard units/drop-ins/*.conf)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
@@ -132,6 +135,7 @@ install: $(filter-out $(wildcard $(built)),$(built))
 			sort -u >$(made_directories).new && \
 		mv -f $(made_directories).new $(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
+	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
@@ -140,24 +144,29 @@ install: $(filter-out $(wildcard $(built)),$(built))
 	$(Q)$(foreach it,bash zsh fish,$(INSTALL_DATA) \
 		$(filter build/completions/$(it)/%,$(DOCUMENTS)) $(DESTDIR)$($(it)completiondir) &&) :
 	$(Q)$(INSTALL_DATA) completions/ipc.fish $(DESTDIR)$(fishconfdir)
-	$(Q)sed -i -e 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' \
+	$(Q)$(INSTALL_DATA) units/README.md $(DESTDIR)$(docdir)/units
+	$(Q)$(INSTALL_DATA) $(DROP_INS) $(DESTDIR)$(docdir)/units/drop-ins
+	$(Q)sed -i -e 's|/usr/libexec/ipc\b|$(pkglibexecdir)|g' \
+		-e 's|/usr/bin/ipc-client\b|$(bindir)/ipc-client|' \
 		-e 's|/usr/lib/systemd/system\b|$(systemdsystemunitdir)|' \
 		-e 's|/usr/lib/systemd/user\b|$(systemduserunitdir)|' \
-		$(installed_manuals) $(installed_completions)
+		$(installed_manuals) $(installed_completions) $(installed_docs)
 	@printf 'installed: %s\n' $(installed)
 	$(if $(DESTDIR),,@echo 'next: systemctl daemon-reload && systemctl start ipc-client.service')
 
-targetdirs = $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
-	$(mandir)/man1 $(mandir)/man5 $(mandir)/man8 \
+targetdirs = $(bindir) $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
+	$(mandir)/man1 $(mandir)/man5 $(mandir)/man8 $(docdir)/units/drop-ins \
 	$(bashcompletiondir) $(zshcompletiondir) $(fishcompletiondir) $(fishconfdir)
 installed_units = $(SYSTEM_UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
+installed_link = $(DESTDIR)$(bindir)/ipc-client
+installed_docs = $(addprefix $(DESTDIR)$(docdir)/,units/README.md $(DROP_INS))
 installed_executables = $(EXECUTABLES:bin/%=$(DESTDIR)$(pkglibexecdir)/%)
 installed_manuals = $(foreach it,$(MANUALS),$(DESTDIR)$(mandir)/man$(subst .,,$(suffix $(it)))/$(it))
 installed_completions = $(DESTDIR)$(fishconfdir)/ipc.fish \
 	$(foreach it,$(COMPLETIONS),$(DESTDIR)$($(patsubst %/,%,$(dir $(it)))completiondir)/$(notdir $(it)))
-installed = $(installed_executables) $(installed_units) $(installed_user_units) \
-	$(installed_manuals) $(installed_completions)
+installed = $(installed_executables) $(installed_link) $(installed_units) \
+	$(installed_user_units) $(installed_manuals) $(installed_completions) $(installed_docs)
 
 # What "make install" made of directories, for "make uninstall": systems have some
 # that are empty, such as those for the completions of a shell, and they stay.
@@ -188,7 +197,7 @@ uninstall:
 # is below DESTDIR.
 .PHONY: installcheck
 installcheck:
-	$(Q)for executable in $(installed_executables); do \
+	$(Q)for executable in $(installed_executables) $(installed_link); do \
 		"$$executable" --version || exit; \
 	done
 	$(Q)copies=$$(mktemp -d) && trap 'rm -rf "$$copies"' EXIT && \
@@ -202,7 +211,7 @@ installcheck:
 				systemd-analyze --$$manager verify ./* 2>&1 || exit; \
 		done) && \
 		[ -z "$$said" ] || { echo "$$said" >&2; exit 1; }
-	$(Q)for document in $(installed_manuals) $(installed_completions); do \
+	$(Q)for document in $(installed_manuals) $(installed_completions) $(installed_docs); do \
 		[ -s "$$document" ] || { echo "$$document is not there" >&2; exit 1; }; \
 	done
 	@echo 'installcheck: fine'
@@ -259,11 +268,13 @@ help:
 #:   clean         remove what was built; distclean: the fetched Deno and dist/ too
 #:
 #: Variables
-#:   prefix=/usr                 libexecdir=$(prefix)/libexec
+#:   prefix=/usr                 bindir=$(prefix)/bin
+#:   libexecdir=$(prefix)/libexec
 #:   pkglibexecdir=$(libexecdir)/ipc
 #:   systemdsystemunitdir=$(prefix)/lib/systemd/system
 #:   systemduserunitdir=$(prefix)/lib/systemd/user
 #:   datadir=$(prefix)/share     mandir=$(datadir)/man
+#:   docdir=$(datadir)/doc/ipc-server
 #:   bashcompletiondir=$(datadir)/bash-completion/completions
 #:   zshcompletiondir=$(datadir)/zsh/site-functions
 #:   fishcompletiondir=$(datadir)/fish/vendor_completions.d

@@ -18,7 +18,7 @@ import { TempDir } from "../support/temp_dir.ts";
 
 /** What nobody sets but the Makefile itself: lists, and what is made of others. */
 const OF_THE_MAKEFILE =
-  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|targetdirs|installed\w*|made_\w+|built|dated)$/;
+  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|targetdirs|installed\w*|made_\w+|built|dated)$/;
 
 /** What packagers set, and the Makefile only passes on. */
 const FROM_ENVIRONMENT = [

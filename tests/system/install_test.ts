@@ -8,12 +8,15 @@ const PROGRAMS = ["ipc-server", "ipc-client"];
 
 interface Layout {
   what: string;
+  /** Where the link to the client is, and what it says. */
+  link: [path: string, target: string];
   /** What is given to `make`. */
   variables: string[];
   programs: string;
   units: string;
   userUnits: string;
   manuals: string;
+  docs: string;
   completions: { bash: string; zsh: string; fish: string; fishStart: string };
 }
 
@@ -30,27 +33,34 @@ function completionsBelow(data: string): Layout["completions"] {
 const LAYOUTS: Layout[] = [
   {
     what: "by default",
+    link: ["/usr/bin/ipc-client", "../libexec/ipc/ipc-client"],
     variables: [],
     programs: "/usr/libexec/ipc",
     units: "/usr/lib/systemd/system",
     userUnits: "/usr/lib/systemd/user",
     manuals: "/usr/share/man",
+    docs: "/usr/share/doc/ipc-server",
     completions: completionsBelow("/usr/share"),
   },
   {
     what: "under another prefix",
+    link: ["/usr/local/bin/ipc-client", "../libexec/ipc/ipc-client"],
     variables: ["prefix=/usr/local"],
     programs: "/usr/local/libexec/ipc",
     units: "/usr/local/lib/systemd/system",
     userUnits: "/usr/local/lib/systemd/user",
     manuals: "/usr/local/share/man",
+    docs: "/usr/local/share/doc/ipc-server",
     completions: completionsBelow("/usr/local/share"),
   },
   {
     what: "with each directory given",
+    link: ["/opt/bin/ipc-client", "../echo/programs/ipc-client"],
     variables: [
       "prefix=/opt/echo",
+      "bindir=/opt/bin",
       "pkglibexecdir=/opt/echo/programs",
+      "docdir=/opt/echo/documents",
       "systemdsystemunitdir=/etc/systemd/system",
       "systemduserunitdir=/etc/systemd/user",
       "mandir=/opt/echo/manuals",
@@ -63,6 +73,7 @@ const LAYOUTS: Layout[] = [
     units: "/etc/systemd/system",
     userUnits: "/etc/systemd/user",
     manuals: "/opt/echo/manuals",
+    docs: "/opt/echo/documents",
     completions: {
       bash: "/opt/echo/completions/bash",
       zsh: "/opt/echo/completions/zsh",
@@ -129,11 +140,13 @@ async function permissions(path: string): Promise<string> {
 
 /** Each document of a layout, with the paths that it has to name. */
 function documents(
-  { programs, units, userUnits, manuals, completions }: Layout,
+  { programs, units, userUnits, manuals, docs, completions, link }: Layout,
 ): [path: string, ...names: string[]][] {
   const { bash, zsh, fish, fishStart } = completions;
   return [
-    [`${manuals}/man1/ipc-client.1`, `${programs}/ipc-client`],
+    [`${manuals}/man1/ipc-client.1`, `${programs}/ipc-client`, `${link[0]}\n`],
+    [`${docs}/units/README.md`, "idle-exit.conf"],
+    [`${docs}/units/drop-ins/check.conf`, `${programs}/ipc-server --check`],
     [`${manuals}/man5/ipc-server.socket.5`, `${units}/`, `${userUnits}/`],
     [`${manuals}/man8/ipc-server.8`, `${programs}/ipc-server`],
     ...PROGRAMS.flatMap((name): [string, ...string[]][] => [
@@ -170,6 +183,12 @@ for (const layout of LAYOUTS) {
         assertEquals(await permissions(path), "755", path);
         await run("cmp", path, `${REPOSITORY}/bin/${program}`);
       }
+      const [link, target] = layout.link;
+      assertEquals(await Deno.readLink(`${root}${link}`), target);
+      assertEquals(
+        await run(`${root}${link}`, "--version"),
+        await run(`${REPOSITORY}/bin/ipc-client`, "--version"),
+      );
       for (const directory of [units, userUnits]) {
         for (const unit of UNITS) {
           const path = `${root}${directory}/${unit}`;

@@ -6,7 +6,7 @@ import { copySources, make, VERSION } from "../packaging/packages.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { Machine, SOCKET_PATH } from "./machine.ts";
+import { Machine, run, SOCKET_PATH } from "./machine.ts";
 
 const SOCKET = "ipc-server.socket";
 const SERVER = "ipc-server.service";
@@ -16,8 +16,14 @@ const SERVER_PROGRAM = "/usr/libexec/ipc/ipc-server";
 /** The next version, as a release would make it. */
 const NEXT = VERSION.replace(/\d+$/, (last) => String(Number(last) + 1));
 
-/** Makes the packages of this version and of the next, and returns their paths. */
-async function packages(folder: string): Promise<[string, string]> {
+/** Where the package with a changed socket unit listens. */
+const CHANGED_PATH = "/run/ipc-server/changed.socket";
+
+/**
+ * Makes the packages of this version, of the next, and of one more with another
+ * ListenStream=. Returns their paths.
+ */
+async function packages(folder: string): Promise<string[]> {
   const tree = `${folder}/tree`;
   await copySources(tree);
   const config = await Deno.readTextFile(`${tree}/deno.json`);
@@ -27,7 +33,34 @@ async function packages(folder: string): Promise<[string, string]> {
   );
   const [now] = await make(["deb"], `${folder}/now`);
   const [next] = await make(["deb"], `${folder}/next`, { cwd: tree });
-  return [`${folder}/now/${now}`, `${folder}/next/${next}`];
+  const debs = [`${folder}/now/${now}`, `${folder}/next/${next}`];
+  return [...debs, await withChangedSocket(debs[1]!, folder)];
+}
+
+/** Repacks a package as a later version, whose units listen on other paths. */
+async function withChangedSocket(deb: string, folder: string): Promise<string> {
+  const root = `${folder}/changed`;
+  const changed = `${folder}/changed.deb`;
+  await run("dpkg-deb", "--raw-extract", deb, root);
+  await run(
+    ...["sed", "-i", `s/^Version: .*/Version: ${NEXT}-2/`],
+    `${root}/DEBIAN/control`,
+  );
+  await run(
+    ...[
+      "sed",
+      "-i",
+      "s|/job.socket|/changed.socket|; s|/%i.socket|/%i-changed.socket|",
+    ],
+    ...["ipc-server.socket", "ipc-server@.socket"].map((unit) =>
+      `${root}/lib/systemd/system/${unit}`
+    ),
+  );
+  await run(
+    ...["dpkg-deb", "--build", "--root-owner-group", "-Zzstd", "-z1"],
+    ...[root, changed],
+  );
+  return changed;
 }
 
 /** A machine on which nothing of ours is, and services start as on any Debian. */
@@ -37,6 +70,8 @@ async function bootBare(debs: string[]): Promise<Machine> {
       // Containers forbid packages to start services.
       await run("rm", "-f", `${root}/usr/sbin/policy-rc.d`);
       await run("cp", ...debs, `${root}/opt`);
+      // A directory of systemd's package, which the machine's tree lacks.
+      await run("mkdir", `${root}/etc/systemd/user`);
     },
   });
 }
@@ -91,7 +126,9 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   using directory = new TempDir();
   const debs = await packages(directory.path);
   await using machine = await bootBare(debs);
-  const [now, next] = debs.map((path) => `/opt/${path.split("/").at(-1)}`);
+  const [now, next, changed] = debs.map((path) =>
+    `/opt/${path.split("/").at(-1)}`
+  );
   const apt = (...args: string[]) =>
     machine.run(
       "env",
@@ -181,10 +218,54 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   );
 
   await t.step(
+    "an upgrade with a changed socket unit listens on the new path, and on no other",
+    async () => {
+      const [old, renewed] = [
+        "/run/ipc-server/one.socket",
+        "/run/ipc-server/one-changed.socket",
+      ];
+      await machine.systemctl("start", "ipc-server@one.socket");
+      for (const path of [SOCKET_PATH, old]) {
+        using conn = await machine.connect(path);
+        assertEquals(await echoOf(conn, "before\n"), "before\n");
+      }
+      await apt("install", changed!);
+      for (const path of [CHANGED_PATH, renewed]) {
+        using conn = await machine.connect(path);
+        assertEquals(await echoOf(conn, "after\n"), "after\n");
+      }
+      for (const path of [SOCKET_PATH, old, "/run/ipc-server.upgrade"]) {
+        assertEquals((await machine.attempt("test", "-e", path)).code, 1, path);
+      }
+      assertEquals(
+        await machine.systemctl("list-units", "--failed", "--no-legend"),
+        "",
+      );
+    },
+  );
+
+  await t.step(
+    "a socket that the administrator stopped and disabled stays so in an upgrade",
+    async () => {
+      await machine.systemctl("disable", "--now", SOCKET);
+      await machine.systemctl("stop", SERVER);
+      await apt("install", "--allow-downgrades", next!);
+      await machine.reaches(SOCKET, "inactive (dead)");
+      assertEquals(await isEnabled(SOCKET), "disabled");
+      await machine.systemctl("enable", "--now", SOCKET);
+      using conn = await machine.connect();
+      assertEquals(await echoOf(conn, "again\n"), "again\n");
+    },
+  );
+
+  await t.step(
     "removed, it has stopped and left its settings only",
     async () => {
+      await machine.systemctl("enable", "--now", "ipc-server@two.socket");
+      await machine.systemctl("enable", CLIENT);
+      await machine.systemctl("--global", "enable", SOCKET, SERVER, CLIENT);
       await apt("remove", "ipc-server");
-      for (const unit of [SOCKET, SERVER, CLIENT]) {
+      for (const unit of [SOCKET, SERVER, CLIENT, "ipc-server@two.socket"]) {
         await machine.reaches(unit, "inactive (dead)");
       }
       assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
