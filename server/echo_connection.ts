@@ -7,6 +7,9 @@ const LINGER_MS = 1_000;
 /** How long nothing must come before what was sent counts as received. */
 const QUIET_MS = 100;
 
+/** How much is received from a client that waits, unless it has sent all. */
+const HELD_BYTES = 64 * 1024;
+
 /** One peer: every byte that it sends goes back to it, in order. */
 export class EchoConnection {
   readonly #conn: InheritedConn;
@@ -17,12 +20,13 @@ export class EchoConnection {
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
-  /** What the first chunk waits for, and so all that the kernel has behind it. */
+  /** Resolves when the connection is admitted; undefined if it did not wait. */
   #admission: PromiseWithResolvers<void> | undefined;
 
   /**
-   * @param options.waits Whether nothing is echoed before {@linkcode admit}. A peer
-   * that leaves without a word is let go all the same.
+   * @param options.waits Whether nothing is echoed before {@linkcode admit}. Of a
+   * client that sends its last byte meanwhile, within the first 64 KiB, all is
+   * received: its echo is sent at once, and a client that has left frees its place.
    */
   constructor(conn: InheritedConn, { waits = false } = {}) {
     this.#conn = conn;
@@ -47,9 +51,6 @@ export class EchoConnection {
     const closeWord = this.#closeWord;
     const echo = (chunk: Uint8Array): Promise<void> | undefined => {
       if (this.#ended) return;
-      if (this.#admission) {
-        return this.#admission.promise.then(() => echo(chunk));
-      }
       this.#bytes += chunk.length;
       onChunk?.(chunk);
       const sending = conn.writeChunk(chunk);
@@ -57,8 +58,9 @@ export class EchoConnection {
       return sending && this.#sent(sending);
     };
     try {
-      await this.#conn.forEachChunk(echo);
-      await this.#conn.closeWrite();
+      const ended = this.#admission && await this.#wait(echo);
+      if (!ended) await conn.forEachChunk(echo);
+      await conn.closeWrite();
     } finally {
       this.close();
     }
@@ -68,7 +70,6 @@ export class EchoConnection {
   admit(): void {
     this.#seen.at = performance.now();
     this.#admission?.resolve();
-    this.#admission = undefined;
   }
 
   /**
@@ -96,6 +97,34 @@ export class EchoConnection {
     this.#ended = true;
     clearTimeout(this.#linger);
     this.#conn[Symbol.dispose]();
+  }
+
+  /**
+   * Receives up to 64 KiB until the connection is admitted or the client has sent
+   * all, and echoes them then.
+   *
+   * @returns Whether the client has sent its last byte.
+   */
+  async #wait(
+    echo: (chunk: Uint8Array) => Promise<void> | undefined,
+  ): Promise<boolean> {
+    const admitted = this.#admission!.promise;
+    const held: Uint8Array[] = [];
+    let heldBytes = 0;
+    let reading = this.#conn.readChunk();
+    for (;;) {
+      const chunk = await Promise.race([admitted, reading]);
+      if (!chunk) break;
+      held.push(chunk);
+      heldBytes += chunk.length;
+      if (heldBytes >= HELD_BYTES) await admitted;
+      reading = this.#conn.readChunk();
+    }
+    for (const chunk of held) await echo(chunk);
+    // The read that is under way comes before those of forEachChunk.
+    const next = await reading;
+    if (next) await echo(next);
+    return next === null;
   }
 
   async #sent(sending: Promise<void>): Promise<void> {

@@ -11,8 +11,11 @@ export interface EchoServerOptions {
   connectionTimeoutMs: number;
   /** Stop when there was no connection for so long, in milliseconds; 0 never. */
   idleTimeoutMs: number;
-  /** Called with each chunk that a peer sent, which is valid during the call. */
-  onChunk?: (chunk: Uint8Array) => void;
+  /**
+   * Called with each accepted connection. Returns what is called with each chunk
+   * that it sends; a chunk is valid during that call.
+   */
+  onConnection?(conn: InheritedConn): ((chunk: Uint8Array) => void) | undefined;
   /** Called when a connection had to be closed because there were too many. */
   onRefused(): void;
 }
@@ -86,12 +89,13 @@ export class EchoServer {
   /** Closes every connection at once. */
   abort(): void {
     for (const connection of this.#waiting) connection.close();
+    this.#waiting.clear();
     for (const connection of this.#open) connection.close();
   }
 
   #take(conn: InheritedConn): void {
     clearTimeout(this.#idleTimer);
-    const { maxConnections, maxWaiting, onChunk } = this.#options;
+    const { maxConnections, maxWaiting } = this.#options;
     const waits = this.#open.size >= maxConnections;
     if (waits && this.#waiting.size >= maxWaiting) {
       conn[Symbol.dispose]();
@@ -102,7 +106,7 @@ export class EchoServer {
     if (waits) this.#waiting.add(connection);
     else this.#admit(connection);
     // A peer that is gone is nobody else's concern.
-    connection.serve(onChunk).catch(() => {})
+    connection.serve(this.#options.onConnection?.(conn)).catch(() => {})
       .finally(() => this.#leave(connection));
   }
 
@@ -113,13 +117,13 @@ export class EchoServer {
   }
 
   #leave(connection: EchoConnection): void {
-    // Who leaves unserved makes room among those who wait.
-    if (!this.#open.delete(connection)) {
-      this.#waiting.delete(connection);
-      return;
-    }
+    const admitted = this.#open.delete(connection);
+    this.#waiting.delete(connection);
+    // A client that had sent all while it waited was served without being admitted.
+    if (!admitted && connection.bytes === 0) return;
     this.#left.served += 1;
     this.#left.bytes += connection.bytes;
+    if (!admitted) return;
     const [next] = this.#waiting;
     if (next === undefined) return this.#settle();
     this.#waiting.delete(next);

@@ -12,6 +12,8 @@ const WHOLE_BYTES = 4096;
 
 const NEWLINE = "\n".charCodeAt(0);
 
+const TOO_SLOW = "its reader is too slow";
+
 /** Where a {@linkcode LineLog} writes. */
 export interface LineLogSink {
   /** Writes some of the bytes and tells how many. */
@@ -30,6 +32,8 @@ export class LineLog {
   readonly #decoder = new TextDecoder();
   readonly #waiting: string[] = [];
   #waitingLength = 0;
+  /** What is being written, as far as it is not written yet. */
+  #unwritten = new Uint8Array(0);
   #lost = 0;
   /** Whether what was written last is a part of a line: a disk was full. */
   #torn = false;
@@ -75,7 +79,13 @@ export class LineLog {
     return this.#written = this.#written.then(() => this.#writeWaiting());
   }
 
-  /** What comes meanwhile waits for its own turn, or each line would get a write. */
+  /** Reports all that is not written yet as lost: the program is about to exit. */
+  giveUp(): void {
+    this.#lost += this.#waiting.splice(0).length;
+    this.#loseUnwritten(TOO_SLOW);
+  }
+
+  /** Lines added during a write go into the next batch. */
   async #writeWaiting(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -85,22 +95,28 @@ export class LineLog {
     const start = this.#torn ? "\n" : "";
     const bytes = this.#encoder.encode(`${start}${lines.join("\n")}\n`);
     let written = 0;
+    this.#unwritten = bytes.subarray(start.length);
     try {
       while (written < bytes.length) {
         const part = bytes.subarray(written, endOfPart(bytes, written));
         written += await this.#sink.write(part);
+        this.#unwritten = bytes.subarray(written);
       }
       this.#torn = false;
-      this.#tellLost("nobody read them in time");
+      this.#reportLost(TOO_SLOW);
     } catch (error) {
       if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE;
-      const unwritten = bytes.subarray(Math.max(written, start.length));
-      this.#lost += unwritten.filter((byte) => byte === NEWLINE).length;
-      this.#tellLost(error instanceof Error ? error.message : `${error}`);
+      this.#loseUnwritten(error instanceof Error ? error.message : `${error}`);
     }
   }
 
-  #tellLost(reason: string): void {
+  #loseUnwritten(reason: string): void {
+    this.#lost += this.#unwritten.filter((byte) => byte === NEWLINE).length;
+    this.#unwritten = new Uint8Array(0);
+    this.#reportLost(reason);
+  }
+
+  #reportLost(reason: string): void {
     if (this.#lost === 0) return;
     this.#onLost(this.#lost, reason);
     this.#lost = 0;

@@ -9,14 +9,15 @@ import {
   type Logger,
   logger,
 } from "../mod.ts";
-import { atMostEvery } from "./at_most_every.ts";
 import { check } from "./check.ts";
+import { acceptLine } from "./accept_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
-import { EchoServer } from "./echo_server.ts";
+import { EchoServer, type EchoServerOptions } from "./echo_server.ts";
 import { LineLog } from "./line_log.ts";
 import { parseServerOptions, type ServerOptions } from "./options.ts";
 import { recvLine } from "./recv_line.ts";
 import { StatusReport } from "./report_status.ts";
+import { throttle } from "./throttle.ts";
 import { SERVER_USAGE } from "./usage.ts";
 
 const NAME = "ipc-server";
@@ -26,6 +27,9 @@ const REFUSED_INTERVAL_MS = 1_000;
 
 /** How often lost lines are told of at most, in milliseconds. */
 const LOST_INTERVAL_MS = 10_000;
+
+/** How long writing the last warnings may take, in milliseconds. */
+const LAST_WARNINGS_MS = 1_000;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = parseServerOptions(args);
@@ -56,44 +60,61 @@ async function serve(options: ServerOptions): Promise<number> {
     sink: warnings,
     journal: Deno.stderr.isTerminal() ? false : undefined,
   });
-  const lines = new LineLog(Deno.stdout, tellOfLostLines(log));
+  const refused = throttle(REFUSED_INTERVAL_MS, (count) => {
+    const connections = count === 1 ? "connection" : "connections";
+    log.warning(
+      `Closed ${count} ${connections}: ${options.maxConnections} are served and ${options.maxWaiting} wait; see --max-connections and --max-waiting`,
+    );
+  });
+  let reason = "";
+  // A full disk would fill stderr too.
+  const lost = throttle(LOST_INTERVAL_MS, (count) => {
+    log.warning(`Cannot write output: ${reason}; lines lost: ${count}`);
+  });
+  const lines = new LineLog(Deno.stdout, (count, why) => {
+    reason = why;
+    lost(count);
+  });
   lines.line("server start");
 
   const server = new EchoServer(listener, {
     ...options,
-    onChunk: options.quiet ? undefined : (chunk) => lines.line(recvLine(chunk)),
-    onRefused: atMostEvery(REFUSED_INTERVAL_MS, (count) => {
-      const connections = count === 1 ? "connection" : "connections";
-      log.warning(
-        `Closed ${count} ${connections}: ${options.maxConnections} are served and ${options.maxWaiting} wait; see --max-connections and --max-waiting`,
-      );
-    }),
+    onConnection: chunkLog(options, lines),
+    onRefused: refused,
   });
   using status = new StatusReport(() => server.status, log);
   stopOnSignal(server, status, options.drainTimeoutMs);
   await Promise.all([server.run(), status.start()]);
   await status.stop();
-  await Promise.race([
-    lines.flush().then(() => warnings.flush()),
-    new Promise((resolve) => setTimeout(resolve, options.drainTimeoutMs)),
-  ]);
+  await atMost(options.drainTimeoutMs, lines.flush());
+  lines.giveUp();
+  for (const { flush } of [lost, refused]) flush();
+  await atMost(LAST_WARNINGS_MS, warnings.flush());
   return EXIT.ok;
 }
 
-/** Tells of lines that could not be written; a full disk would fill stderr too. */
-function tellOfLostLines(log: Logger): (lines: number, why: string) => void {
-  let lost = 0;
-  let reason = "";
-  const tell = atMostEvery(LOST_INTERVAL_MS, () => {
-    log.warning(
-      `Cannot write output: ${reason}; lines lost: ${lost}; serving on`,
-    );
-    lost = 0;
-  });
-  return (lines, why) => {
-    lost += lines;
-    reason = why;
-    tell();
+/** Waits for a promise, no longer than a time in milliseconds. */
+async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
+  const late = new Promise((resolve) => setTimeout(resolve, ms));
+  await Promise.race([promise, late]);
+}
+
+/** Returns what logs the chunks of each connection; undefined when nothing does. */
+function chunkLog(
+  { quiet, connectionNumbers }: ServerOptions,
+  lines: LineLog,
+): EchoServerOptions["onConnection"] {
+  if (!connectionNumbers) {
+    const onChunk = quiet
+      ? undefined
+      : (chunk: Uint8Array) => lines.line(recvLine(chunk));
+    return () => onChunk;
+  }
+  let accepted = 0;
+  return ({ remoteAddr }) => {
+    const label = `[${++accepted}] `;
+    lines.line(acceptLine(remoteAddr, label));
+    return quiet ? undefined : (chunk) => lines.line(recvLine(chunk, label));
   };
 }
 
@@ -111,7 +132,7 @@ function stopOnSignal(
     status.stop();
     setTimeout(() => server.abort(), drainTimeoutMs);
   };
-  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     Deno.addSignalListener(signal, onSignal);
   }
 }

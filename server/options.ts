@@ -14,6 +14,8 @@ export interface ServerOptions {
   name: string;
   /** Print no line for what is received. */
   quiet: boolean;
+  /** Number the connections, and print the number in each line. */
+  connectionNumbers: boolean;
   /** How long stopping may take, in milliseconds. */
   drainTimeoutMs: number;
   /** Exit when there was no connection for so long, in milliseconds; 0 never. */
@@ -49,6 +51,7 @@ export function parseServerOptions(args: readonly string[]): ServerOptions {
     check: flags.check,
     name: values.name,
     quiet: flags.quiet,
+    connectionNumbers: flags["connection-numbers"],
     drainTimeoutMs: duration("drain-timeout"),
     idleTimeoutMs: duration("idle-timeout"),
     connectionTimeoutMs: duration("connection-timeout"),

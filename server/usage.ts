@@ -21,6 +21,10 @@ a connection has received "close", it is closed.`,
         "tell what systemd handed over and what is wrong with it, and exit; accepts nothing",
     },
     "quiet": { help: "print no line for what is received" },
+    "connection-numbers": {
+      help:
+        "print a line for each accepted connection, and its number in each line for what is received",
+    },
     "drain-timeout": {
       value: "TIME",
       default: "5s",

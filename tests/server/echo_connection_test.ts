@@ -340,16 +340,23 @@ Deno.test("waits: nothing is told or echoed before it is admitted, then everythi
   assertEquals(told(), sent.length);
 });
 
-Deno.test("waits: one chunk is taken, and what comes behind it is left to the kernel", async () => {
+Deno.test("waits: 64 KiB are received, and what comes behind them is left to the kernel", async () => {
   using listener = await OwnListener.listen();
-  const { echo, chunks, peer } = await waiting(listener);
-  await send(peer, "first");
-  await eventually("a chunk", () => chunks.length, (count) => count === 1);
-  await send(peer, "second");
+  const { echo, received, peer } = await waiting(listener);
+  const sent = new Random(8).bytes(1_000_000);
+  let written = 0;
+  const sending = (async () => {
+    while (written < sent.length) {
+      written += await peer.write(sent.subarray(written));
+    }
+  })();
+  await eventually("64 KiB", received, (bytes) => bytes >= 64 * 1024);
   await othersServed(listener);
-  assertEquals(chunks, ["first"]);
+  assert(received() <= 2 * 64 * 1024, `${received()} bytes were received`);
+  assert(written < sent.length, "all was sent");
   echo.admit();
-  assertEquals(text(await receive(peer, 11)), "firstsecond");
+  assertSameBytes(await receive(peer, sent.length), sent);
+  await sending;
 });
 
 Deno.test("waits: a peer that leaves without a word is let go", async () => {
@@ -363,26 +370,43 @@ Deno.test("waits: a peer that leaves without a word is let go", async () => {
   assertEquals(await receiveAllText(halfClosed.peer), "");
 });
 
-Deno.test("waits: a peer that has said something stays, and is echoed in its turn", async () => {
+Deno.test("waits: a client that has sent all is echoed at once", async () => {
   using listener = await OwnListener.listen();
-  const { echo, chunks, peer, done } = await waiting(listener);
-  await send(peer, "said all");
+  const { told, peer, done } = await waiting(listener);
+  await send(peer, "sent ");
+  await send(peer, "all");
   await peer.closeWrite();
-  await eventually("a chunk", () => chunks.length, (count) => count === 1);
-  let over = false;
-  done.then(() => over = true);
-  await othersServed(listener);
-  assertEquals(over, false);
+  assertEquals(await receiveAllText(peer), "sent all");
+  await soon("the connection is served to its end", done);
+  assertEquals(told(), "sent all".length);
+});
+
+Deno.test("waits: a client that has sent something and left is noticed", async () => {
+  using listener = await OwnListener.listen();
+  const { peer, done } = await waiting(listener);
+  await send(peer, "sent all");
+  peer.close();
+  await soon("the connection is over", done.catch(nothing));
+});
+
+Deno.test("waits: after its turn has come, a word split over the wait closes as ever", async () => {
+  using listener = await OwnListener.listen();
+  const { echo, received, peer, done } = await waiting(listener);
+  await send(peer, "clo");
+  await eventually("a chunk", received, (bytes) => bytes === 3);
   echo.admit();
-  assertEquals(await receiveAllText(peer), "said all");
+  assertEquals(text(await receive(peer, 3)), "clo");
+  await send(peer, "se");
+  assertEquals(await receiveAllText(peer), "se");
+  peer.close();
   await soon("the connection is served to its end", done);
 });
 
 Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
   using listener = await OwnListener.listen();
-  const { echo, chunks, told, peer, done } = await waiting(listener);
+  const { echo, received, told, peer, done } = await waiting(listener);
   await send(peer, "in vain");
-  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  await eventually("a chunk", received, (bytes) => bytes > 0);
   echo.close();
   echo.admit();
   await assertRejects(() => done, Deno.errors.Interrupted);
@@ -393,7 +417,7 @@ Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
 /** A connection that waits to be admitted, and its peer. */
 async function waiting(listener: OwnListener) {
   const [conn, peer] = await listener.pair();
-  const chunks = chunksOf(conn);
+  const received = countReceived(conn);
   const echo = new EchoConnection(conn, { waits: true });
   let told = 0;
   const done = echo.serve((chunk) => {
@@ -401,7 +425,7 @@ async function waiting(listener: OwnListener) {
   });
   // Not every test looks at how it ended.
   done.catch(nothing);
-  return { echo, chunks, told: () => told, peer, done };
+  return { echo, received, told: () => told, peer, done };
 }
 
 /** What a connection receives from now on, chunk by chunk. */
@@ -414,6 +438,18 @@ function chunksOf(conn: InheritedConn): string[] {
       return onChunk(chunk);
     });
   return chunks;
+}
+
+/** Returns a function that counts the bytes read from a connection from now on. */
+function countReceived(conn: InheritedConn): () => number {
+  let bytes = 0;
+  const { readChunk } = conn;
+  conn.readChunk = async () => {
+    const chunk = await readChunk.call(conn);
+    bytes += chunk?.length ?? 0;
+    return chunk;
+  };
+  return () => bytes;
 }
 
 /** Whatever can go on for one peer has gone on once another was served after it. */

@@ -22,7 +22,6 @@ const OPTIONS: EchoServerOptions = {
   maxWaiting: 0,
   connectionTimeoutMs: 0,
   idleTimeoutMs: 0,
-  onChunk: nothing,
   onRefused: nothing,
 };
 
@@ -31,7 +30,8 @@ function running(listener: OwnListener) {
   const told: string[] = [];
   const server = new EchoServer(listener.inherited, {
     ...OPTIONS,
-    onChunk: (chunk) => void told.push(new TextDecoder().decode(chunk)),
+    onConnection: () => (chunk) =>
+      void told.push(new TextDecoder().decode(chunk)),
   });
   const done = server.run();
   return { server, told, done };
@@ -155,7 +155,7 @@ Deno.test("stop: asked from within a chunk, that chunk still comes back", async 
   using listener = await OwnListener.listen();
   const server = new EchoServer(listener.inherited, {
     ...OPTIONS,
-    onChunk: () => server.stop(),
+    onConnection: () => () => server.stop(),
   });
   const done = server.run();
   const peer = await listener.dial();

@@ -16,7 +16,6 @@ async function limited(limits: Partial<EchoServerOptions>) {
     maxWaiting: 0,
     connectionTimeoutMs: 0,
     idleTimeoutMs: 0,
-    onChunk() {},
     onRefused: () => refused += 1,
     ...limits,
   });
@@ -139,43 +138,41 @@ Deno.test("limits: the status counts", async () => {
   });
 });
 
-Deno.test("limits: who leaves without a word while waiting makes room for others", async () => {
-  await using own = await limited({ maxConnections: 1, maxWaiting: 3 });
+Deno.test("limits: a client that leaves while it waits, or has sent all, makes room for others", async () => {
+  await using own = await limited({ maxConnections: 1, maxWaiting: 4 });
   const served = await own.dial();
   assertEquals(await echoOf(served, "x"), "x");
-  const [leaving, ended, saidAll] = [
+  const waiting = (count: number) =>
+    eventually(
+      `${count} wait`,
+      () => own.server.status.waiting,
+      (now) => now === count,
+    );
+  const [silent, ended, sentAll, left] = [
+    await own.dial(),
     await own.dial(),
     await own.dial(),
     await own.dial(),
   ];
-  await send(saidAll, "said all");
-  await saidAll.closeWrite();
-  await eventually(
-    "three wait",
-    () => own.server.status.waiting,
-    (count) => count === 3,
-  );
-  leaving.close();
+  await waiting(4);
+  silent.close();
   await ended.closeWrite();
   assertEquals(await receiveAllText(ended), "");
-  await eventually(
-    "one waits",
-    () => own.server.status.waiting,
-    (count) => count === 1,
-  );
+  await send(sentAll, "sent all");
+  await sentAll.closeWrite();
+  assertEquals(await receiveAllText(sentAll), "sent all");
+  await send(left, "sent, and left");
+  left.close();
+  await waiting(0);
   const late = [await own.dial(), await own.dial()];
-  await eventually(
-    "three wait again",
-    () => own.server.status.waiting,
-    (count) => count === 3,
-  );
+  await waiting(2);
   served.close();
-  assertEquals(await receiveAllText(saidAll), "said all");
   assertEquals(await echoOf(late[0]!, "my turn"), "my turn");
   late[0]!.close();
   assertEquals(await echoOf(late[1]!, "and mine"), "and mine");
   assertEquals(own.refused(), 0);
-  assertEquals(own.server.status.served, 4);
+  // Those that sent nothing were not served.
+  assertEquals(own.server.status.served, 5);
 });
 
 Deno.test("limits: silence counts from when a peer that waited is served", async () => {

@@ -115,7 +115,7 @@ Deno.test("log: a sink that stalls costs lines, not memory, and they are counted
   await soon("the log is written", flushed);
   assert(sink.text.length < 2 * 1024 * 1024, `${sink.text.length} were kept`);
   const kept = (sink.text.length - "first\n".length) / 1_024;
-  assertEquals(lost, [[10_000 - kept, "nobody read them in time"]]);
+  assertEquals(lost, [[10_000 - kept, "its reader is too slow"]]);
 });
 
 Deno.test("log: a sink that fails is told of, and lines get through again later", async () => {
@@ -149,6 +149,28 @@ Deno.test("log: of a batch that is written in part, the whole lines count as wri
   await log.flush();
   assertEquals(sink.text, "one\ntwo\nthr\nsix\nseven\n");
   assertEquals(lost.length, 2);
+});
+
+Deno.test("log: what is given up is reported as lost, once", async () => {
+  const sink = new Sink();
+  const lost: [number, string][] = [];
+  const log = new LineLog(sink, (lines, why) => lost.push([lines, why]));
+  sink.most = "one\n".length;
+  for (const line of ["one", "two", "three"]) log.line(line);
+  const gate = Promise.withResolvers<void>();
+  const { write } = sink;
+  // The first write succeeds; the second one hangs.
+  sink.write = (bytes) => {
+    if (sink.parts.length === 1) sink.gate = gate.promise;
+    return write.call(sink, bytes);
+  };
+  log.flush();
+  await eventually("two writes", () => sink.parts.length, (n) => n === 2);
+  log.line("four");
+  log.giveUp();
+  assertEquals(lost, [[3, "its reader is too slow"]]);
+  log.giveUp();
+  assertEquals(lost.length, 1);
 });
 
 Deno.test("log: takes the lines of a logger", async () => {

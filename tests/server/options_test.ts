@@ -10,6 +10,7 @@ const DEFAULTS: ServerOptions = {
   check: false,
   name: "ipc-server.socket",
   quiet: false,
+  connectionNumbers: false,
   drainTimeoutMs: 5_000,
   idleTimeoutMs: 0,
   connectionTimeoutMs: 0,

@@ -31,14 +31,14 @@ const LINES: [what: string, received: Uint8Array, line: string][] = [
     "129 characters",
     bytes("x".repeat(129)),
     [
-      `${"x".repeat(128)}... (129 bytes)`,
+      `${"x".repeat(128)}\\... (129 bytes)`,
     ].join(""),
   ],
   [
     "129 characters and a newline",
     bytes("x".repeat(129) + "\n"),
     [
-      `${"x".repeat(128)}... (130 bytes)`,
+      `${"x".repeat(128)}\\... (130 bytes)`,
     ].join(""),
   ],
   ["128 characters of four bytes", bytes("👍".repeat(128)), "👍".repeat(128)],
@@ -46,21 +46,21 @@ const LINES: [what: string, received: Uint8Array, line: string][] = [
     "129 characters of four bytes",
     bytes("👍".repeat(129)),
     [
-      `${"👍".repeat(128)}... (516 bytes)`,
+      `${"👍".repeat(128)}\\... (516 bytes)`,
     ].join(""),
   ],
   [
     "128 newlines of 130",
     bytes("\n".repeat(130)),
     [
-      `${"\\n".repeat(128)}... (130 bytes)`,
+      `${"\\n".repeat(128)}\\... (130 bytes)`,
     ].join(""),
   ],
   [
     "a whole buffer",
     new Uint8Array(65_536).fill(0x61),
     [
-      `${"a".repeat(128)}... (65536 bytes)`,
+      `${"a".repeat(128)}\\... (65536 bytes)`,
     ].join(""),
   ],
 ];
@@ -74,4 +74,20 @@ Deno.test("received: the bytes stay as they are, for the echo", () => {
   const received = bytes("\x1b1\n");
   recvLine(received);
   assertEquals(received, bytes("\x1b1\n"));
+});
+
+Deno.test("received: no client can imitate the mark of a cut line", () => {
+  const { length } = recvLine(bytes("x".repeat(129)));
+  const mark = recvLine(bytes("x".repeat(129))).slice(length - 17);
+  assertEquals(mark, "\\... (129 bytes)".padStart(17, "x"));
+  const imitated = recvLine(bytes(`x${mark}`));
+  assertEquals(imitated, `server recv: x${mark.replace("\\", "\\\\")}`);
+});
+
+Deno.test("received: a label precedes the text, whole or cut", () => {
+  assertEquals(recvLine(bytes("1\n"), "[7] "), "server recv: [7] 1");
+  assertEquals(
+    recvLine(bytes("x".repeat(129)), "[7] "),
+    `server recv: [7] ${"x".repeat(128)}\\... (129 bytes)`,
+  );
 });
