@@ -57,13 +57,15 @@ all: $(built)
 # Deno writes an executable under another name first, and renames it when done.
 # No code cache: Deno would read it from a guessable name in TMPDIR, before any of our
 # code runs, where anybody may plant one.
+# What a program imports later is in a file of its own, which V8 reads then.
 define build
 $(say) COMPILE bin/ipc-$(1)
-$(Q)toolchain/deno bundle --quiet --frozen --minify --import-map=build/imports.json \
-	-o build/ipc-$(1).js $(1)/main.ts
-$(Q)touch -d @0 build/ipc-$(1).js
+$(Q)rm -rf build/ipc-$(1)
+$(Q)toolchain/deno bundle --quiet --frozen --minify --code-splitting \
+	--import-map=build/imports.json --outdir build/ipc-$(1) $(1)/main.ts
+$(Q)find build/ipc-$(1) -exec touch -d @0 {} +
 $(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
-	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1).js
+	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1)/main.js
 
 endef
 
@@ -299,7 +301,7 @@ help:
 #:   ONLY=TEXT                   for check: tests with TEXT in their name only
 #:   ROUNDS=5 SECONDS_EACH=1     for bench: how often everything is measured, and
 #:                               how long each load lasts
-#:   STARTS=5 HELD=5000          for bench: extra starts in each round, and how many
+#:   STARTS=5 HELD=4000          for bench: extra starts in each round, and how many
 #:                               connections are held open at once
 #:   CONTENDERS=ours,node,...    for bench: these only (a wrong one lists them)
 #:   REPORT=build/bench.md       for bench: the file that gets the tables too

@@ -1,8 +1,4 @@
 import config from "../deno.json" with { type: "json" };
-import { logger } from "../mod.ts";
-import { EXIT } from "./exit_status.ts";
-import { UsageError } from "./usage_error.ts";
-import { OutputError } from "./write_line.ts";
 
 /** What a program is called, and what it does with its arguments. */
 export interface Program {
@@ -18,7 +14,11 @@ export interface Program {
  */
 export async function runProgram(program: Program): Promise<never> {
   const { name } = program;
-  const fail = (error: unknown) => Deno.exit(report(name, error));
+  const fail = async (error: unknown) => {
+    // A program that succeeds needs no logger.
+    const { report } = await import("./report.ts");
+    return Deno.exit(report(name, error));
+  };
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
     fail(event.reason);
@@ -30,26 +30,11 @@ export async function runProgram(program: Program): Promise<never> {
   try {
     Deno.exit(await program.run(Deno.args));
   } catch (error) {
-    return fail(error);
+    return await fail(error);
   }
 }
 
 /** Returns what `--version` prints. */
 export function versionLine(name: string): string {
   return `${name} ${config.version} (Deno ${Deno.version.deno})`;
-}
-
-/**
- * Tells an operator about a problem, and returns the exit status for it. That
- * nobody reads the output any more is none.
- */
-export function report(name: string, problem: unknown): number {
-  if (problem instanceof OutputError && problem.isUnread) return EXIT.unread;
-  const message = problem instanceof Error ? problem.message : `${problem}`;
-  const isUsage = problem instanceof UsageError;
-  const hint = isUsage ? `; see ${name} --help` : "";
-  // A library's message may be of several lines; an operator's is of one.
-  const oneLine = message.replaceAll(/\s*\n\s*/g, ": ");
-  logger({ name }).error(`${oneLine}${hint}`);
-  return isUsage ? EXIT.usage : EXIT.failure;
 }

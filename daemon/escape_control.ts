@@ -8,7 +8,10 @@ const NAMED: Record<string, string> = {
  * Characters that could end a line, move a terminal's cursor, or turn the
  * direction of text: control, format, separator and unassigned ones.
  */
-const UNSAFE = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+const UNSAFE = "[\\p{Cc}\\p{Cf}\\p{Cn}\\p{Co}\\p{Cs}\\p{Zl}\\p{Zp}]";
+
+/** No literal: V8 would look the properties up whenever it loads this module. */
+let unsafe: RegExp | undefined;
 
 /**
  * Renders text so that it stays on one line and means nothing to a terminal:
@@ -27,9 +30,10 @@ const UNSAFE = /[\p{Cc}\p{Cf}\p{Cn}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
  * ```
  */
 export function escapeControl(text: string): string {
-  return text.replace(UNSAFE, (unsafe) => {
-    const code = unsafe.codePointAt(0)!;
-    return NAMED[unsafe] ??
+  unsafe ??= new RegExp(UNSAFE, "gu");
+  return text.replace(unsafe, (character) => {
+    const code = character.codePointAt(0)!;
+    return NAMED[character] ??
       (code < 0x100
         ? `\\x${code.toString(16).padStart(2, "0")}`
         : `\\u{${code.toString(16)}}`);

@@ -42,8 +42,8 @@ export class EchoConnection {
    * Echoes until the peer has sent its last byte or `close`, then closes the
    * connection.
    *
-   * @param onChunk Called with each chunk before it is echoed; the chunk is valid
-   * during the call.
+   * @param onChunk Called with each chunk once it is on its way back; the chunk is
+   * valid during the call.
    * @throws {Error} The peer is gone.
    */
   async serve(onChunk?: (chunk: Uint8Array) => void): Promise<void> {
@@ -52,8 +52,8 @@ export class EchoConnection {
     const echo = (chunk: Uint8Array): Promise<void> | undefined => {
       if (this.#ended) return;
       this.#bytes += chunk.length;
-      onChunk?.(chunk);
       const sending = conn.writeChunk(chunk);
+      onChunk?.(chunk);
       if (closeWord.completedBy(chunk)) this.#end(LINGER_MS);
       return sending && this.#sent(sending);
     };

@@ -37,6 +37,7 @@ export class LineLog {
   #lost = 0;
   /** Whether what was written last is a part of a line: a disk was full. */
   #torn = false;
+  #held: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written = Promise.resolve();
 
@@ -44,11 +45,15 @@ export class LineLog {
    * @param sink Where the lines go. It may go away without taking the service
    * with it.
    * @param onLost Told how many lines could not be written, and why.
+   * @param options.held Whether lines wait for the first `flush`: a program that
+   * starts has more urgent work, and its first timer takes long to load.
    */
   constructor(
     sink: LineLogSink,
     onLost: (lines: number, reason: string) => void,
+    { held = false } = {},
   ) {
+    this.#held = held;
     this.#sink = sink;
     this.#onLost = onLost;
   }
@@ -61,7 +66,7 @@ export class LineLog {
     }
     this.#waiting.push(text);
     this.#waitingLength += text.length;
-    this.#timer ??= setTimeout(() => this.flush(), DELAY_MS);
+    if (!this.#held) this.#timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
   /**
@@ -76,6 +81,7 @@ export class LineLog {
 
   /** Writes what waits, and resolves when it is written or lost. */
   flush(): Promise<void> {
+    this.#held = false;
     return this.#written = this.#written.then(() => this.#writeWaiting());
   }
 

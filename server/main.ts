@@ -1,42 +1,41 @@
 import { EXIT } from "../cli/exit_status.ts";
-import { helpText } from "../cli/help_text.ts";
-import { report, runProgram, versionLine } from "../cli/run_program.ts";
+import { runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
-import {
-  ActivationError,
-  listen,
-  listenFds,
-  type Logger,
-  logger,
-} from "../mod.ts";
-import { check } from "./check.ts";
+import { ActivationError, listen, listenFds } from "../mod.ts";
 import { acceptLine } from "./accept_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
+import { SERVER_DEFAULTS } from "./defaults.ts";
 import { EchoServer, type EchoServerOptions } from "./echo_server.ts";
 import { LineLog } from "./line_log.ts";
-import { parseServerOptions, type ServerOptions } from "./options.ts";
+import type { ServerOptions } from "./options.ts";
 import { recvLine } from "./recv_line.ts";
-import { StatusReport } from "./report_status.ts";
-import { throttle } from "./throttle.ts";
-import { SERVER_USAGE } from "./usage.ts";
+import type { Reporting } from "./reporting.ts";
+
+// A client waits for the start of the server. V8 reads all code that is loaded, so
+// what its first echo does not need is imported later: the bundle has it in files of
+// its own.
 
 const NAME = "ipc-server";
 
-/** How often refused connections are told of at most, in milliseconds. */
-const REFUSED_INTERVAL_MS = 1_000;
-
-/** How often lost lines are told of at most, in milliseconds. */
-const LOST_INTERVAL_MS = 10_000;
+/** What the first echo may take before the rest of the server starts, in milliseconds. */
+const FIRST_ECHO_MS = 2;
 
 /** How long writing the last warnings may take, in milliseconds. */
 const LAST_WARNINGS_MS = 1_000;
 
 async function run(args: readonly string[]): Promise<number> {
-  const options = parseServerOptions(args);
-  if (options.show === "help") writeLine(Deno.stdout, helpText(SERVER_USAGE));
+  const options = args.length === 0
+    ? SERVER_DEFAULTS
+    : (await import("./options.ts")).parseServerOptions(args);
+  if (options.show === "help") {
+    const { helpText } = await import("../cli/help_text.ts");
+    const { SERVER_USAGE } = await import("./usage.ts");
+    writeLine(Deno.stdout, helpText(SERVER_USAGE));
+  }
   if (options.show === "version") writeLine(Deno.stdout, versionLine(NAME));
   if (options.show !== undefined) return EXIT.ok;
   if (options.check) {
+    const { check } = await import("./check.ts");
     const { env, pid, stdout: sink } = Deno;
     return await check(options, { env, pid, sink });
   }
@@ -44,6 +43,7 @@ async function run(args: readonly string[]): Promise<number> {
     return await serve(options);
   } catch (error) {
     if (!(error instanceof ActivationError)) throw error;
+    const { report } = await import("../cli/report.ts");
     report(NAME, error);
     return EXIT.config;
   }
@@ -53,43 +53,35 @@ async function serve(options: ServerOptions): Promise<number> {
   const socket = chooseSocket(listenFds(), options.name);
   const listener = await listen(socket, { backlog: options.backlog });
 
-  // The journal reads both outputs, or neither: a warning must not wait either.
-  const warnings = new LineLog(Deno.stderr, () => {});
-  const log = logger({
-    name: NAME,
-    sink: warnings,
-    journal: Deno.stderr.isTerminal() ? false : undefined,
-  });
-  const refused = throttle(REFUSED_INTERVAL_MS, (count) => {
-    const connections = count === 1 ? "connection" : "connections";
-    log.warning(
-      `Closed ${count} ${connections}: ${options.maxConnections} are served and ${options.maxWaiting} wait; see --max-connections and --max-waiting`,
-    );
-  });
-  let reason = "";
-  // A full disk would fill stderr too.
-  const lost = throttle(LOST_INTERVAL_MS, (count) => {
-    log.warning(`Cannot write output: ${reason}; lines lost: ${count}`);
-  });
-  const lines = new LineLog(Deno.stdout, (count, why) => {
-    reason = why;
-    lost(count);
-  });
+  const loaded = Promise.withResolvers<Reporting>();
+  const lines = new LineLog(Deno.stdout, async (count, reason) => {
+    (await loaded.promise).lost(count, reason);
+  }, { held: true });
   lines.line("server start");
-
   const server = new EchoServer(listener, {
     ...options,
     onConnection: chunkLog(options, lines),
-    onRefused: refused,
+    onRefused: async () => (await loaded.promise).refused(),
   });
-  using status = new StatusReport(() => server.status, log);
-  stopOnSignal(server, status, options.drainTimeoutMs);
-  await Promise.all([server.run(), status.start()]);
+  const onSignal = stopper(server, loaded.promise, options.drainTimeoutMs);
+  // Before anything is accepted: a signal must not cut a connection off.
+  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
+    Deno.addSignalListener(signal, onSignal);
+  }
+  const stopped = server.run();
+
+  await new Promise((resolve) => setTimeout(resolve, FIRST_ECHO_MS));
+  const { Reporting } = await import("./reporting.ts");
+  const reporting = new Reporting(NAME, server, options);
+  loaded.resolve(reporting);
+  using status = reporting.status;
+  lines.flush();
+  await Promise.all([stopped, status.start()]);
+
   await status.stop();
   await atMost(options.drainTimeoutMs, lines.flush());
   lines.giveUp();
-  for (const { flush } of [lost, refused]) flush();
-  await atMost(LAST_WARNINGS_MS, warnings.flush());
+  await atMost(LAST_WARNINGS_MS, reporting.flush());
   return EXIT.ok;
 }
 
@@ -118,23 +110,23 @@ function chunkLog(
   };
 }
 
-/** The first signal lets the connections finish, a second one does not. */
-function stopOnSignal(
+/**
+ * Returns what stops the server: the first call lets the connections finish, a
+ * second one does not.
+ */
+function stopper(
   server: EchoServer,
-  status: StatusReport,
+  reporting: Promise<Reporting>,
   drainTimeoutMs: number,
-): void {
+): () => void {
   let signals = 0;
-  const onSignal = () => {
+  return () => {
     signals += 1;
     if (signals > 1) return server.abort();
     server.stop();
-    status.stop();
+    reporting.then(({ status }) => status.stop());
     setTimeout(() => server.abort(), drainTimeoutMs);
   };
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, onSignal);
-  }
 }
 
 await runProgram({ name: NAME, run });

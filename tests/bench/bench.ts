@@ -18,9 +18,6 @@ import { Tools } from "./tools.ts";
 
 const BUILD = new URL("../../build/", import.meta.url).pathname;
 
-/** Connections that may not be closed yet when the held ones are opened. */
-const BESIDE_THE_HELD = 64;
-
 async function main(): Promise<void> {
   const settings = readSettings();
   if (!await hasCompiler()) throw new Error(NO_COMPILER);
@@ -44,7 +41,6 @@ async function main(): Promise<void> {
   const { missing, ...field } = await buildField(settings.only, {
     into,
     socketOf: (key) => tools.socketOf(key),
-    connections: settings.held + BESIDE_THE_HELD,
     v8Flags: settings.v8Flags,
   });
   const bench = { ...field, settings, tools, samples: new Samples() };

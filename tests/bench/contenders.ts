@@ -44,8 +44,6 @@ export interface FieldOptions {
   into: string;
   /** Where the server of that key listens. */
   socketOf: (key: string) => string;
-  /** How many connections a server must be able to serve at once. */
-  connections: number;
   /** What the Makefile gives V8 in the programs that are installed. */
   v8Flags: string;
 }
@@ -88,15 +86,21 @@ export async function buildField(
 
 /** The servers, each by its key. */
 function contenders(
-  { into, socketOf, connections }: FieldOptions,
+  { into, socketOf, v8Flags }: FieldOptions,
 ): Record<string, () => Promise<Contender | Missing>> {
-  const server = [SERVER, `--max-connections=${connections}`];
   return {
-    ours: () => held("ours", "ipc-server", [...server, "--quiet"]),
+    ours: () => held("ours", "ipc-server --quiet", [SERVER, "--quiet"]),
     logging: async () => ({
-      ...await held("logging", "ipc-server, logging", server),
+      ...await held("logging", "ipc-server", [SERVER]),
       prints: true,
     }),
+    bare: async () =>
+      await held("bare", "bare handles", [
+        await compileDeno("programs/bare_handles.ts", into, {
+          flags: ["--no-code-cache", `--v8-flags=${v8Flags}`],
+          bundle: true,
+        }),
+      ]),
     node: async () => {
       const node = await findNode();
       return node === undefined

@@ -28,7 +28,7 @@ export function readSettings(): Settings {
     rounds: number("ROUNDS", 5),
     secondsEach: number("SECONDS_EACH", 1),
     starts: number("STARTS", 5),
-    held: number("HELD", 5000),
+    held: number("HELD", 4000),
     only: (Deno.env.get("CONTENDERS") ?? "").split(",").filter((key) =>
       key !== ""
     ),

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { report, versionLine } from "../../cli/run_program.ts";
+import { report } from "../../cli/report.ts";
+import { versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
 const PROGRAM = new URL("./program.ts", import.meta.url).pathname;

@@ -1,6 +1,6 @@
 // Nobody reads what the server prints: it serves on.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { echoOf, receiveAllText } from "../support/peer.ts";
 import { IPC_SERVER, Lines, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -80,4 +80,28 @@ Deno.test("with outputs that nobody reads it stops in time when it is told to", 
   for (let sent = 0; sent < 1_000; sent++) await echoOf(conn, LINE);
   server.program.kill("SIGTERM");
   assertEquals(await server.program.exitCode(), 0);
+});
+
+Deno.test("lines that were not written are reported when the server exits", async () => {
+  using directory = new TempDir();
+  const path = directory.join("output");
+  assertEquals((await run("mkfifo", [path])).code, 0);
+  using _pipe = await Deno.open(path, { read: true, write: true });
+  await using server = await ActivatedServer.listen({
+    command: [
+      ...["/bin/sh", "-c", `exec "$0" "$@" >"${path}"`],
+      ...[IPC_SERVER, "--drain-timeout", "200ms"],
+    ],
+  });
+  using conn = await server.connect();
+  const sent = 2_000;
+  for (let line = 0; line < sent; line++) await echoOf(conn, LINE);
+  server.program.kill("SIGTERM");
+  assertEquals(await server.program.exitCode(), 0);
+  const [, lost] = /^ipc-server: warning: .* too slow; lines lost: (\d+)$/
+    .exec(server.complaints().join("\n"))!;
+  // The pipe holds 64 KiB of them.
+  const written = Math.floor(64 * 1024 / "server recv: ".concat(LINE).length);
+  assert(Number(lost) >= sent - written - 1, `${lost} of ${sent}`);
+  assert(Number(lost) <= sent, `${lost} of ${sent}`);
 });

@@ -1,4 +1,4 @@
-// SIGTERM and SIGINT: what was received is echoed, and nobody who comes later is lost.
+// SIGTERM, SIGINT and SIGHUP: what was received is echoed, and nobody who comes later is lost.
 
 import { assert, assertEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";
@@ -41,7 +41,7 @@ async function leaveUnread(server: ActivatedServer): Promise<Deno.Conn> {
   return conn;
 }
 
-for (const signal of ["SIGTERM", "SIGINT"] as const) {
+for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   Deno.test(`${signal} ends idle connections and the server, with 0`, async () => {
     await using server = await ActivatedServer.with("--drain-timeout", "60s");
     using conn = await server.connect();

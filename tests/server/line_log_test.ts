@@ -91,6 +91,18 @@ Deno.test("log: lines that come during a write wait for others as well", async (
   assertEquals(sink.parts, ["first\n", "second\nthird\n"]);
 });
 
+Deno.test("log: held lines wait for the first flush, and later ones do not", async () => {
+  const sink = new Sink();
+  const log = new LineLog(sink, () => {}, { held: true });
+  log.line("held");
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assertEquals(sink.parts, []);
+  await log.flush();
+  assertEquals(sink.text, "held\n");
+  log.line("later");
+  await eventually("all", () => sink.text, (text) => text === "held\nlater\n");
+});
+
 Deno.test("log: flush writes at once what waits", async () => {
   const sink = new Sink();
   const log = new LineLog(sink, () => {});

@@ -1,23 +1,12 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { UsageError } from "../../cli/usage_error.ts";
+import { SERVER_DEFAULTS } from "../../server/defaults.ts";
 import {
   parseServerOptions,
   type ServerOptions,
 } from "../../server/options.ts";
 
-const DEFAULTS: ServerOptions = {
-  show: undefined,
-  check: false,
-  name: "ipc-server.socket",
-  quiet: false,
-  connectionNumbers: false,
-  drainTimeoutMs: 5_000,
-  idleTimeoutMs: 0,
-  connectionTimeoutMs: 0,
-  maxConnections: 4_096,
-  maxWaiting: 1_024,
-  backlog: 1_024,
-};
+const DEFAULTS = SERVER_DEFAULTS;
 
 const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
   [[], {}],
