@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { acceptAgain } from "./accept_again.ts";
+import { rearmServer } from "./_runtime.ts";
 import { ActivationError } from "./activation_error.ts";
 import type { ListenFd } from "./environment.ts";
 import { ownFd } from "./own_fd.ts";
@@ -51,7 +51,7 @@ export function listening(
   where: { fd: number } | { host: string; port: number } | { path: string },
   backlog = BACKLOG,
 ): Promise<void> {
-  acceptAgain(server);
+  rearmServer(server);
   return new Promise((resolve, reject) => {
     server.once("error", reject);
     server.listen(where, backlog, () => {

@@ -8,10 +8,10 @@ import { disownFd, ownFd } from "./own_fd.ts";
 import { isTcpAddress } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import {
+  socketMayHavePeer,
   type StreamBinding,
   streamBinding,
-  type StreamHandle,
-} from "./stream_binding.ts";
+} from "./_runtime.ts";
 import type { Transport } from "./transport.ts";
 
 /** A connection on an adopted socket: what `Deno.connect()` returns. */
@@ -77,7 +77,7 @@ class NoPeer extends Error {
 function openHandle(binding: StreamBinding, fd: number): Transport {
   const handle = binding.open(fd, "SOCKET");
   const hasPeer = handle.getpeername === undefined
-    ? mayHavePeer(handle)
+    ? binding.mayHavePeer(handle, BACKLOG)
     : handle.getpeername({}) === 0;
   if (hasPeer) return new HandleTransport(binding, handle);
   handle.close();
@@ -94,21 +94,8 @@ async function openWithNet(fd: number): Promise<Transport> {
   });
   const hasPeer = isTcpAddress(socket.address() as AddressInfo)
     ? socket.remoteAddress !== undefined
-    : mayHavePeer((socket as { _handle?: StreamHandle })._handle);
+    : await socketMayHavePeer(socket, BACKLOG);
   if (hasPeer) return new SocketTransport(socket);
   socket.destroy();
   throw new NoPeer();
-}
-
-/**
- * Asks listen(2), the one question that can be put to what is not TCP: a
- * connected socket refuses with EINVAL. A FIFO, and a socket that listens
- * already, answer otherwise; the latter belongs to the service manager, and is to
- * keep its backlog.
- */
-function mayHavePeer(
-  handle: Pick<StreamHandle, "listen"> | undefined,
-): boolean {
-  const EINVAL = -22;
-  return handle?.listen === undefined || handle.listen(BACKLOG) === EINVAL;
 }

@@ -1,16 +1,21 @@
-import { startLooking, stopLooking } from "./accept_again.ts";
+import {
+  rearmAccept,
+  type ServerHandle,
+  type StreamBinding,
+} from "./_runtime.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { handleAddr } from "./handle_addr.ts";
 import { HandleTransport } from "./handle_transport.ts";
-import type { ServerHandle, StreamBinding } from "./stream_binding.ts";
 import type { Transport } from "./transport.ts";
 
 /** Accepts on a listening socket of the runtime's event loop. */
 export class HandleAcceptor<C> implements Acceptor<C> {
   readonly #handle: ServerHandle;
-  readonly #listening: { _handle: ServerHandle };
+  readonly #endRearming: () => void;
+  /** Accepted before `start`. */
+  readonly #early: C[] = [];
   readonly #wrap: (transport: Transport) => C;
-  #onConnection: (conn: C) => void = () => {};
+  #onConnection = (conn: C): void => void this.#early.push(conn);
 
   /** @throws {Error} The handle is not a listening stream socket. */
   constructor(
@@ -21,11 +26,10 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   ) {
     this.#wrap = wrap;
     this.#handle = handle;
-    this.#listening = { _handle: handle };
     binding.listen(handle, backlog, (accepted) => {
       this.#onConnection(this.#wrap(new HandleTransport(binding, accepted)));
     });
-    startLooking(this.#listening);
+    this.#endRearming = rearmAccept(() => handle);
   }
 
   /** Where it listens; of a unix socket, this is not known. */
@@ -35,10 +39,11 @@ export class HandleAcceptor<C> implements Acceptor<C> {
 
   start(onConnection: (conn: C) => void): void {
     this.#onConnection = onConnection;
+    for (const conn of this.#early.splice(0)) onConnection(conn);
   }
 
   close(): void {
-    stopLooking(this.#listening);
+    this.#endRearming();
     this.#handle.close();
   }
 

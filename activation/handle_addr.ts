@@ -1,5 +1,5 @@
 import { UNIX_ADDR } from "./socket_address.ts";
-import type { SocketName, StreamHandle } from "./stream_binding.ts";
+import type { SocketName, StreamHandle } from "./_runtime.ts";
 
 /** Returns the address of one end of a handle; of a unix socket, none is known. */
 export function handleAddr(

@@ -1,15 +1,7 @@
-import { lookForConnections } from "./accept_again.ts";
 import { handleAddr } from "./handle_addr.ts";
 import { lendReadBuffer, returnReadBuffer } from "./read_buffers.ts";
 import { socketError } from "./socket_error.ts";
-import {
-  END,
-  READ_OUTCOME,
-  type StreamBinding,
-  type StreamHandle,
-  type StreamRequest,
-  WRITE_GOES_ON,
-} from "./stream_binding.ts";
+import type { StreamBinding, StreamHandle, StreamRequest } from "./_runtime.ts";
 import type { Sink, Transport } from "./transport.ts";
 
 /** A write that the kernel takes at once reports to nobody: all share this. */
@@ -21,17 +13,25 @@ export class HandleTransport implements Transport {
   readonly remoteAddr: Deno.NetAddr | Deno.UnixAddr;
   readonly #binding: StreamBinding;
   readonly #state: Int32Array;
+  readonly #writeGoesOn: number;
   readonly #handle: StreamHandle;
   #sink: Sink | undefined;
   /** Where they do: from the second on, since many a connection has but one. */
   #lent: ArrayBuffer | undefined;
   #over = false;
+  /** Whether the runtime has tried a write. */
+  #polled: boolean;
+  /** Settles with the writes that may have to be repeated. */
+  #first: Promise<unknown> | undefined;
   #shut: Promise<void> | undefined;
   #settleShutdown: (() => void) | undefined;
 
   constructor(binding: StreamBinding, handle: StreamHandle) {
     this.#binding = binding;
     this.#state = binding.state;
+    this.#writeGoesOn = binding.writeGoesOn;
+    // Unix sockets need no second try.
+    this.#polled = handle.getpeername === undefined;
     this.#handle = handle;
     this.localAddr = handleAddr(handle, "getsockname");
     this.remoteAddr = handleAddr(handle, "getpeername");
@@ -39,9 +39,9 @@ export class HandleTransport implements Transport {
 
   start(sink: Sink): void {
     this.#sink = sink;
-    const state = this.#state;
+    const { state, readOutcome } = this.#binding;
     this.#handle.onread = (received) => {
-      const outcome = state[READ_OUTCOME]!;
+      const outcome = state[readOutcome]!;
       if (outcome > 0) sink.onChunk(new Uint8Array(received!));
       else this.#finish(outcome);
     };
@@ -61,11 +61,11 @@ export class HandleTransport implements Transport {
     this.#sink = sink;
     // `readStart` looks `onread` up: without a stop before it, the old one stays.
     if (!this.#over) this.#handle.readStop();
-    const state = this.#state;
+    const { state, readOutcome } = this.#binding;
     const { onChunk } = sink;
     let chunk = new Uint8Array(0);
     this.#handle.onread = (received) => {
-      const outcome = state[READ_OUTCOME]!;
+      const outcome = state[readOutcome]!;
       if (outcome <= 0) return this.#finish(outcome);
       if (received !== undefined) {
         onChunk(new Uint8Array(received));
@@ -85,20 +85,26 @@ export class HandleTransport implements Transport {
     const request = spareRequest;
     const status = this.#handle.writeBuffer(request, chunk);
     if (status !== 0) return Promise.reject(this.#error(status, "write"));
-    if (this.#state[WRITE_GOES_ON] === 0) return undefined;
+    if (this.#state[this.#writeGoesOn] === 0) {
+      this.#polled = true;
+      return undefined;
+    }
     spareRequest = {};
-    return this.#completion(request, chunk);
+    return this.#polled || this.#handle.getBytesRead?.() !== 0
+      ? this.#completion(request, chunk)
+      : this.#firstCompletion(request, chunk);
   }
 
   shutdown(): Promise<void> {
-    return this.#shut ??= this.#sendEnd();
+    return this.#shut ??= this.#first === undefined
+      ? this.#sendEnd()
+      : this.#first.then(() => this.#sendEnd());
   }
 
   close(chunkInUse: boolean): void {
     this.#over = true;
     // Cancels the writes that go on; a unix socket forgets its shutdown.
     this.#handle.close();
-    lookForConnections();
     this.#settleShutdown?.();
     if (this.#lent === undefined) return;
     returnReadBuffer(this.#lent, chunkInUse);
@@ -140,7 +146,7 @@ export class HandleTransport implements Transport {
 
   #finish(outcome: number): void {
     this.#over = true;
-    if (outcome === END) this.#sink!.onEnd();
+    if (outcome === this.#binding.end) this.#sink!.onEnd();
     else this.#sink!.onError(this.#error(outcome, "read"));
   }
 
@@ -151,6 +157,24 @@ export class HandleTransport implements Transport {
       // A peer that is gone needs not be told.
       if (this.#handle.shutdown({ oncomplete }) !== 0) resolve();
     });
+  }
+
+  /**
+   * Repeats a first write that failed, once. Deno (2.9) does not try a write before
+   * the socket was polled, and then takes a peer that has sent nothing but its end
+   * for gone, though the kernel would take the bytes (EPIPE); none was sent by then.
+   */
+  #firstCompletion(request: StreamRequest, chunk: Uint8Array): Promise<void> {
+    const sending = this.#completion(request, chunk).then(
+      () => void (this.#polled = true),
+      (error) => {
+        if (!(error instanceof Deno.errors.BrokenPipe)) throw error;
+        this.#polled = true;
+        return this.write(chunk);
+      },
+    );
+    this.#first = sending.catch(() => {});
+    return sending;
   }
 
   /** @param chunk What must not be collected before the kernel has it. */

@@ -6,7 +6,7 @@ import { HandleAcceptor } from "./handle_acceptor.ts";
 import { ServerAcceptor } from "./server_acceptor.ts";
 import { isTcpAddress, listenerAddr, UNIX_ADDR } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
-import { streamBinding } from "./stream_binding.ts";
+import { streamBinding } from "./_runtime.ts";
 
 /** Options for {@linkcode listen}. */
 export interface ListenOptions {
@@ -42,14 +42,16 @@ export type InheritedListener =
  * - A connection keeps the process alive until it is closed or `unref()` is called;
  *   over TCP, from its first read on.
  * - A TCP peer that shuts down its side without having sent anything is taken for
- *   gone by a write that the kernel does not take at once:
+ *   gone by a write of more than the kernel takes at once:
  *   `Deno.errors.BrokenPipe`.
- * - When the process runs out of descriptors, newcomers wait in the kernel until
- *   a connection that was accepted here is closed; Deno 2.9 alone would never accept
- *   again. Nothing else can be opened meanwhile, such as a socket for
- *   {@linkcode notify}: allow more (`LimitNOFILE=`) than you serve and hold, plus
- *   the backlog or 128, whichever is more. So many are accepted before JavaScript
- *   sees the first.
+ * - After accept(2) has failed, such as for want of descriptors, pending connections
+ *   are accepted within two seconds once the cause is gone. For that, the process
+ *   wakes up once a second while it listens. Deno 2.9 alone would never accept again.
+ * - On Deno 2.9.5 and older, closing a connection of a unix socket closes its
+ *   descriptor twice. In between, another thread may have opened a file or socket
+ *   under the same number, which is closed then: this concerns programs with workers,
+ *   or with file operations under way while connections are closed. Deno 2.9.6 closes
+ *   it once.
  *
  * Closing the listener does not remove the path of a unix socket, and leaves new
  * connections waiting in the kernel: both belong to the service manager.

@@ -9,10 +9,7 @@ import type { ListenOptions } from "./listen.ts";
 import { ServerAcceptor } from "./server_acceptor.ts";
 import { isTcpAddress, listenerAddr } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
-import { keepBackPressure } from "./tls_back_pressure.ts";
-
-/** How long a peer may take for its handshake, in milliseconds. */
-const HANDSHAKE_TIMEOUT_MS = 10_000;
+import { HANDSHAKE_TIMEOUT_MS, prepareTlsServer } from "./tls_server.ts";
 
 /** Options for {@linkcode listenTls}. */
 export interface ListenTlsOptions extends ListenOptions {
@@ -84,12 +81,12 @@ export async function listenTls(
     cert,
     key,
     ALPNProtocols: alpnProtocols,
-    allowHalfOpen: true,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
   });
-  // Before anybody asks for it, a connection receives nothing.
+  prepareTlsServer(server);
   server.on("secureConnection", (socket) => {
-    keepBackPressure(socket);
+    socket.allowHalfOpen = true;
+    // A connection receives nothing before it is read.
     socket.pause();
   });
   await adoptServer(server, listenFd, backlog);

@@ -3,6 +3,9 @@ import { localAddr, remoteAddr, UNIX_ADDR } from "./socket_address.ts";
 import { socketError } from "./socket_error.ts";
 import type { Sink, Transport } from "./transport.ts";
 
+/** By when a new socket was polled, in milliseconds. */
+const POLLED_MS = 10;
+
 /**
  * A connected socket of `node:net`, or of what is built on it. It must be paused
  * and allow half-open connections.
@@ -13,13 +16,18 @@ export class SocketTransport implements Transport {
   readonly #socket: Socket;
   #error: Error | undefined;
   #sink: Sink | undefined;
-  /** Settles with the last write. */
+  /** Resolves when the next write may be tried. */
   #writing: Promise<unknown> | undefined;
 
   constructor(socket: Socket) {
     this.#socket = socket;
     // A peer that is gone has no address any more; this side keeps its own.
     const isTcp = socket.localAddress !== undefined;
+    // Deno (2.9) does not try a write before the socket was polled, and then takes a
+    // peer that has sent nothing but its end for gone (EPIPE).
+    if (isTcp && socket.bytesRead === 0) {
+      this.#writing = new Promise((resolve) => setTimeout(resolve, POLLED_MS));
+    }
     this.localAddr = isTcp ? localAddr(socket) : UNIX_ADDR;
     this.remoteAddr = isTcp ? remoteAddr(socket) : UNIX_ADDR;
     // Until somebody asks, there is nobody to tell.
@@ -57,19 +65,25 @@ export class SocketTransport implements Transport {
   }
 
   write(chunk: Uint8Array): Promise<void> {
+    const sent = this.#writing === undefined
+      ? this.#write(chunk)
+      : this.#writing.then(() => this.#write(chunk));
+    this.#writing = sent.catch(() => {});
+    return sent;
+  }
+
+  #write(chunk: Uint8Array): Promise<void> {
     if (this.#socket.destroyed) {
       return Promise.reject(
         new Deno.errors.BrokenPipe("Cannot write: the connection is over"),
       );
     }
-    const sent = new Promise<void>((resolve, reject) => {
+    return new Promise<void>((resolve, reject) => {
       this.#socket.write(chunk, (error) => {
         if (error) reject(socketError(error));
         else resolve();
       });
     });
-    this.#writing = sent.catch(() => {});
-    return sent;
   }
 
   async shutdown(): Promise<void> {

@@ -8,7 +8,10 @@ import {
   listenerAddr,
   UNIX_ADDR,
 } from "../activation/socket_address.ts";
-import { keepBackPressure } from "../activation/tls_back_pressure.ts";
+import {
+  HANDSHAKE_TIMEOUT_MS,
+  prepareTlsServer,
+} from "../activation/tls_server.ts";
 
 /** Where to listen when the process was not activated. */
 export type ServeFallback =
@@ -41,9 +44,8 @@ export interface OpenServer {
 /** Only this machine: who runs a service by hand tries it. */
 const FALLBACK_HOSTNAME = "127.0.0.1";
 
-/** How long a client may take for its headers, and for its handshake. */
+/** How long a client may take for its headers. */
 const HEADERS_TIMEOUT_MS = 60_000;
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /**
  * Opens a server on each socket that was passed, or on the fallback when none
@@ -107,7 +109,8 @@ async function serverFactory(
   const handshakeTimeout = HANDSHAKE_TIMEOUT_MS;
   return () => {
     const server = createServer({ ...limits, cert, key, handshakeTimeout });
-    return server.on("secureConnection", keepBackPressure);
+    prepareTlsServer(server);
+    return server;
   };
 }
 

@@ -1,4 +1,5 @@
 import type { Server } from "node:net";
+import { streamBinding } from "../activation/_runtime.ts";
 
 /** What a descriptor turned out to be. */
 export interface ProbedSocket {
@@ -23,7 +24,7 @@ export async function probeSocket(
 ): Promise<ProbedSocket> {
   const { createServer } = await import("node:net");
   // Asked first: what cannot listen is closed.
-  const type = await handleType(fd);
+  const type = (await streamBinding())?.kindOf(fd);
   const server = createServer();
   const failed = new Promise<NodeJS.ErrnoException>((resolve) =>
     server.once("error", resolve)
@@ -46,16 +47,6 @@ function describeListener(server: Server): string {
   const { address: host, port } = address;
   const shown = host.includes(":") ? `[${host}]` : host;
   return `a TCP socket that listens on ${shown}:${port}`;
-}
-
-/** What the runtime would make of a descriptor. Takes and changes nothing. */
-async function handleType(fd: number): Promise<string | undefined> {
-  const { default: process } = await import("node:process");
-  // Node.js has no public name for it: without it there is less to tell.
-  const { binding } = process as unknown as {
-    binding?(name: string): { guessHandleType?(fd: number): string };
-  };
-  return binding?.("util").guessHandleType?.(fd);
 }
 
 /** Tells as much as Deno can find out about what cannot listen. */

@@ -69,6 +69,7 @@ const PACKAGES: Record<string, string> = {
   rpm: "rpmbuild",
   rpmlint: "rpmlint",
   socat: "socat",
+  strace: "strace",
   systemd: "systemd-socket-activate",
   "systemd-container": "systemd-nspawn",
   tmux: "tmux",
@@ -101,12 +102,12 @@ const steps: Step[] = [
   },
   {
     name: "unit",
-    missing: missingPackages("python3", "systemd"),
-    run: () => unitTestsWithCoverage(180),
+    missing: missingPackages("python3", "strace", "systemd"),
+    run: () => unitTestsWithCoverage(300),
   },
   {
     name: "integration",
-    missing: missingPackages("python3", "socat", "systemd", "tmux"),
+    missing: missingPackages("python3", "socat", "strace", "systemd", "tmux"),
     run: () => tests("integration", testFiles("tests/integration"), 300),
   },
   {

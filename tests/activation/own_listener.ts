@@ -7,10 +7,7 @@ import { HandleAcceptor } from "../../activation/handle_acceptor.ts";
 import { ServerAcceptor } from "../../activation/server_acceptor.ts";
 import { UNIX_ADDR } from "../../activation/socket_address.ts";
 import { SocketTransport } from "../../activation/socket_transport.ts";
-import {
-  type ServerHandle,
-  streamBinding,
-} from "../../activation/stream_binding.ts";
+import { type ServerHandle, streamBinding } from "../../activation/_runtime.ts";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
 import { TempDir } from "../support/temp_dir.ts";
 

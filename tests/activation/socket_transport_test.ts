@@ -3,7 +3,7 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { adoptedConn, AdoptedTcpConn } from "../../activation/adopted_conn.ts";
 import { handleAddr } from "../../activation/handle_addr.ts";
 import { SocketTransport } from "../../activation/socket_transport.ts";
-import type { StreamHandle } from "../../activation/stream_binding.ts";
+import type { StreamHandle } from "../../activation/_runtime.ts";
 import type { InheritedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 

@@ -18,6 +18,8 @@ export interface ActivateOptions {
   env?: Record<string, string>;
   /** How many descriptors it may have. */
   descriptors?: number;
+  /** Options of systemd-socket-activate. */
+  options?: string[];
 }
 
 /** The variables of activation: the least that such a program needs. */
@@ -34,8 +36,16 @@ export const CACHE: Record<string, string> = {
  * one of them. Resolves once it listens.
  */
 export async function activate(
-  { addresses, names, module, allow, args = [], env = {}, descriptors }:
-    ActivateOptions,
+  {
+    addresses,
+    names,
+    module,
+    allow,
+    args = [],
+    env = {},
+    descriptors,
+    options = [],
+  }: ActivateOptions,
 ): Promise<Program> {
   const home = Deno.env.get("DENO_DIR") ??
     `${Deno.env.get("HOME")}/.cache/deno`;
@@ -46,6 +56,7 @@ export async function activate(
     ...Object.entries(variables).map(([name, value]) =>
       `--setenv=${name}=${value}`
     ),
+    ...options,
     ...(descriptors === undefined
       ? []
       : ["prlimit", `--nofile=${descriptors}`]),

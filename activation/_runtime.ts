@@ -1,3 +1,15 @@
+/**
+ * The runtime's own stream handles, below `node:net`: all that this project uses
+ * without being documented. Numbers come from the runtime's exports, and the form
+ * of everything is checked at the start; where it is another one, `node:net` and
+ * `node:tls` are used alone, which do the same more slowly.
+ *
+ * @module
+ */
+
+import type { Server, Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
+
 /** A stream socket as the runtime's event loop has it: what `node:net` is made of. */
 export interface StreamHandle {
   /**
@@ -19,6 +31,8 @@ export interface StreamHandle {
   close(): void;
   ref(): void;
   unref(): void;
+  /** How much was received; libuv has no such name. */
+  getBytesRead?(): number;
   /** The following are TCP's. */
   getsockname?(into: Partial<SocketName>): number;
   getpeername?(into: Partial<SocketName>): number;
@@ -54,15 +68,6 @@ type HandleClass = new (role: number) => ServerHandle & {
   open(fd: number): number;
 };
 
-/** Where the state has a count of bytes, the end, or an error. */
-export const READ_OUTCOME = 0;
-
-/** Where the state is 1 when the kernel did not take a write at once. */
-export const WRITE_GOES_ON = 3;
-
-/** The outcome of a read at the end. */
-export const END = -4095;
-
 /**
  * The runtime's stream handles, below `node:net`. That takes each message through
  * some twenty calls, and twice as long to load: what a service of small messages,
@@ -73,40 +78,60 @@ export class StreamBinding {
   readonly #classes: Record<"PIPE" | "TCP", HandleClass>;
   readonly #guessHandleType: (fd: number) => string;
   readonly #errname: (status: number) => string;
-  /**
-   * What the last call on any handle has to tell: at `READ_OUTCOME` when `onread`
-   * is called without a chunk, at `WRITE_GOES_ON` when `writeBuffer` returns.
-   */
+  readonly #invalid: number;
+  /** The result of the last call on any handle. */
   readonly state: Int32Array;
+  /** Where the state has a count of bytes, the end, or an error, in `onread`. */
+  readonly readOutcome: number;
+  /** Where the state is 1 when the kernel did not take a write at once. */
+  readonly writeGoesOn: number;
+  /** The outcome of a read at the end. */
+  readonly end: number;
 
   /** @throws {TypeError} The runtime has no handles of the form that is known. */
   constructor(load: (name: string) => unknown) {
     const module = <T>(name: string) => load(name) as T;
     const pipe = module<HandleModule & { Pipe: HandleClass }>("pipe_wrap");
     const tcp = module<HandleModule & { TCP: HandleClass }>("tcp_wrap");
-    const { streamBaseState } = module<{ streamBaseState: Int32Array }>(
-      "stream_wrap",
-    );
+    const stream = module<{
+      streamBaseState: Int32Array;
+      kReadBytesOrError: number;
+      kLastWriteWasAsync: number;
+    }>("stream_wrap");
+    const uv = module<{
+      errname(status: number): string;
+      UV_EOF: number;
+      UV_EINVAL: number;
+    }>("uv");
     this.#modules = { PIPE: pipe, TCP: tcp };
     this.#classes = { PIPE: pipe.Pipe, TCP: tcp.TCP };
-    this.state = streamBaseState;
+    this.state = stream.streamBaseState;
+    this.readOutcome = stream.kReadBytesOrError;
+    this.writeGoesOn = stream.kLastWriteWasAsync;
+    this.end = uv.UV_EOF;
+    this.#invalid = uv.UV_EINVAL;
+    this.#errname = uv.errname;
     ({ guessHandleType: this.#guessHandleType } = module<
       { guessHandleType(fd: number): string }
     >("util"));
-    ({ errname: this.#errname } = module<
-      { errname(status: number): string }
-    >("uv"));
     this.#check();
+  }
+
+  /** Returns what the runtime makes of a descriptor, which stays as it is. */
+  kindOf(fd: number): string {
+    return this.#guessHandleType(fd);
   }
 
   /**
    * Opens a descriptor that was inherited.
    *
-   * @throws {Error} It is no stream socket; with the system's `code`.
+   * @throws {Error} It is no stream socket; from the system, with its `code`.
    */
   open(fd: number, role: Role): ServerHandle {
-    const type = this.#guessHandleType(fd);
-    if (type !== "PIPE" && type !== "TCP") throw this.error(-22, "open");
+    const type = this.kindOf(fd);
+    if (type !== "PIPE" && type !== "TCP") {
+      throw new TypeError("it is no stream socket");
+    }
     const module = this.#modules[type];
     const handle = new this.#classes[type](module.constants[role]);
     const status = handle.open(fd);
@@ -115,7 +140,7 @@ export class StreamBinding {
   }
 
   /**
-   * Calls back with each connection of a listening socket.
+   * Calls back with each connection of a listening socket, from this call on.
    *
    * @throws {Error} It does not listen; with the system's `code`.
    */
@@ -136,6 +161,16 @@ export class StreamBinding {
     }
   }
 
+  /**
+   * Asks listen(2), the one question that can be put to what is not TCP: a
+   * connected socket refuses with EINVAL. A FIFO, and a socket that listens
+   * already, answer otherwise; the latter belongs to the service manager, and is to
+   * keep its backlog.
+   */
+  mayHavePeer(handle: StreamHandle, backlog: number): boolean {
+    return handle.listen(backlog) === this.#invalid;
+  }
+
   /** Returns the error that `node:net` would have for a status. */
   error(status: number, syscall: string): Error & { code: string } {
     const code = this.#errname(status);
@@ -151,7 +186,15 @@ export class StreamBinding {
       ["open", "listen", "close", "ref", "unref", "readStart", "readStop"],
       ["useUserBuffer", "writeBuffer", "shutdown"],
     ].flat();
+    const isIndex = (at: unknown) =>
+      Number.isInteger(at) && (at as number) >= 0 &&
+      (at as number) < this.state.length;
+    const isStatus = (status: unknown) =>
+      Number.isInteger(status) && (status as number) < 0;
     const known = this.state instanceof Int32Array &&
+      isIndex(this.readOutcome) && isIndex(this.writeGoesOn) &&
+      this.readOutcome !== this.writeGoesOn &&
+      isStatus(this.end) && isStatus(this.#invalid) &&
       Object.values(this.#classes).every(({ prototype }) =>
         methods.every((name) => typeof prototype[name] === "function")
       ) &&
@@ -183,5 +226,83 @@ async function load(): Promise<StreamBinding | undefined> {
     return new StreamBinding(binding);
   } catch {
     return undefined;
+  }
+}
+
+/** A socket of `node:net`, and below one of `node:tls`, as far as this needs them. */
+interface Below {
+  readonly _handle?: Partial<StreamHandle> | null;
+  readonly _parent?: Below;
+}
+
+/** As {@linkcode StreamBinding.mayHavePeer}, for a socket of `node:net`. */
+export async function socketMayHavePeer(
+  socket: Socket,
+  backlog: number,
+): Promise<boolean> {
+  const { constants } = await import("node:os");
+  const { _handle: handle } = socket as Below;
+  return handle?.listen === undefined ||
+    handle.listen(backlog) === -constants.errno.EINVAL;
+}
+
+/**
+ * Makes the peer of a TLS connection wait while the connection is paused. Deno
+ * (2.9) goes on to receive and keeps it all in memory, so the socket below is
+ * stopped and started along.
+ */
+export function keepBackPressure(socket: TLSSocket): void {
+  const { _parent: below } = socket as Below;
+  socket.on("pause", () => below?._handle?.readStop?.());
+  socket.on("resume", () => {
+    // The event comes late: the socket may have been paused again.
+    if (!socket.isPaused()) below?._handle?.readStart?.();
+  });
+}
+
+/** How often a failed accept is retried, in milliseconds. */
+const REARM_MS = 1_000;
+
+/** A handle that listens; `node:net` has none once its server is closed. */
+type Listening = () => Partial<StreamHandle> | null | undefined;
+
+/** All that listen in this process share one timer. */
+const listening = new Set<Listening>();
+let timer: ReturnType<typeof setInterval> | undefined;
+
+/**
+ * Retries accept(2) once a second. Deno (2.9) no longer polls a listening socket
+ * once accept(2) or epoll_ctl(2) has failed for it, for want of descriptors or
+ * memory or for any other reason.
+ *
+ * @returns What ends that, to be called before the handle is closed.
+ */
+export function rearmAccept(handle: Listening): () => void {
+  listening.add(handle);
+  timer ??= setInterval(rearmAll, REARM_MS);
+  timer.unref();
+  return () => {
+    listening.delete(handle);
+    if (listening.size > 0) return;
+    clearInterval(timer);
+    timer = undefined;
+  };
+}
+
+/** As {@linkcode rearmAccept}, for a server while it listens. */
+export function rearmServer(server: Server): void {
+  server.on("listening", () => {
+    const end = rearmAccept(() => (server as Below)._handle);
+    server.once("close", end);
+  });
+}
+
+function rearmAll(): void {
+  for (const current of listening) {
+    const handle = current();
+    if (handle?.readStart === undefined) continue;
+    // Nothing can be read there: `readStart` re-arms polling, which retries accept(2).
+    handle.onread ??= () => {};
+    if (handle.readStart() === 0) handle.readStop?.();
   }
 }

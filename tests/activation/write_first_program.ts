@@ -1,0 +1,29 @@
+/**
+ * Sends a banner to each client without reading. The second argument says how: "whole"
+ * in one write, "parts" in two that do not wait for each other, nor the end for them.
+ */
+
+import {
+  connection,
+  type InheritedConn,
+  listen,
+  listenFds,
+} from "../../activation/mod.ts";
+
+const encoder = new TextEncoder();
+const [way, how] = Deno.args;
+
+async function greet(conn: InheritedConn): Promise<void> {
+  if (how === "whole") {
+    await conn.write(encoder.encode("first second\n"));
+  } else {
+    const writes = ["first ", "second\n"].map((text) =>
+      conn.write(encoder.encode(text))
+    );
+    await Promise.all([...writes, conn.closeWrite()]);
+  }
+  conn.close();
+}
+
+if (way === "connection") await greet(await connection(3));
+else for await (const conn of await listen(listenFds()[0]!)) await greet(conn);

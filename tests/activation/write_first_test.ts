@@ -1,0 +1,72 @@
+// Services that write first, to clients that have sent nothing but their end.
+
+import { assertEquals } from "@std/assert";
+import {
+  activate,
+  ALLOW_ACTIVATION,
+  dial,
+  freePorts,
+} from "../support/activate.ts";
+import { receiveAllText } from "../support/peer.ts";
+import { REPOSITORY } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+/** By node:net, each first write waits for 10 ms. */
+const CLIENTS = { handles: 1_000, net: 100 };
+
+const WAYS: [what: string, how: string, flags: string[]][] = [
+  ["on the runtime's handles", "whole", []],
+  ["on the runtime's handles, in parts", "parts", []],
+  [
+    "by node:net",
+    "whole",
+    [`--preload=${REPOSITORY}tests/activation/without_handles.ts`],
+  ],
+];
+
+/** Half-closes at once, and returns what comes. */
+async function listenOnly(address: string): Promise<string> {
+  using conn = await dial(address);
+  await conn.closeWrite();
+  return await receiveAllText(conn);
+}
+
+for (const [what, how, flags] of WAYS) {
+  const clients = flags.length === 0 ? CLIENTS.handles : CLIENTS.net;
+  for (const kind of ["TCP", "unix path"] as const) {
+    Deno.test(`${what}, ${kind}: each of ${clients} clients that have half-closed gets its banner`, async () => {
+      using directory = new TempDir();
+      const address = kind === "TCP"
+        ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
+        : directory.join("socket");
+      await using _program = await activate({
+        addresses: [address],
+        module: "tests/activation/write_first_program.ts",
+        allow: [ALLOW_ACTIVATION, ...flags],
+        args: ["listen", how],
+      });
+      const banners = new Map<string, number>();
+      for (let client = 0; client < clients; client++) {
+        const banner = await listenOnly(address);
+        banners.set(banner, (banners.get(banner) ?? 0) + 1);
+      }
+      assertEquals([...banners], [["first second\n", clients]]);
+    });
+  }
+}
+
+for (const [what, how, flags] of WAYS) {
+  Deno.test(`${what}: a service of one connection writes first as well`, async () => {
+    for (let round = 0; round < 20; round++) {
+      const address = `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;
+      await using _program = await activate({
+        addresses: [address],
+        module: "tests/activation/write_first_program.ts",
+        allow: [ALLOW_ACTIVATION, ...flags],
+        args: ["connection", how],
+        options: ["--accept"],
+      });
+      assertEquals(await listenOnly(address), "first second\n");
+    }
+  });
+}
