@@ -56,3 +56,19 @@ export async function assertConfined(
   );
   assertEquals(shared.code, 1, `${unit} shares /tmp`);
 }
+
+/** The exposure level at which `systemd-analyze security` rates a unit. */
+export async function exposureOf(
+  machine: Machine,
+  unit: string,
+): Promise<number> {
+  const report = await machine.run(
+    "systemd-analyze",
+    "security",
+    "--no-pager",
+    unit,
+  );
+  const [, level] = /exposure level for \S+: ([0-9.]+)/.exec(report) ?? [];
+  assert(level !== undefined, report);
+  return Number(level);
+}

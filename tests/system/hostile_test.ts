@@ -3,12 +3,15 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { compile } from "../support/compile.ts";
+import { exposureOf } from "./confinement.ts";
 import { eventually } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { install, Machine } from "./machine.ts";
 
 const HOSTILE = "/usr/libexec/ipc/hostile";
 const SERVER = "ipc-server.service";
+const INSTANCE = "ipc-server@hostile.service";
+const SIBLING = "ipc-server@sibling.service";
 const TARGET = "/run/target.socket";
 const PORT = "7777";
 
@@ -76,7 +79,7 @@ function outcomesOf(lines: string[]): Record<string, string> {
   return Object.fromEntries(lines.map((line) => JSON.parse(line)));
 }
 
-const attempts = () => [PORT, TARGET, victim, ...PLACES];
+const attempts = (pid = victim) => [PORT, TARGET, pid, ...PLACES];
 
 Deno.test("in the machine, without the unit, every attempt succeeds", async () => {
   const lines = await machine.run(HOSTILE, ...attempts());
@@ -86,24 +89,27 @@ Deno.test("in the machine, without the unit, every attempt succeeds", async () =
   }
 });
 
-Deno.test("under the server's unit, every attempt fails", async () => {
-  const dropIns = `/run/systemd/system/${SERVER}.d`;
+/** Runs the attempts in place of the server, in the sandbox of its unit. */
+async function assertAllFail(unit: string, attempts: string[]): Promise<void> {
+  const dropIns = `/run/systemd/system/${unit}.d`;
   await machine.run("mkdir", "-p", dropIns);
   await machine.write(
     `${dropIns}/hostile.conf`,
     // It has nothing to say to systemd.
     `[Service]\nType=exec\nExecStart=\nExecStart=${HOSTILE} ${
-      attempts().join(" ")
+      attempts.join(" ")
     }\n`,
   );
   await machine.systemctl("daemon-reload");
-  await machine.systemctl("start", SERVER);
-  await machine.reaches(SERVER, "inactive (dead)");
+  await machine.systemctl("start", unit);
+  await machine.reaches(unit, "inactive (dead)");
   const entries = await eventually(
     "the journal has its last attempt",
-    () => machine.journal(SERVER),
+    () => machine.journal(unit),
     (entries) => entries.some(({ message }) => message.includes(LAST)),
   );
+  await machine.run("rm", "-r", dropIns);
+  await machine.systemctl("daemon-reload");
   const outcomes = outcomesOf(entries.map(({ message }) => message));
 
   const names = Object.keys(outcomes).filter((name) => !ALLOWED.includes(name));
@@ -111,24 +117,27 @@ Deno.test("under the server's unit, every attempt fails", async () => {
   console.log(names.map((name) => `${name}: ${outcomes[name]}`).join("\n"));
   for (const name of names) assertNotEquals(outcomes[name], "done", name);
   for (const name of ALLOWED) assertEquals(outcomes[name], "done", name);
+}
+
+Deno.test("under the server's unit, every attempt fails", () =>
+  assertAllFail(SERVER, attempts()));
+
+Deno.test("under the template unit, every attempt fails, also against another instance", async () => {
+  await machine.systemctl("start", SIBLING);
+  const sibling = String(await machine.mainPid(SIBLING));
+  await assertAllFail(INSTANCE, attempts(sibling));
+  assertEquals(String(await machine.mainPid(SIBLING)), sibling);
 });
 
 for (
-  const [unit, exposure] of [[SERVER, 0.1], [
-    "ipc-client.service",
-    0.2,
-  ]] as const
+  const [unit, exposure] of [
+    [SERVER, 0.1],
+    [INSTANCE, 0.1],
+    ["ipc-client.service", 0.2],
+  ] as const
 ) {
   Deno.test(`systemd itself rates the exposure of ${unit} at ${exposure} or less`, async () => {
-    await machine.run("rm", "-rf", `/run/systemd/system/${SERVER}.d`);
-    await machine.systemctl("daemon-reload");
-    const report = await machine.run(
-      "systemd-analyze",
-      "security",
-      "--no-pager",
-      unit,
-    );
-    const [, level] = /exposure level for \S+: ([0-9.]+)/.exec(report) ?? [];
-    assert(Number(level) <= exposure, report);
+    const level = await exposureOf(machine, unit);
+    assert(level <= exposure, `${level}`);
   });
 }
