@@ -35,7 +35,7 @@
  * | `serve`                                             | the same; see there for the fallback                                    |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |
  * | the same, with an abstract notify socket            | `--allow-env=NOTIFY_SOCKET --allow-net`                                 |
- * | `notify` with `reloading`                           | as `notify`, and `--allow-sys=inspector`                                |
+ * | `notify` with `reloading`                           | as `notify`, and `--allow-sys` (a permission set may have `"sys": ["inspector"]`) |
  * | `watchdogEnabled`                                   | `--allow-env=WATCHDOG_USEC,WATCHDOG_PID`                                |
  * | `watchdog`                                          | as `watchdogEnabled` and `notify`                                       |
  * | `booted`                                            | `--allow-read=/run/systemd/system`                                      |

@@ -51,7 +51,7 @@ export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
  * import { ActivationError, claim } from "@ipc/ipc";
  *
  * try {
- *   using sockets = await claim({ web: "tcp", control: "unix" });
+ *   const sockets = await claim({ web: "tcp", control: "unix" });
  *   console.log("web is on port", sockets.web.addr.port);
  *   for await (using conn of sockets.control) {
  *     await conn.write(new TextEncoder().encode("hello\n"));
@@ -66,7 +66,9 @@ export async function claim<
   const Kinds extends Record<string, keyof ClaimKinds>,
 >(kinds: Kinds, options: ListenOptions = {}): Promise<Claimed<Kinds>> {
   const wanted = Object.entries<keyof ClaimKinds>(kinds);
-  const byName = Map.groupBy(listenFds(), ({ name }) => name);
+  const passed = listenFds();
+  if (passed.length === 0 && wanted.length > 0) throw notActivated(kinds);
+  const byName = Map.groupBy(passed, ({ name }) => name);
   refuse(nameMismatches(wanted.map(([name]) => name), byName));
 
   using adopted = new DisposableStack();
@@ -94,6 +96,15 @@ export async function claim<
   return Object.assign(listeners, {
     [Symbol.dispose]: () => all.dispose(),
   }) as Claimed<Kinds>;
+}
+
+function notActivated(kinds: Record<string, unknown>): ActivationError {
+  const names = Object.keys(kinds);
+  return new ActivationError(
+    `Cannot claim the sockets: none was passed to this process; start the program from socket units that pass ${
+      names.map((name) => `"${name}"`).join(", ")
+    }, or try it with systemd-socket-activate --fdname=${names.join(":")}`,
+  );
 }
 
 function nameMismatches(

@@ -54,7 +54,8 @@ export type InheritedListener =
  *   it once.
  *
  * Closing the listener does not remove the path of a unix socket, and leaves new
- * connections waiting in the kernel: both belong to the service manager.
+ * connections waiting in the kernel: both belong to the service manager. The same
+ * process cannot adopt that descriptor again.
  *
  * Needs no permission. Loads `node:process` on first use, whose handles below
  * `node:net` it takes; `node:net` itself where a runtime keeps them to itself.

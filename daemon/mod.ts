@@ -6,7 +6,7 @@
  * ```ts
  * import { notify, watchdog } from "@ipc/ipc/daemon";
  *
- * using _pings = watchdog();
+ * watchdog();
  * await notify({ ready: true, status: "At work" });
  * ```
  *

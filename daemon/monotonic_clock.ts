@@ -5,7 +5,7 @@
  * The start of a V8 CPU profile is stamped with that clock, so a profile of
  * nothing is taken. That costs some 50 ms, for a thing as rare as a reload.
  *
- * Needs `--allow-sys=inspector`.
+ * Needs `--allow-sys`; Deno 2.9.6 refuses `--allow-sys=inspector`.
  *
  * @returns Microseconds, of a moment during the call.
  */

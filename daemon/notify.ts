@@ -1,7 +1,11 @@
 import { NOTIFY_SOCKET, type ReadableEnv } from "./environment.ts";
 import { monotonicUsec } from "./monotonic_clock.ts";
 import { sendToNotifySocket } from "./notify_socket.ts";
-import { formatNotifyState, type NotifyState } from "./notify_state.ts";
+import {
+  checkMessage,
+  formatNotifyState,
+  type NotifyState,
+} from "./notify_state.ts";
 
 /** Options for {@linkcode notify} and its short forms. */
 export interface NotifyOptions {
@@ -31,8 +35,8 @@ export interface NotifyOptions {
  * @param options Where to read the environment.
  * @returns Whether there was somebody to tell.
  * @throws {NotifyError} There is a notify socket, and it cannot be reached, or
- * takes nothing for five seconds; or a
- * value of the state has no place in a message.
+ * takes nothing for five seconds; or systemd would discard the message: a value has
+ * no place in one, there is a NUL byte, or it has more than 4096 bytes.
  *
  * @example
  * ```ts
@@ -50,6 +54,7 @@ export async function notify(
   const { env = Deno.env } = options;
   // A state that cannot be told is a mistake, also where nobody listens.
   const message = typeof state === "string" ? state : formatNotifyState(state);
+  checkMessage(message);
   const socket = env.get(NOTIFY_SOCKET);
   if (socket === undefined || socket === "" || message === "") return false;
   const isReloading = /^RELOADING=1$/m.test(message) &&
@@ -102,7 +107,8 @@ export function stopping(options?: NotifyOptions): Promise<boolean> {
 /**
  * Says `STATUS=`: one line that `systemctl status` shows to people.
  *
- * @param text The line; newlines in it become spaces.
+ * @param text The line, which is cleaned and shortened as
+ * {@linkcode NotifyState.status} says.
  * @param options As for {@linkcode notify}.
  * @returns Whether there was somebody to tell.
  * @throws {NotifyError} As {@linkcode notify}.

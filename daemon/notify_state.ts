@@ -1,4 +1,8 @@
+import { escapeControl } from "./escape_control.ts";
 import { NotifyError } from "./notify_error.ts";
+
+/** systemd ignores a longer message (NOTIFY_BUFFER_MAX, which is PIPE_BUF). */
+export const NOTIFY_BYTES_MAX = 4096;
 
 /**
  * What a service tells the service manager; each member is one of the
@@ -18,12 +22,16 @@ export interface NotifyState {
   /**
    * `RELOADING=1`: the configuration is being read anew; say `ready` when done.
    * `MONOTONIC_USEC=` is added, as `Type=notify-reload` wants it. Reading that
-   * clock takes some 50 ms and needs `--allow-sys=inspector`.
+   * clock takes some 50 ms and needs `--allow-sys`.
    */
   reloading?: boolean;
   /** `STOPPING=1`: the service is on its way out. */
   stopping?: boolean;
-  /** `STATUS=`: one line for people; newlines in it become spaces. */
+  /**
+   * `STATUS=`: one line for people. Newlines in it become spaces, other control and
+   * bidi characters are escaped as in {@linkcode escapeControl}, and it is cut where
+   * the message would be too long for systemd.
+   */
   status?: string;
   /** `ERRNO=`: why the service failed, an errno above 0. */
   errno?: number;
@@ -51,7 +59,7 @@ type Format = (value: unknown, name: string) => string | undefined;
 const flag: Format = (value) => value === true ? "1" : undefined;
 
 const oneLine: Format = (value) =>
-  String(value).replaceAll(/\s*[\r\n]+\s*/g, " ");
+  escapeControl(String(value).replaceAll(/\s*[\r\n]+\s*/g, " "));
 
 const errorName: Format = (value, name) => {
   if (typeof value !== "string" || !/^[\w.]+$/.test(value)) {
@@ -117,7 +125,50 @@ export function formatNotifyState(state: NotifyState): string {
     const text = value === undefined ? undefined : format(value, name);
     if (text !== undefined) lines.push(`${variable}=${text}`);
   }
+  const at = lines.findIndex((line) => line.startsWith("STATUS="));
+  const excess = byteLength(lines.join("\n")) + RESERVE - NOTIFY_BYTES_MAX;
+  if (at !== -1 && excess > 0) lines[at] = shortened(lines[at]!, excess);
   return lines.join("\n");
+}
+
+/** For the line that `notify` adds to RELOADING=1. */
+const RESERVE = "\nMONOTONIC_USEC=18446744073709551615".length;
+
+const encoder = new TextEncoder();
+
+function byteLength(text: string): number {
+  return encoder.encode(text).length;
+}
+
+/** Takes at least `excess` bytes off a line, as whole characters, and marks that. */
+function shortened(line: string, excess: number): string {
+  const mark = "…";
+  const keep = Math.max(byteLength(line) - excess - byteLength(mark), 0);
+  const { read } = encoder.encodeInto(line, new Uint8Array(keep));
+  return `${line.slice(0, read)}${mark}`;
+}
+
+/**
+ * Checks that systemd will not discard a message.
+ *
+ * @throws {NotifyError} It has a NUL byte, or is too long.
+ */
+export function checkMessage(message: string): void {
+  if (message.includes("\0")) {
+    throw new NotifyError(
+      `Cannot notify ${
+        JSON.stringify(message.slice(0, 64))
+      }: systemd discards messages with a NUL byte; leave it out`,
+    );
+  }
+  const bytes = byteLength(message);
+  if (bytes > NOTIFY_BYTES_MAX) {
+    throw new NotifyError(
+      `Cannot notify ${
+        JSON.stringify(message.slice(0, 64))
+      }…: it has ${bytes} bytes, and systemd discards more than ${NOTIFY_BYTES_MAX}; shorten it`,
+    );
+  }
 }
 
 function refused(name: string, value: unknown, problem: string): NotifyError {

@@ -43,7 +43,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * ```ts
  * import { watchdog } from "@ipc/ipc";
  *
- * using _pings = watchdog({ healthy: () => true });
+ * // No `using` at the top of a module: it would end the pings with the module's code.
+ * watchdog({ healthy: () => true });
  * ```
  */
 export function watchdog(

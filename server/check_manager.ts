@@ -5,6 +5,7 @@ import {
   watchdogEnabled,
 } from "../mod.ts";
 import { type Finding, note, ok, wrong } from "./finding.ts";
+import { notifyProblem } from "./notify_problem.ts";
 
 /** An assignment that means something to nobody: only its arrival counts. */
 const PROBE = "X_IPC_SERVER_CHECK=1";
@@ -26,13 +27,11 @@ export async function checkManager(
     await notify(PROBE, { env });
   } catch (error) {
     if (!(error instanceof NotifyError)) throw error;
-    // What the runtime says of a permission is for who compiles.
-    const problem = error.cause instanceof Deno.errors.NotCapable
-      ? `NOTIFY_SOCKET=${socket} is none that the executable may send to: that is /run/systemd/notify`
-      : error.message;
     return [
       note(
-        `${problem}; the server would serve, but could not say that it is ready: right for Type=exec and NotifyAccess=none, wrong for Type=notify`,
+        `${
+          notifyProblem(error, socket)
+        }; the server would serve, but could not say that it is ready: right for Type=exec and NotifyAccess=none, wrong for Type=notify`,
       ),
     ];
   }

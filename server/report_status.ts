@@ -1,5 +1,12 @@
-import { type Logger, notify, type NotifyState, watchdog } from "../mod.ts";
+import {
+  type Logger,
+  notify,
+  NotifyError,
+  type NotifyState,
+  watchdog,
+} from "../mod.ts";
 import type { EchoServerStatus } from "./echo_server.ts";
+import { notifyProblem } from "./notify_problem.ts";
 
 /** How often the status is told at most, in milliseconds. */
 const STATUS_INTERVAL_MS = 1_000;
@@ -13,6 +20,8 @@ export class StatusReport {
   readonly #read: () => EchoServerStatus;
   readonly #log: Logger;
   #told = "";
+  /** A notify socket that failed once is not tried again: it was reported. */
+  #failed = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #pings: Disposable | undefined;
   #stopped: Promise<unknown> | undefined;
@@ -55,10 +64,14 @@ export class StatusReport {
 
   /** Returns whether somebody wanted to know, and was told. */
   async #tell(state: NotifyState): Promise<boolean> {
+    if (this.#failed) return false;
     try {
       return await notify(state);
     } catch (error) {
-      this.#log.warning(error instanceof Error ? error.message : `${error}`);
+      if (!(error instanceof NotifyError)) throw error;
+      this.#failed = state.ready === true;
+      const socket = Deno.env.get("NOTIFY_SOCKET") ?? "";
+      this.#log.warning(notifyProblem(error, socket));
       return false;
     }
   }

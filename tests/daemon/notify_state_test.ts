@@ -1,4 +1,4 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { formatNotifyState } from "../../daemon/notify_state.ts";
 import { NotifyError, type NotifyState } from "../../mod.ts";
 
@@ -65,3 +65,28 @@ for (const state of REFUSED) {
     assertEquals(error.message.startsWith(`Cannot notify ${name}: `), true);
   });
 }
+
+Deno.test("state: a status is one line that no terminal takes for more", () => {
+  assertEquals(
+    formatNotifyState({ status: "a\n b\x1b[31m\0\u202ec" }),
+    "STATUS=a b\\x1b[31m\\x00\\u{202e}c",
+  );
+});
+
+Deno.test("state: a status is shortened to what systemd takes, in whole characters", () => {
+  for (const character of ["x", "é", "😀"]) {
+    const text = formatNotifyState({
+      ready: true,
+      status: character.repeat(5_000),
+      mainPid: 1,
+    });
+    const bytes = new TextEncoder().encode(text).length;
+    assert(bytes <= 4_096 && bytes > 4_000, `${bytes} bytes`);
+    assertMatch(
+      text,
+      new RegExp(`^READY=1\nSTATUS=(${character})+…\nMAINPID=1$`, "u"),
+    );
+  }
+  const whole = `STATUS=${"x".repeat(4_000)}`;
+  assertEquals(formatNotifyState({ status: "x".repeat(4_000) }), whole);
+});

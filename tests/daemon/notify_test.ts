@@ -179,3 +179,18 @@ function clockMonotonicUsec(): number {
   libc.close();
   return Math.floor(Number(timespec[0]) * 1e6 + Number(timespec[1]) / 1e3);
 }
+
+Deno.test("notify: what systemd would discard is refused, whether or not it is wanted", async () => {
+  const env = new Map<string, string>();
+  await assertRejects(
+    () => notify("READY=1\nX=\0", { env }),
+    NotifyError,
+    "systemd discards messages with a NUL byte",
+  );
+  await assertRejects(
+    () => notify(`READY=1\nX=${"é".repeat(3_000)}`, { env }),
+    NotifyError,
+    "it has 6010 bytes, and systemd discards more than 4096",
+  );
+  assertEquals(await notify(`X=${"y".repeat(4_094)}`, { env }), false);
+});

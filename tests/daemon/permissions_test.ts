@@ -49,7 +49,7 @@ function uses(path: string, abstract: string): Record<string, Use> {
       flags: [
         "--allow-env=NOTIFY_SOCKET",
         ...socketFlags,
-        "--allow-sys=inspector",
+        "--allow-sys",
       ],
       env: { NOTIFY_SOCKET: path },
     },

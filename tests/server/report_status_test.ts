@@ -66,6 +66,7 @@ Deno.test("status: a service manager that cannot be told is a warning", async ()
   const { log, said } = warnings();
   using report = new StatusReport(() => STATUS, log);
   await report.start();
+  await report.stop();
   assertEquals(said.length, 1);
   assertMatch(said[0]!, /nonexistent/);
 });
