@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
 import type { Result } from "./adopted_suite.ts";
+import { CACHE } from "../support/activate.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { CASES } from "./listener_suite.ts";
 
@@ -79,6 +80,9 @@ async function runAdopted(
   const child = new Deno.Command("systemd-socket-activate", {
     args: [
       ...[trigger!, ...addresses].map((address) => `--listen=${address}`),
+      ...Object.entries(CACHE).map(([name, value]) =>
+        `--setenv=${name}=${value}`
+      ),
       ...DENO_RUN,
       ...flags,
       "--allow-net",

@@ -81,7 +81,11 @@ for (const path of [IPC_SERVER, IPC_CLIENT]) {
 
 for (const program of ["ipc-server", "ipc-client"]) {
   Deno.test(`${program} carries the version of deno.json, and nothing else of it`, async () => {
-    const bundle = await Deno.readTextFile(`${REPOSITORY}build/${program}.js`);
+    const folder = `${REPOSITORY}build/${program}`;
+    let bundle = "";
+    for await (const { name } of Deno.readDir(folder)) {
+      bundle += await Deno.readTextFile(`${folder}/${name}`);
+    }
     assertStringIncludes(bundle, `{version:"${config.version}"}`);
     assertEquals(bundle.includes(config.name), false);
   });

@@ -47,9 +47,7 @@ export async function activate(
     options = [],
   }: ActivateOptions,
 ): Promise<Program> {
-  const home = Deno.env.get("DENO_DIR") ??
-    `${Deno.env.get("HOME")}/.cache/deno`;
-  const variables = { DENO_DIR: home, NO_COLOR: "1", ...env };
+  const variables = { ...CACHE, NO_COLOR: "1", ...env };
   const program = new Program("systemd-socket-activate", [
     ...addresses.map((address) => `--listen=${address}`),
     ...(names === undefined ? [] : [`--fdname=${names.join(":")}`]),
