@@ -43,7 +43,7 @@ COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fis
 DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
 built = $(EXECUTABLES) $(DOCUMENTS)
 
-SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts \
+SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 
 # make cannot tell a space within a path from one between two.
@@ -63,6 +63,8 @@ $(say) COMPILE bin/ipc-$(1)
 $(Q)rm -rf build/ipc-$(1)
 $(Q)toolchain/deno bundle --quiet --frozen --minify --code-splitting \
 	--import-map=build/imports.json --outdir build/ipc-$(1) $(1)/main.ts
+$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-read=build --allow-write=build \
+	toolchain/name_chunks.ts build/ipc-$(1)
 $(Q)find build/ipc-$(1) -exec touch -d @0 {} +
 $(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
 	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1)/main.js
