@@ -77,7 +77,8 @@ export async function toolchain(): Promise<Record<string, string>> {
   return DENORT_BIN === undefined ? { DENO } : { DENO, DENORT_BIN };
 }
 
-function inherited(...names: string[]): Record<string, string> {
+/** Those of these variables that are set. */
+export function inherited(...names: string[]): Record<string, string> {
   return Object.fromEntries(
     names.map((name) => [name, Deno.env.get(name)])
       .filter(([, value]) => value !== undefined),
@@ -118,7 +119,10 @@ export async function make(
 ): Promise<string[]> {
   await run(
     ["make", "-j2", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"],
-    { cwd, env: { ...await toolchain(), ...inherited("HOME"), ...env } },
+    {
+      cwd,
+      env: { ...await toolchain(), ...inherited("HOME", "DENO_DIR"), ...env },
+    },
   );
   return [...Deno.readDirSync(distdir)].map(({ name }) => name).sort();
 }

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
 import { TempDir } from "../support/temp_dir.ts";
-import { attempt, copySources, run, toolchain } from "./packages.ts";
+import { attempt, copySources, inherited, run, toolchain } from "./packages.ts";
 
 /** A repository with these sources, its first commit done. */
 class Clone implements Disposable {
@@ -34,7 +34,7 @@ class Clone implements Disposable {
         cwd: this.tree,
         env: {
           ...await toolchain(),
-          HOME: Deno.env.get("HOME") ?? "/",
+          ...inherited("HOME", "DENO_DIR"),
           ...Object.fromEntries(names.flatMap((name) => [
             [`GIT_${name}_NAME`, "Test"],
             [`GIT_${name}_EMAIL`, "test@example.org"],
