@@ -20,6 +20,8 @@ export interface ActivateOptions {
   descriptors?: number;
   /** Options of systemd-socket-activate. */
   options?: string[];
+  /** A command that runs the module's command in its place, as strace -D does. */
+  wrapper?: string[];
 }
 
 /** The variables of activation: the least that such a program needs. */
@@ -45,6 +47,7 @@ export async function activate(
     env = {},
     descriptors,
     options = [],
+    wrapper = [],
   }: ActivateOptions,
 ): Promise<Program> {
   const variables = { ...CACHE, NO_COLOR: "1", ...env };
@@ -58,6 +61,7 @@ export async function activate(
     ...(descriptors === undefined
       ? []
       : ["prlimit", `--nofile=${descriptors}`]),
+    ...wrapper,
     ...DENO_RUN,
     ...allow,
     `${REPOSITORY}${module}`,
