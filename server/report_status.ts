@@ -33,6 +33,8 @@ export class StatusReport {
 
   /** Says that the server is ready, and goes on reporting. */
   async start(): Promise<void> {
+    // A signal may come first.
+    if (this.#stopped !== undefined) return;
     this.#told = statusLine(this.#read());
     const wanted = await this.#tell({ ready: true, status: this.#told });
     if (!wanted) return;

@@ -47,6 +47,18 @@ Deno.test("status: ready first, then what changed, then stopping", async () => {
   assertEquals(await receiver.next(), "X_LAST=1");
 });
 
+Deno.test("status: a server that was stopped before it was ready does not say READY", async () => {
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  using _ = environment({ NOTIFY_SOCKET: receiver.socket });
+  using report = new StatusReport(() => STATUS, warnings().log);
+  await report.stop();
+  await report.start();
+  assertMatch(await receiver.next(), /^STOPPING=1/);
+  await notify("X_LAST=1");
+  assertEquals(await receiver.next(), "X_LAST=1");
+});
+
 Deno.test("status: the watchdog is kept content", async () => {
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("notify"));
