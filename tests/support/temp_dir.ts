@@ -8,6 +8,13 @@ export class TempDir implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    Deno.removeSync(this.path, { recursive: true });
+    // A program that is ending may write another file while the others are removed.
+    for (let tries = 5;; tries--) {
+      try {
+        return Deno.removeSync(this.path, { recursive: true });
+      } catch (error) {
+        if (tries === 0 || !`${error}`.includes("not empty")) throw error;
+      }
+    }
   }
 }
