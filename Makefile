@@ -46,8 +46,18 @@ built = $(EXECUTABLES) $(DOCUMENTS)
 SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 
-# make cannot tell a space within a path from one between two.
-$(if $(filter-out 0 1,$(words $(DESTDIR))),$(error DESTDIR is "$(DESTDIR)": it must not have spaces))
+# The recipes put these into lists of make, words of the shell, and replacements of
+# sed; the units name pkglibexecdir. What would mean something there is refused at once.
+DIRECTORIES = DESTDIR prefix bindir libexecdir pkglibexecdir systemdsystemunitdir \
+	systemduserunitdir datadir mandir docdir bashcompletiondir zshcompletiondir \
+	fishcompletiondir fishconfdir
+unfit := & | % ' " $$ \ ; ( ) * ? [ ] { } < > ` ! \#
+check_directory = $(foreach character,$(unfit),$(if $(findstring $(character),$($(1))), \
+		$(error $(1) is "$($(1))": choose a directory without $(character) in its name))) \
+	$(if $(filter-out 1,$(words x$($(1))x)),$(error $(1) is "$($(1))": it must not have spaces)) \
+	$(if $(filter-out DESTDIR,$(1)),$(if $(filter /%,$($(1))),, \
+		$(error $(1) is "$($(1))": it must start with /)))
+$(foreach directory,$(DIRECTORIES),$(call check_directory,$(directory)))
 
 .PHONY: all
 all: $(built)

@@ -68,6 +68,37 @@ type HandleClass = new (role: number) => ServerHandle & {
   open(fd: number): number;
 };
 
+/** A descriptor that was opened as a server, if the runtime did open it. */
+interface Opened {
+  handle: ServerHandle | undefined;
+  /** Of open, or of listen(2): 0 when it listens. */
+  status: number;
+  /** Accepted before anybody owned it. */
+  early: StreamHandle[];
+  onAccepted: (handle: StreamHandle) => void;
+}
+
+/** What the runtime calls a descriptor that is no stream socket, and what that is. */
+const OTHER_KINDS: Record<string, string> = {
+  FILE: "it is a file or a device",
+  TTY: "it is a terminal",
+  UNKNOWN:
+    "it is a datagram, sequential packet or vsock socket, or not open at all",
+};
+
+export const UNIX_SOCKET = "it is a unix socket";
+
+/** A descriptor is not what somebody wants to adopt it as. */
+export class RefusedFd extends Error {
+  /** Whether nobody can adopt it any more. */
+  readonly closed: boolean;
+
+  constructor(message: string, { closed = false } = {}) {
+    super(message);
+    this.closed = closed;
+  }
+}
+
 /**
  * The runtime's stream handles, below `node:net`. That takes each message through
  * some twenty calls, and twice as long to load: what a service of small messages,
@@ -79,6 +110,12 @@ export class StreamBinding {
   readonly #guessHandleType: (fd: number) => string;
   readonly #errname: (status: number) => string;
   readonly #invalid: number;
+  readonly #notSocket: number;
+  /**
+   * Opened, and refused since: the runtime opens a descriptor once only, so another
+   * call takes the handle from here.
+   */
+  readonly #refused = new Map<number, Opened>();
   /** The result of the last call on any handle. */
   readonly state: Int32Array;
   /** Where the state has a count of bytes, the end, or an error, in `onread`. */
@@ -102,6 +139,7 @@ export class StreamBinding {
       errname(status: number): string;
       UV_EOF: number;
       UV_EINVAL: number;
+      UV_ENOTSOCK: number;
     }>("uv");
     this.#modules = { PIPE: pipe, TCP: tcp };
     this.#classes = { PIPE: pipe.Pipe, TCP: tcp.TCP };
@@ -110,6 +148,7 @@ export class StreamBinding {
     this.writeGoesOn = stream.kLastWriteWasAsync;
     this.end = uv.UV_EOF;
     this.#invalid = uv.UV_EINVAL;
+    this.#notSocket = uv.UV_ENOTSOCK;
     this.#errname = uv.errname;
     ({ guessHandleType: this.#guessHandleType } = module<
       { guessHandleType(fd: number): string }
@@ -123,52 +162,118 @@ export class StreamBinding {
   }
 
   /**
-   * Opens a descriptor that was inherited.
+   * Throws unless a descriptor is a stream socket, as far as can be told without
+   * opening it.
    *
-   * @throws {Error} It is no stream socket; from the system, with its `code`.
+   * @throws {RefusedFd} It is something else.
    */
-  open(fd: number, role: Role): ServerHandle {
-    const type = this.kindOf(fd);
-    if (type !== "PIPE" && type !== "TCP") {
-      throw new TypeError("it is no stream socket");
-    }
-    const module = this.#modules[type];
-    const handle = new this.#classes[type](module.constants[role]);
-    const status = handle.open(fd);
-    if (status !== 0) throw this.error(status, "open");
+  expectStreamSocket(fd: number, { onlyTcp = false } = {}): void {
+    const kind = this.kindOf(fd);
+    const other = OTHER_KINDS[kind] ??
+      (onlyTcp && kind !== "TCP" ? UNIX_SOCKET : undefined);
+    if (other !== undefined) throw new RefusedFd(other);
+  }
+
+  /**
+   * Opens a descriptor that was inherited, and calls back with each connection of
+   * that listening socket, from this call on.
+   *
+   * @throws {RefusedFd} It does not listen.
+   */
+  listen(
+    fd: number,
+    backlog: number,
+    onConnection: (handle: StreamHandle) => void,
+  ): ServerHandle {
+    const opened = this.#open(fd, backlog);
+    const { handle, status, early } = opened;
+    if (handle === undefined || status !== 0) throw this.#refuse(fd, opened);
+    opened.onAccepted = onConnection;
+    handle.ref();
+    early.forEach(onConnection);
     return handle;
   }
 
   /**
-   * Calls back with each connection of a listening socket, from this call on.
+   * Opens a descriptor that was inherited, as a connected socket.
    *
-   * @throws {Error} It does not listen; with the system's `code`.
+   * What is not TCP can be asked one question, listen(2). A connected socket
+   * refuses it with EINVAL, and so does one that was never bound. A socket that
+   * listens gets its backlog set by it.
+   *
+   * @throws {RefusedFd} It is not connected.
    */
-  listen(
-    server: ServerHandle,
-    backlog: number,
-    onConnection: (handle: StreamHandle) => void,
-  ): void {
-    server.onconnection = (_status, handle) => {
-      if (handle !== undefined) onConnection(handle);
+  connect(fd: number, backlog: number): StreamHandle {
+    const opened = this.#open(fd, backlog);
+    if (opened.status !== this.#invalid) throw this.#refuse(fd, opened);
+    if (opened.handle !== undefined) {
+      opened.handle.ref();
+      return opened.handle;
+    }
+    // TCP: the runtime does not open a connection as a server.
+    const handle = this.#create(fd, "SOCKET");
+    const status = handle.open(fd);
+    if (status !== 0) throw this.error(status, "open");
+    if (handle.getpeername?.({}) === 0) return handle;
+    handle.close();
+    throw new RefusedFd("it has no peer, or none any more", { closed: true });
+  }
+
+  /** Opens a descriptor as a server, or returns what was opened and refused before. */
+  #open(fd: number, backlog: number): Opened {
+    const refused = this.#refused.get(fd);
+    if (refused !== undefined) {
+      this.#refused.delete(fd);
+      return refused;
+    }
+    this.expectStreamSocket(fd);
+    const handle = this.#create(fd, "SERVER");
+    const early: StreamHandle[] = [];
+    const opened: Opened = {
+      handle: undefined,
+      status: handle.open(fd),
+      early,
+      onAccepted: (accepted) => early.push(accepted),
     };
-    this.#modules[server.getsockname === undefined ? "PIPE" : "TCP"]
-      .setupListenWrap(server);
-    const status = server.listen(backlog);
-    if (status !== 0) {
-      server.close();
-      throw this.error(status, "listen");
+    if (opened.status !== 0) return opened;
+    opened.handle = handle;
+    handle.onconnection = (_status, accepted) => {
+      if (accepted !== undefined) opened.onAccepted(accepted);
+    };
+    this.#modules[this.#typeOf(fd)].setupListenWrap(handle);
+    opened.status = handle.listen(backlog);
+    return opened;
+  }
+
+  /** Keeps what was opened for another call, and returns why this one cannot have it. */
+  #refuse(fd: number, opened: Opened): RefusedFd {
+    const { handle, status } = opened;
+    if (handle !== undefined) {
+      handle.unref();
+      this.#refused.set(fd, opened);
+    }
+    const isTcp = this.#typeOf(fd) === "TCP";
+    const socket = isTcp ? "a TCP socket" : "a unix socket";
+    const connection = isTcp ? "a TCP connection" : "a unix connection";
+    switch (status) {
+      case 0:
+        return new RefusedFd(`it is ${socket} that listens`);
+      case this.#invalid:
+        return new RefusedFd(`it is ${connection}`);
+      case this.#notSocket:
+        return new RefusedFd("it is a FIFO or a pipe");
+      default:
+        return new RefusedFd(this.error(status, "listen").message);
     }
   }
 
-  /**
-   * Asks listen(2), the one question that can be put to what is not TCP: a
-   * connected socket refuses with EINVAL. A FIFO, and a socket that listens
-   * already, answer otherwise; the latter belongs to the service manager, and is to
-   * keep its backlog.
-   */
-  mayHavePeer(handle: StreamHandle, backlog: number): boolean {
-    return handle.listen(backlog) === this.#invalid;
+  #typeOf(fd: number): "PIPE" | "TCP" {
+    return this.kindOf(fd) === "TCP" ? "TCP" : "PIPE";
+  }
+
+  #create(fd: number, role: Role) {
+    const type = this.#typeOf(fd);
+    return new this.#classes[type](this.#modules[type].constants[role]);
   }
 
   /** Returns the error that `node:net` would have for a status. */
@@ -195,6 +300,7 @@ export class StreamBinding {
       isIndex(this.readOutcome) && isIndex(this.writeGoesOn) &&
       this.readOutcome !== this.writeGoesOn &&
       isStatus(this.end) && isStatus(this.#invalid) &&
+      isStatus(this.#notSocket) &&
       Object.values(this.#classes).every(({ prototype }) =>
         methods.every((name) => typeof prototype[name] === "function")
       ) &&

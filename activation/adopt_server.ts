@@ -1,8 +1,14 @@
 import type { Server } from "node:net";
-import { rearmServer } from "./_runtime.ts";
+import {
+  rearmServer,
+  RefusedFd,
+  streamBinding,
+  UNIX_SOCKET,
+} from "./_runtime.ts";
 import { ActivationError } from "./activation_error.ts";
 import type { ListenFd } from "./environment.ts";
-import { ownFd } from "./own_fd.ts";
+import { closedFd, ownFd, refuseFd } from "./own_fd.ts";
+import { isTcpAddress } from "./socket_address.ts";
 
 /** systemd's own default for `Backlog=`; the kernel caps it at `somaxconn`. */
 export const BACKLOG = 4096;
@@ -17,15 +23,18 @@ export const BACKLOG = 4096;
 export async function adoptListenFd<T>(
   listenFd: number | ListenFd,
   listenOn: (fd: number) => T | Promise<T>,
+  { onlyTcp = false } = {},
 ): Promise<T> {
   const { fd, name } = ownFd(listenFd);
   try {
     return await listenOn(fd);
   } catch (cause) {
+    const what = refuseFd(fd, cause) ?? "it is not a listening stream socket";
+    const wanted = onlyTcp
+      ? "a TCP port"
+      : "a path, an @abstract name or a TCP port";
     throw new ActivationError(
-      `Cannot listen on fd ${fd} "${name}": it is not a listening stream socket (${
-        cause instanceof Error ? cause.message : cause
-      }); use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no`,
+      `Cannot listen on fd ${fd} "${name}": ${what}; use ListenStream= with ${wanted}, and Accept=no`,
       { fd, fdName: name, cause },
     );
   }
@@ -35,14 +44,25 @@ export async function adoptListenFd<T>(
  * Makes a server of `node:net`, or of what is built on it, listen on a socket
  * that was passed.
  *
+ * @param options.onlyTcp Whether a unix socket is refused.
  * @throws {ActivationError} As {@linkcode adoptListenFd}.
  */
 export function adoptServer(
   server: Server,
   listenFd: number | ListenFd,
   backlog = BACKLOG,
+  options: { onlyTcp?: boolean } = {},
 ): Promise<void> {
-  return adoptListenFd(listenFd, (fd) => listening(server, { fd }, backlog));
+  return adoptListenFd(listenFd, async (fd) => {
+    const binding = await streamBinding();
+    binding?.expectStreamSocket(fd, options);
+    await listening(server, { fd }, backlog);
+    server.once("close", () => closedFd(fd));
+    if (options.onlyTcp && !isTcpAddress(server.address())) {
+      server.close();
+      throw new RefusedFd(UNIX_SOCKET, { closed: true });
+    }
+  }, options);
 }
 
 /** Resolves once a server listens; rejects with why it cannot. */

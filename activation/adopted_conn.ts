@@ -75,6 +75,7 @@ export class AdoptedConn<A extends Deno.Addr>
   readonly localAddr: A;
   readonly remoteAddr: A;
   protected readonly transport: Transport;
+  readonly #onClosed: (() => void) | undefined;
   readonly #pendingReads: PendingRead[] = [];
   /** Received and not read yet, in order. */
   readonly #received: Chunk[] = [];
@@ -92,8 +93,9 @@ export class AdoptedConn<A extends Deno.Addr>
   #readable: ReadableStream<Uint8Array<ArrayBuffer>> | undefined;
   #writable: WritableStream<Uint8Array<ArrayBufferLike>> | undefined;
 
-  constructor(transport: Transport) {
+  constructor(transport: Transport, onClosed?: () => void) {
     this.transport = transport;
+    this.#onClosed = onClosed;
     this.localAddr = transport.localAddr as Deno.Addr as A;
     this.remoteAddr = transport.remoteAddr as Deno.Addr as A;
     transport.start({
@@ -162,6 +164,7 @@ export class AdoptedConn<A extends Deno.Addr>
     this.#received.length = 0;
     this.#receivedBytes = 0;
     this.transport.close(this.#consumer?.busy ?? false);
+    this.#onClosed?.();
     for (const { reject } of this.#pendingReads.splice(0)) {
       reject(interrupted());
     }
@@ -299,13 +302,18 @@ export class AdoptedTcpConn extends AdoptedConn<Deno.NetAddr>
   }
 }
 
-/** Makes a connection of a transport, with what its kind of socket has. */
+/**
+ * Makes a connection of a transport, with what its kind of socket has.
+ *
+ * @param onClosed Called once, when the connection is closed.
+ */
 export function adoptedConn(
   transport: Transport,
+  onClosed?: () => void,
 ): (Deno.TcpConn | Deno.UnixConn) & ChunkConn {
   return transport.localAddr.transport === "tcp"
-    ? new AdoptedTcpConn(transport)
-    : new AdoptedConn<Deno.UnixAddr>(transport);
+    ? new AdoptedTcpConn(transport, onClosed)
+    : new AdoptedConn<Deno.UnixAddr>(transport, onClosed);
 }
 
 function badResource(): Error {

@@ -4,14 +4,10 @@ import { BACKLOG } from "./adopt_server.ts";
 import { adoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import type { ListenFd } from "./environment.ts";
 import { HandleTransport } from "./handle_transport.ts";
-import { disownFd, ownFd } from "./own_fd.ts";
+import { closedFd, ownFd, refuseFd } from "./own_fd.ts";
 import { isTcpAddress } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
-import {
-  socketMayHavePeer,
-  type StreamBinding,
-  streamBinding,
-} from "./_runtime.ts";
+import { socketMayHavePeer, streamBinding } from "./_runtime.ts";
 import type { Transport } from "./transport.ts";
 
 /** A connection on an adopted socket: what `Deno.connect()` returns. */
@@ -22,8 +18,8 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A unix socket that was never connected looks the same as one that is: its first
- * read or write fails. A TCP connection that the peer has reset already looks like
+ * A unix socket that was neither bound nor connected looks the same as one that is
+ * connected: its first read or write fails. A TCP connection that the peer has reset already looks like
  * one that never was, and is refused.
  *
  * Needs no permission. Loads what {@linkcode listen} does.
@@ -53,37 +49,20 @@ export async function connection(
   const { fd, name } = ownFd(listenFd);
   const binding = await streamBinding();
   try {
-    return adoptedConn(
-      binding === undefined ? await openWithNet(fd) : openHandle(binding, fd),
-    );
+    const transport = binding === undefined
+      ? await openWithNet(fd)
+      : new HandleTransport(binding, binding.connect(fd, BACKLOG));
+    return adoptedConn(transport, () => closedFd(fd));
   } catch (cause) {
-    if (!(cause instanceof NoPeer)) disownFd(fd);
+    const what = refuseFd(fd, cause) ?? "it is not a connected stream socket";
     throw new ActivationError(
-      `Cannot take the connection on fd ${fd} "${name}": it is not a connected stream socket (${
-        cause instanceof Error ? cause.message : cause
-      }); use Accept=yes with ListenStream=`,
+      `Cannot take the connection on fd ${fd} "${name}": ${what}; use Accept=yes with ListenStream=`,
       { fd, fdName: name, cause },
     );
   }
 }
 
-/** What was opened, and closed again: it is no connection. */
-class NoPeer extends Error {
-  constructor() {
-    super("it has no peer, or none any more");
-  }
-}
-
-function openHandle(binding: StreamBinding, fd: number): Transport {
-  const handle = binding.open(fd, "SOCKET");
-  const hasPeer = handle.getpeername === undefined
-    ? binding.mayHavePeer(handle, BACKLOG)
-    : handle.getpeername({}) === 0;
-  if (hasPeer) return new HandleTransport(binding, handle);
-  handle.close();
-  throw new NoPeer();
-}
-
+/** The same with what is documented of Deno. */
 async function openWithNet(fd: number): Promise<Transport> {
   const { Socket } = await import("node:net");
   const socket = new Socket({
@@ -97,5 +76,5 @@ async function openWithNet(fd: number): Promise<Transport> {
     : await socketMayHavePeer(socket, BACKLOG);
   if (hasPeer) return new SocketTransport(socket);
   socket.destroy();
-  throw new NoPeer();
+  throw new TypeError("it has no peer");
 }

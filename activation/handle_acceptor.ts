@@ -2,6 +2,7 @@ import {
   rearmAccept,
   type ServerHandle,
   type StreamBinding,
+  type StreamHandle,
 } from "./_runtime.ts";
 import type { Acceptor } from "./acceptor.ts";
 import { handleAddr } from "./handle_addr.ts";
@@ -12,24 +13,23 @@ import type { Transport } from "./transport.ts";
 export class HandleAcceptor<C> implements Acceptor<C> {
   readonly #handle: ServerHandle;
   readonly #endRearming: () => void;
+  readonly #onClosed: () => void;
   /** Accepted before `start`. */
   readonly #early: C[] = [];
-  readonly #wrap: (transport: Transport) => C;
   #onConnection = (conn: C): void => void this.#early.push(conn);
 
-  /** @throws {Error} The handle is not a listening stream socket. */
+  /** @param listen Opens the socket, and calls back with each connection. */
   constructor(
     binding: StreamBinding,
-    handle: ServerHandle,
-    backlog: number,
+    listen: (onConnection: (handle: StreamHandle) => void) => ServerHandle,
     wrap: (transport: Transport) => C,
+    onClosed: () => void = () => {},
   ) {
-    this.#wrap = wrap;
-    this.#handle = handle;
-    binding.listen(handle, backlog, (accepted) => {
-      this.#onConnection(this.#wrap(new HandleTransport(binding, accepted)));
+    this.#onClosed = onClosed;
+    this.#handle = listen((accepted) => {
+      this.#onConnection(wrap(new HandleTransport(binding, accepted)));
     });
-    this.#endRearming = rearmAccept(() => handle);
+    this.#endRearming = rearmAccept(() => this.#handle);
   }
 
   /** Where it listens; of a unix socket, this is not known. */
@@ -45,6 +45,7 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   close(): void {
     this.#endRearming();
     this.#handle.close();
+    this.#onClosed();
   }
 
   ref(): void {

@@ -3,6 +3,7 @@ import { adoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import { AdoptedListener } from "./adopted_listener.ts";
 import type { ListenFd } from "./environment.ts";
 import { HandleAcceptor } from "./handle_acceptor.ts";
+import { closedFd } from "./own_fd.ts";
 import { ServerAcceptor } from "./server_acceptor.ts";
 import { isTcpAddress, listenerAddr, UNIX_ADDR } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
@@ -68,7 +69,8 @@ export type InheritedListener =
  * @returns The listener, once it accepts.
  * @throws {ActivationError} The number was not passed to this process, the
  * descriptor was adopted before, or is not a listening stream socket: datagram, sequential
- * packet and vsock sockets, FIFOs and files cannot be adopted.
+ * packet and vsock sockets, FIFOs and files cannot be adopted. What is refused stays
+ * available: {@linkcode connection} may adopt it, if it is a connection.
  *
  * @example
  * ```ts
@@ -94,9 +96,9 @@ export async function listen(
     (fd) =>
       new HandleAcceptor(
         binding,
-        binding.open(fd, "SERVER"),
-        backlog,
+        (onConnection) => binding.listen(fd, backlog, onConnection),
         adoptedConn,
+        () => closedFd(fd),
       ),
   );
   return new AdoptedListener(acceptor, acceptor.addr) as InheritedListener;

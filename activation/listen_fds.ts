@@ -28,7 +28,7 @@ export interface ListenFdsOptions {
 }
 
 type Outcome =
-  & { pid: number }
+  & { pid: number; unset?: true }
   & ({ fds: ListenFd[] } | { error: ActivationError });
 
 /** What this process was given: it is told once, and may be asked for twice. */
@@ -39,8 +39,8 @@ let memo: Outcome | undefined;
  * order, from fd 3. Does no I/O and touches no descriptor.
  *
  * The first call reads the environment and remembers the outcome; later calls
- * return the same descriptors (or throw the same error), though the variables
- * are gone. A worker has a memory of its own: ask in the main thread.
+ * return the same descriptors (or throw the same error), though the variables, or
+ * the permission to read them, are gone. A worker has a memory of its own: ask in the main thread.
  *
  * - `LISTEN_PID` absent, or naming another process: `[]`. Fd 3 then belongs to
  *   the runtime: never open it.
@@ -91,8 +91,10 @@ export function listenFds(options: ListenFdsOptions = {}): ListenFd[] {
   const ours = env === Deno.env && pid === Deno.pid;
   const outcome = ours && memo?.pid === pid ? memo : read(env, pid);
   if (ours) memo = outcome;
-  if (unsetEnv) {
+  // What is remembered needs no permission any more.
+  if (unsetEnv && !outcome.unset) {
     for (const name of ACTIVATION_VARIABLES) env.delete(name);
+    outcome.unset = true;
   }
   if ("error" in outcome) throw outcome.error;
   return outcome.fds.slice();

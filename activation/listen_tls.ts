@@ -1,5 +1,5 @@
+import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { ActivationError } from "./activation_error.ts";
 import { adoptServer } from "./adopt_server.ts";
 import { AdoptedConn, type ChunkConn } from "./adopted_conn.ts";
 import { AdoptedListener } from "./adopted_listener.ts";
@@ -7,7 +7,7 @@ import { checkCertificate } from "./check_certificate.ts";
 import type { ListenFd } from "./environment.ts";
 import type { ListenOptions } from "./listen.ts";
 import { ServerAcceptor } from "./server_acceptor.ts";
-import { isTcpAddress, listenerAddr } from "./socket_address.ts";
+import { listenerAddr } from "./socket_address.ts";
 import { SocketTransport } from "./socket_transport.ts";
 import { HANDSHAKE_TIMEOUT_MS, prepareTlsServer } from "./tls_server.ts";
 
@@ -89,27 +89,14 @@ export async function listenTls(
     // A connection receives nothing before it is read.
     socket.pause();
   });
-  await adoptServer(server, listenFd, backlog);
-  const address = server.address();
-  if (!isTcpAddress(address)) {
-    server.close();
-    const { fd, name } = typeof listenFd === "number"
-      ? { fd: listenFd, name: undefined }
-      : listenFd;
-    throw new ActivationError(
-      `Cannot talk TLS on fd ${fd}${
-        name === undefined ? "" : ` "${name}"`
-      }: it is a unix socket; use ListenStream= with a TCP port`,
-      { fd, fdName: name },
-    );
-  }
+  await adoptServer(server, listenFd, backlog, { onlyTcp: true });
   return new AdoptedListener(
     new ServerAcceptor(
       server,
       (socket: TLSSocket) => new AdoptedTlsConn(socket),
       "secureConnection",
     ),
-    listenerAddr(address),
+    listenerAddr(server.address() as AddressInfo),
   );
 }
 

@@ -1,3 +1,4 @@
+import { RefusedFd } from "./_runtime.ts";
 import { ActivationError } from "./activation_error.ts";
 import { describeFds } from "./choose_fds.ts";
 import { type ListenFd, UNKNOWN_NAME } from "./environment.ts";
@@ -6,16 +7,18 @@ import { listenFds } from "./listen_fds.ts";
 /** Standard input: the connected socket of an inetd-style service. */
 const STDIN_FD = 0;
 
-/** Descriptors that were adopted: each has one owner, who closes it. */
-const owned = new Set<number>();
+/** Descriptors that are not available, and why. */
+const states = new Map<number, "owned" | "closed">();
 
 /**
- * Makes the caller the owner of a descriptor. A number has to be one that this
- * process was given: any other may be the runtime's own, and adopting that
- * would break the process. An object is taken at its word: it comes from
- * `listenFds()`, or from somebody who knows better.
+ * Makes the caller the owner of a descriptor that is available: nobody has tried
+ * to adopt it, or it was refused since. A number has to be one that this process
+ * was given: any other may be the runtime's own, and adopting that would break
+ * the process. An object is taken at its word: it comes from `listenFds()`, or
+ * from somebody who knows better.
  *
- * @throws {ActivationError} It was not passed to this process, or has an owner.
+ * @throws {ActivationError} It was not passed to this process, or is owned or
+ * closed.
  */
 export function ownFd(which: number | ListenFd): ListenFd {
   const listenFd = typeof which === "number" ? inherited(which) : which;
@@ -26,19 +29,37 @@ export function ownFd(which: number | ListenFd): ListenFd {
       { fd, fdName: name },
     );
   }
-  if (owned.has(fd)) {
+  const state = states.get(fd);
+  if (state !== undefined) {
     throw new ActivationError(
-      `Cannot adopt fd ${fd} "${name}": it was adopted before; keep the first listener or connection`,
+      `Cannot adopt fd ${fd} "${name}": ${
+        state === "owned"
+          ? "it was adopted before, and is open; keep the first listener or connection"
+          : "it was adopted before, and is closed; only another process can get it again"
+      }`,
       { fd, fdName: name },
     );
   }
-  owned.add(fd);
+  states.set(fd, "owned");
   return listenFd;
 }
 
-/** Gives up a descriptor that turned out not to be adoptable. */
-export function disownFd(fd: number): void {
-  owned.delete(fd);
+/**
+ * Gives up a descriptor that cannot be adopted. One that is known to be untouched
+ * is available again; the number of any other may be another's by now.
+ *
+ * @returns Why it cannot, when the cause tells.
+ */
+export function refuseFd(fd: number, cause: unknown): string | undefined {
+  const refused = cause instanceof RefusedFd ? cause : undefined;
+  if (refused === undefined || refused.closed) states.set(fd, "closed");
+  else states.delete(fd);
+  return refused?.message;
+}
+
+/** Notes that the owner of a descriptor has closed it. */
+export function closedFd(fd: number): void {
+  states.set(fd, "closed");
 }
 
 function inherited(fd: number): ListenFd {

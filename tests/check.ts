@@ -1,7 +1,12 @@
 /**
- * The runner behind `make check`: every check there is, one step after the
- * other, each shown as it runs. A step that fails does not keep the next one
- * from running. The last line counts: `N passed, N failed, N skipped`.
+ * The runner behind `make check`: every check there is. What takes seconds runs
+ * first and is shown as it runs; then the tests, on two processors or more two
+ * steps side by side, each shown when it has ended. A step that fails does not
+ * keep the others from running. The last line counts: `N passed, N failed,
+ * N skipped`; what failed is named above it.
+ *
+ * Debian's packages that the steps need come first: root gets them installed,
+ * everybody else is told how.
  *
  * From the environment: `SUITE=NAME,...` runs these steps only, `ONLY=TEXT` the
  * tests with TEXT in their name only, and `REQUIRE_SYSTEM=1` makes a failure of
@@ -10,18 +15,17 @@
  * @module
  */
 
-/** How many checks, or tests, ended how. */
-interface Counts {
-  passed: number;
-  failed: number;
-  skipped: number;
-}
+import { Output, stopAll } from "./check/output.ts";
+import { install, missing, type Package } from "./check/packages.ts";
+import { inWords, readReport, type Result } from "./check/result.ts";
 
-/** One step: what it runs, or why it cannot, as a sentence that says what to do. */
+/** One step: what it runs, and what it cannot run without. */
 interface Step {
   name: string;
-  run: () => Promise<Counts> | Counts;
-  missing?: () => string | undefined;
+  run: (output: Output) => Promise<Result>;
+  packages?: Package[];
+  /** Why only root can run it. */
+  asRoot?: string;
 }
 
 /** Where TypeScript and shell sources are; everything else is fetched or built. */
@@ -53,166 +57,145 @@ const BRANCHES_COVERED = 95;
 /** Seconds until a step of one check counts as hung. */
 const CHECK_LIMIT = 120;
 
-/** A program of each of Debian's packages that tests use. */
-const PACKAGES: Record<string, string> = {
-  binutils: "objdump",
-  curl: "curl",
-  debhelper: "dh",
-  "dpkg-dev": "dpkg-buildpackage",
-  fakeroot: "fakeroot",
-  "libarchive-tools": "bsdtar",
-  lintian: "lintian",
-  makepkg: "makepkg",
-  "pacman-package-manager": "pacman",
-  pkgconf: "pkg-config",
-  python3: "python3",
-  rpm: "rpmbuild",
-  rpmlint: "rpmlint",
-  socat: "socat",
-  strace: "strace",
-  systemd: "systemd-socket-activate",
-  "systemd-container": "systemd-nspawn",
-  tmux: "tmux",
-};
-
-const steps: Step[] = [
-  { name: "fmt", run: () => check("fmt", "--check") },
-  { name: "lint", run: () => check("lint") },
+const checks: Step[] = [
+  { name: "fmt", run: (output) => deno(output, "fmt", "--check") },
+  { name: "lint", run: (output) => deno(output, "lint") },
   {
     name: "types",
-    run: () => check("check", "--quiet", "--frozen", ...typescript(SOURCES)),
+    run: (output) =>
+      deno(output, "check", "--quiet", "--frozen", ...typescript(SOURCES)),
   },
   {
     name: "doc-lint",
-    run: () => check("doc", "--lint", "mod.ts", "serve/mod.ts"),
-  },
-  {
-    name: "doc-examples",
-    run: () => tests("doc-examples", typescript(LIBRARY), 120, ["--doc"]),
+    run: (output) => deno(output, "doc", "--lint", "mod.ts", "serve/mod.ts"),
   },
   {
     name: "publish",
-    run: () => check("publish", "--dry-run", "--allow-dirty", "--quiet"),
+    run: (output) =>
+      deno(output, "publish", "--dry-run", "--allow-dirty", "--quiet"),
   },
   {
     name: "shellcheck",
-    missing: () =>
-      onPath("shellcheck") ? undefined : "apt-get install shellcheck",
-    run: () => one(["shellcheck", "-x", "-P", "SCRIPTDIR", ...shell(SOURCES)]),
-  },
-  {
-    name: "unit",
-    missing: missingPackages("python3", "strace", "systemd"),
-    run: () => unitTestsWithCoverage(300),
-  },
-  {
-    name: "integration",
-    missing: missingPackages("python3", "socat", "strace", "systemd", "tmux"),
-    run: () => tests("integration", testFiles("tests/integration"), 300),
-  },
-  {
-    name: "packages",
-    missing: () => {
-      if (Deno.uid() !== 0) {
-        return "they build as somebody else, without a network: run make check as root";
-      }
-      return missingPackages(
-        ...["binutils", "debhelper", "dpkg-dev", "fakeroot"],
-        ...["libarchive-tools", "lintian", "makepkg"],
-        ...["pacman-package-manager", "pkgconf", "rpm", "rpmlint", "systemd"],
-      )();
-    },
-    run: () => tests("packages", testFiles("tests/packaging"), 300),
-  },
-  {
-    name: "system",
-    missing: () => {
-      if (Deno.uid() !== 0) {
-        return "they boot a systemd of their own: run make check as root";
-      }
-      return missingPackages(
-        ...["curl", "debhelper", "dpkg-dev", "pkgconf", "python3"],
-        ...["socat", "systemd-container"],
-      )();
-    },
-    run: () => tests("system", testFiles("tests/system"), 600),
+    packages: ["shellcheck"],
+    run: (output) =>
+      one(output, ["shellcheck", "-x", "-P", "SCRIPTDIR", ...shell(SOURCES)]),
   },
 ];
 
-/** Says what to install of these packages; undefined when all are there. */
-function missingPackages(...names: string[]): () => string | undefined {
-  return () => {
-    const missing = names.filter((name) => !onPath(PACKAGES[name]!));
-    return missing.length === 0
-      ? undefined
-      : `apt-get install --no-install-recommends ${missing.join(" ")}`;
-  };
-}
-
-// Steps of one check each.
+/** The longest first, so that two lanes end at about the same time. */
+const suites: Step[] = [
+  {
+    name: "system",
+    packages: [
+      ...["bash-completion", "curl", "debhelper", "dpkg-dev", "fish"],
+      ...["libsystemd-dev", "pkgconf", "procps", "python3", "socat"],
+      ...["systemd-container", "zsh"],
+    ] as Package[],
+    asRoot: "they boot a systemd of their own",
+    run: (output) => tests(output, "system", testFiles("tests/system"), 600),
+  },
+  {
+    name: "unit",
+    packages: ["procps", "python3", "socat", "strace", "systemd"],
+    run: (output) => unitTestsWithCoverage(output, 500),
+  },
+  {
+    name: "packages",
+    packages: [
+      ...["binutils", "debhelper", "dpkg-dev", "fakeroot", "git"],
+      ...["libarchive-tools", "libsystemd-dev", "lintian", "makepkg"],
+      ...["pacman-package-manager", "pkgconf", "rpm", "rpmlint", "systemd"],
+      "zstd",
+    ] as Package[],
+    asRoot: "they build as somebody else, without a network",
+    run: (output) =>
+      tests(output, "packages", testFiles("tests/packaging"), 500),
+  },
+  {
+    name: "integration",
+    packages: [
+      ...["bash-completion", "binutils", "fish", "gcc", "git", "groff-base"],
+      ...["libc6-dev", "libsystemd-dev", "mandoc", "procps", "python3"],
+      ...["socat", "strace", "systemd", "tmux", "zsh"],
+    ] as Package[],
+    run: (output) =>
+      tests(output, "integration", testFiles("tests/integration"), 500),
+  },
+  {
+    name: "doc-examples",
+    run: (output) =>
+      tests(output, "doc-examples", typescript(LIBRARY), 120, {
+        options: ["--doc"],
+      }),
+  },
+];
 
 /** A Deno command that is one check. */
-function check(...args: string[]): Promise<Counts> {
-  return one([Deno.execPath(), ...args]);
+function deno(output: Output, ...args: string[]): Promise<Result> {
+  return one(output, [Deno.execPath(), ...args]);
 }
 
 /** A command that is one check: passed when it exits with 0. */
-async function one(command: string[]): Promise<Counts> {
-  const ok = await run(command, CHECK_LIMIT) === 0;
-  return { passed: ok ? 1 : 0, failed: ok ? 0 : 1, skipped: 0 };
+async function one(output: Output, command: string[]): Promise<Result> {
+  const code = await output.run(command, CHECK_LIMIT);
+  return code === 0
+    ? { passed: 1, skipped: 0, failed: [] }
+    : { passed: 0, skipped: 0, failed: [`exit code ${code}`] };
 }
 
-// Steps of many tests.
-
-/**
- * Runs test files within so many seconds, and counts from the report that Deno
- * writes about them.
- */
+/** Runs test files, and counts from the report that Deno writes about them. */
 async function tests(
+  output: Output,
   name: string,
   files: string[],
   limit: number,
-  options: string[] = [],
-): Promise<Counts> {
-  if (files.length === 0) {
-    console.log("no tests yet");
-    return { passed: 0, failed: 0, skipped: 0 };
-  }
+  { options = [], env = {} }: {
+    options?: string[];
+    env?: Record<string, string>;
+  } = {},
+): Promise<Result> {
   const report = `build/junit-${name}.xml`;
   removeIfThere(report);
   const only = Deno.env.get("ONLY");
   const filter = only ? ["--filter", only] : [];
-  const code = await run(
+  const code = await output.run(
     [
       ...[Deno.execPath(), "test", "--allow-all", "--no-check", "--frozen"],
       ...[`--junit-path=${report}`, ...filter, ...options, ...files],
     ],
     limit,
+    env,
   );
-  const { counts, ran } = readReport(report, filter.length > 0);
+  const { result, ran } = readReport(readIfThere(report), {
+    filtered: filter.length > 0,
+  });
   // A file that does not load is missing in the report.
   if (!options.includes("--doc") && !filter.length) {
     for (const file of files.filter((file) => !ran.has(file))) {
-      console.log(`${file}: no test of it ran`);
-      counts.failed++;
+      result.failed.push(`${file}: no test of it ran`);
     }
   }
-  if (code !== 0 && counts.failed === 0) counts.failed++;
-  return counts;
+  if (code !== 0 && result.failed.length === 0) {
+    result.failed.push(`exit code ${code}`);
+  }
+  return result;
 }
 
 /**
  * Runs the unit tests, and checks how many branches of the library they take.
  * The programs that tests start count as well: they are told by a variable.
  */
-async function unitTestsWithCoverage(limit: number): Promise<Counts> {
+async function unitTestsWithCoverage(
+  output: Output,
+  limit: number,
+): Promise<Result> {
   const profiles = `${Deno.cwd()}/build/coverage`;
   if (isThere(profiles)) Deno.removeSync(profiles, { recursive: true });
-  Deno.env.set("DENO_COVERAGE_DIR", profiles);
-  const counts = await tests("unit", unitTests(), limit);
-  Deno.env.delete("DENO_COVERAGE_DIR");
+  const result = await tests(output, "unit", unitTests(), limit, {
+    env: { DENO_COVERAGE_DIR: profiles },
+  });
   // A part of the tests covers a part only.
-  if (Deno.env.get("ONLY")) return counts;
+  if (Deno.env.get("ONLY")) return result;
   removeBrokenProfiles(profiles);
   const { stdout } = await new Deno.Command(Deno.execPath(), {
     args: [
@@ -224,16 +207,15 @@ async function unitTestsWithCoverage(limit: number): Promise<Counts> {
     env: { NO_COLOR: "1" },
   }).output();
   const table = new TextDecoder().decode(stdout);
-  console.log(table);
+  output.log(table);
   const branches = Number(/^\| All files +\| +([0-9.]+)/m.exec(table)?.[1]);
-  if (branches >= BRANCHES_COVERED) counts.passed++;
+  if (branches >= BRANCHES_COVERED) result.passed++;
   else {
-    console.log(
+    result.failed.push(
       `branch coverage is ${branches} %, less than ${BRANCHES_COVERED} %`,
     );
-    counts.failed++;
   }
-  return counts;
+  return result;
 }
 
 /** A program that a test killed may have left half a profile, or none of it. */
@@ -244,89 +226,6 @@ function removeBrokenProfiles(directory: string): void {
     if (!isWhole) Deno.removeSync(path);
   }
 }
-
-/**
- * The counts of a JUnit report, and which files ran. Steps are not counted. What
- * bears no time was not reached: either not asked for, or an error outside of a
- * test ended its file, and then it failed.
- */
-function readReport(
-  path: string,
-  filtered: boolean,
-): { counts: Counts; ran: Set<string> } {
-  const counts: Counts = { passed: 0, failed: 0, skipped: 0 };
-  const ran = new Set<string>();
-  const suites = readIfThere(path).matchAll(
-    /<testsuite name="([^"]*)"[^>]*>(.*?)<\/testsuite>/gs,
-  );
-  for (const [, file, suite] of suites) {
-    ran.add(file!.replace(/^\.\//, ""));
-    const cases = [
-      ...suite!.matchAll(
-        /<testcase name="([^"]*)"([^>]*)>(.*?)<\/testcase>/gs,
-      ),
-    ];
-    const names = new Set(cases.map(([, name]) => name!));
-    for (const [, name, attributes, outcome] of cases) {
-      if (isStep(name!, names)) continue;
-      const reached = / time="/.test(attributes!);
-      if (!reached && filtered) continue;
-      if (!reached || /<(failure|error)\b/.test(outcome!)) counts.failed++;
-      else if (/<skipped\b/.test(outcome!)) counts.skipped++;
-      else counts.passed++;
-    }
-  }
-  return { counts, ran };
-}
-
-/** A step is reported as a test named `TEST > STEP`. */
-function isStep(name: string, names: Set<string>): boolean {
-  const parts = name.split(" &gt; ");
-  return parts.some((_, end) =>
-    end > 0 && names.has(parts.slice(0, end).join(" &gt; "))
-  );
-}
-
-// Commands.
-
-/** What runs now, for the signal handler to stop. */
-let running: Deno.ChildProcess | undefined;
-
-/** Runs a command to its end, or to the limit; its output is shown as it comes. */
-async function run(command: string[], limit: number): Promise<number> {
-  // `timeout` gives the command a process group, and stops all that is in it.
-  running = new Deno.Command("timeout", {
-    args: ["--kill-after=10s", `${limit}s`, ...command],
-    stdin: "null",
-    clearEnv: true,
-    env: environment(),
-  }).spawn();
-  const { code } = await running.status;
-  running = undefined;
-  if (code === 124 || code === 137) {
-    console.log(`stopped: it did not end within ${limit} seconds`);
-  }
-  return code;
-}
-
-/**
- * The environment of every step: ours, with the Deno that runs this. What make
- * leaves in it would speak to a make that a test starts.
- */
-function environment(): Record<string, string> {
-  const inherited = Deno.env.toObject();
-  for (const name of ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"]) {
-    delete inherited[name];
-  }
-  return { ...inherited, DENO: Deno.execPath() };
-}
-
-function onPath(program: string): boolean {
-  const folders = (Deno.env.get("PATH") ?? "").split(":");
-  return folders.some((folder) => isThere(`${folder}/${program}`));
-}
-
-// Files.
 
 /** Every file in these files and folders, sorted; nothing that was fetched. */
 function walk(paths: string[]): string[] {
@@ -379,60 +278,81 @@ function removeIfThere(path: string): void {
   if (isThere(path)) Deno.removeSync(path);
 }
 
-// The run as a whole.
-
-/** The steps that SUITE chooses. */
-function chosen(): Step[] {
+/** The names that SUITE chooses; all when there is no SUITE. */
+function chosen(): Set<string> {
+  const known = [...checks, ...suites].map((step) => step.name);
   const names = (Deno.env.get("SUITE") ?? "").split(",").filter((name) =>
     name !== ""
   );
-  const known = steps.map((step) => step.name);
-  const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0) {
+  if (names.some((name) => !known.includes(name))) {
     console.error(`SUITE is made of these names: ${known.join(",")}`);
     Deno.exit(64);
   }
-  return names.length === 0
-    ? steps
-    : steps.filter((step) => names.includes(step.name));
+  return new Set(names.length === 0 ? known : names);
 }
 
-async function runStep(step: Step): Promise<Counts> {
-  const missing = step.missing?.();
-  if (missing === undefined) return await step.run();
+async function runStep(step: Step, output: Output): Promise<Result> {
+  const lacking = missing(step.packages ?? []);
+  const cause = step.asRoot !== undefined && Deno.uid() !== 0
+    ? `${step.asRoot}: run make check as root`
+    : lacking.length > 0
+    ? `${lacking.join(", ")} not installed`
+    : undefined;
+  if (cause === undefined) return await step.run(output);
   const required = Deno.env.get("REQUIRE_SYSTEM") === "1";
-  console.log(`${required ? "CANNOT RUN" : "SKIPPED"}: ${missing}`);
-  return { passed: 0, failed: required ? 1 : 0, skipped: required ? 0 : 1 };
-}
-
-function inWords({ passed, failed, skipped }: Counts): string {
-  return `${passed} passed, ${failed} failed, ${skipped} skipped`;
+  output.log(`${required ? "CANNOT RUN" : "SKIPPED"}: ${cause}`);
+  return required
+    ? { passed: 0, skipped: 0, failed: [`cannot run: ${cause}`] }
+    : { passed: 0, skipped: 1, failed: [] };
 }
 
 async function main(): Promise<void> {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     Deno.addSignalListener(signal, () => {
-      running?.kill("SIGTERM");
+      stopAll();
       Deno.exit(130);
     });
   }
-  const total: Counts = { passed: 0, failed: 0, skipped: 0 };
+  const names = chosen();
+  const first = checks.filter((step) => names.has(step.name));
+  const rest = suites.filter((step) => names.has(step.name));
+  const runnable = [...first, ...rest].filter((step) =>
+    step.asRoot === undefined || Deno.uid() === 0
+  );
+  await install(missing(runnable.flatMap((step) => step.packages ?? [])));
+
+  const total: Result = { passed: 0, skipped: 0, failed: [] };
   const summary: string[] = [];
-  for (const step of chosen()) {
-    console.log(`\n== ${step.name}`);
-    const start = performance.now();
-    const counts = await runStep(step);
-    const seconds = ((performance.now() - start) / 1000).toFixed(1);
-    summary.push(
-      `${step.name.padEnd(14)} ${seconds.padStart(6)} s   ${inWords(counts)}`,
-    );
-    total.passed += counts.passed;
-    total.failed += counts.failed;
-    total.skipped += counts.skipped;
+  const inLane = async (steps: Step[], live: boolean) => {
+    for (let step; (step = steps.shift()) !== undefined;) {
+      const output = new Output(live);
+      output.log(`\n== ${step.name}`);
+      const start = performance.now();
+      const result = await runStep(step, output);
+      output.show();
+      const seconds = ((performance.now() - start) / 1000).toFixed(1);
+      summary.push(
+        `${step.name.padEnd(14)} ${seconds.padStart(6)} s   ${inWords(result)}`,
+      );
+      total.passed += result.passed;
+      total.skipped += result.skipped;
+      total.failed.push(
+        ...result.failed.map((what) => `${step.name}: ${what}`),
+      );
+    }
+  };
+  await inLane(first, true);
+  const lanes = Math.min(2, navigator.hardwareConcurrency, rest.length);
+  if (lanes > 1) {
+    console.log(`\n${rest.map(({ name }) => name).join(", ")}, by two ...`);
   }
+  await Promise.all(
+    Array.from({ length: lanes }, () => inLane(rest, lanes === 1)),
+  );
   console.log(`\n== summary\n${summary.join("\n")}\n`);
+  for (const what of total.failed) console.log(`failed: ${what}`);
   console.log(inWords(total));
-  Deno.exit(total.failed > 0 || total.passed === 0 ? 1 : 0);
+  Deno.exit(total.failed.length > 0 || total.passed === 0 ? 1 : 0);
 }
 
 if (import.meta.main) await main();

@@ -116,9 +116,31 @@ const PROGRAMS = {
     console.log(error.name, error.cause?.code);
   },
 
-  /** Tries every way to adopt fd 3. */
-  async "adopt anything"() {
+  /** Takes the connection that it cannot listen on, and tries both when it is closed. */
+  async "listen, then connect"() {
     console.log(await failure(() => listen(3)));
+    console.log(await failure(() => listen(3)));
+    const conn = await connection(3);
+    await echo(conn);
+    console.log(await failure(() => connection(3)));
+    console.log(await failure(() => listen(3)));
+  },
+
+  /** Listens on what is no connection, when a second client is there. */
+  async "connect, then listen"() {
+    console.log(await failure(() => connection(3)));
+    await Deno.stdin.read(new Uint8Array(1));
+    const listener = await listen(3);
+    for (let count = 0; count < 3; count++) {
+      using conn = await listener.accept();
+      console.log(`received ${await firstText(conn)}`);
+    }
+    listener.close();
+    console.log(await failure(() => listen(3)));
+  },
+
+  /** Leaves what is no connection alone, and has nothing to do. */
+  async "connect, and end"() {
     console.log(await failure(() => connection(3)));
   },
 

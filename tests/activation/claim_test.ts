@@ -57,7 +57,7 @@ async function claimed(
     await assertRejects(() => dial(address), Deno.errors.ConnectionRefused);
   }
   await program.endInput();
-  assertEquals(await program.exitCode(), 0, program.stderr.seen.join("\n"));
+  await program.exits(0);
   return {
     lines: program.stdout.seen.slice(0, -1),
     received: await Promise.all(received),

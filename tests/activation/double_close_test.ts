@@ -3,7 +3,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
-import { ignoredWithout } from "../support/needed.ts";
 import { echoOf } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -20,7 +19,6 @@ Deno.test({
   name: isFixed
     ? "the descriptor of a unix connection is closed once"
     : "the descriptor of a unix connection is closed twice, as documented",
-  ignore: ignoredWithout("how descriptors are closed", { strace: "strace" }),
   async fn() {
     using directory = new TempDir();
     const address = directory.join("socket");

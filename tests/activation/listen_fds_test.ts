@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { forgetListenFds } from "../../activation/listen_fds.ts";
 import { ActivationError, listenFds, listenFdsByName } from "../../mod.ts";
+import { runScript } from "../support/script.ts";
 
 const VARIABLES = [
   "LISTEN_PID",
@@ -56,6 +57,18 @@ Deno.test("unsetEnv: false leaves the variables to a later call", () => {
   assertEquals(remaining(), ["LISTEN_PID", "LISTEN_FDS"]);
   listenFds();
   assertEquals(remaining(), []);
+});
+
+Deno.test("what is remembered needs no permission any more", async () => {
+  const { stdout, stderr } = await runScript(
+    `Deno.env.set("LISTEN_PID", String(Deno.pid));
+    console.log(listenFds());
+    await Deno.permissions.revoke({ name: "env" });
+    console.log(listenFds(), (await Deno.permissions.query({ name: "env" })).state);`,
+    { flags: ["--allow-env"], env: { LISTEN_FDS: "1" } },
+  );
+  const told = '[ { fd: 3, name: "unknown" } ]';
+  assertEquals(stdout, `${told}\n${told} prompt\n`, stderr);
 });
 
 Deno.test("an error unsets the variables, and is thrown again", () => {

@@ -31,7 +31,7 @@ async function taken(
     const conn = conns.use(await dial(address));
     received.push(receiveAllText(conn).catch(() => ""));
   }
-  assertEquals(await program.exitCode(), 0, program.stderr.seen.join("\n"));
+  await program.exits(0);
   return { lines: program.stdout.seen, received: await Promise.all(received) };
 }
 

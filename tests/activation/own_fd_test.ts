@@ -1,6 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { forgetListenFds } from "../../activation/listen_fds.ts";
-import { disownFd, ownFd } from "../../activation/own_fd.ts";
+import { RefusedFd } from "../../activation/_runtime.ts";
+import { closedFd, ownFd, refuseFd } from "../../activation/own_fd.ts";
 import { ActivationError } from "../../mod.ts";
 
 /** Passes this process descriptors of these names, as far as it can tell. */
@@ -17,6 +18,11 @@ function passed(...names: string[]): Disposable {
       forgetListenFds();
     },
   };
+}
+
+/** Makes a descriptor available again. */
+function disownFd(fd: number): void {
+  refuseFd(fd, new RefusedFd("it is no socket"));
 }
 
 function refusal(which: Parameters<typeof ownFd>[0]): ActivationError {
@@ -77,19 +83,37 @@ Deno.test("own: a descriptor has one owner", () => {
     const error = refusal(which);
     assertEquals(
       error.message,
-      `Cannot adopt fd 1001 "${which.name}": it was adopted before; keep the first listener or connection`,
+      `Cannot adopt fd 1001 "${which.name}": it was adopted before, and is open; keep the first listener or connection`,
     );
     assertEquals([error.fd, error.fdName], [1_001, which.name]);
   }
   disownFd(1_001);
 });
 
-Deno.test("own: a descriptor that was given up may be owned again", () => {
+Deno.test("own: a descriptor that was refused may be owned by another", () => {
   const listenFd = { fd: 1_002, name: "web" };
   ownFd(listenFd);
-  disownFd(1_002);
+  assertEquals(refuseFd(1_002, new RefusedFd("it is a file")), "it is a file");
   assertStrictEquals(ownFd(listenFd), listenFd);
   disownFd(1_002);
+});
+
+Deno.test("own: a descriptor that was closed stays closed", () => {
+  const listenFd = { fd: 1_003, name: "web" };
+  const closings = [
+    () => closedFd(1_003),
+    () => refuseFd(1_003, new RefusedFd("it is a file", { closed: true })),
+    () => refuseFd(1_003, new Error("open EINVAL")),
+  ];
+  for (const close of closings) {
+    ownFd(listenFd);
+    close();
+    assertEquals(
+      refusal(listenFd).message,
+      'Cannot adopt fd 1003 "web": it was adopted before, and is closed; only another process can get it again',
+    );
+    disownFd(1_003);
+  }
 });
 
 Deno.test("own: malformed variables are told, not taken for none", () => {

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import process from "node:process";
+import { assertEquals } from "@std/assert";
 import type { Acceptor } from "../../activation/acceptor.ts";
 import { adoptedConn, type ChunkConn } from "../../activation/adopted_conn.ts";
 import { AdoptedListener } from "../../activation/adopted_listener.ts";
@@ -94,25 +95,41 @@ export class OwnListener implements Disposable {
   }
 }
 
+const load = Reflect.get(process, "binding");
+
+/** A handle of the runtime that is bound to a socket of its own. */
+interface BoundHandle extends ServerHandle {
+  bind(address: string, port?: number): number;
+}
+
 async function withHandles(path: string): Promise<Acceptor<InheritedConn>> {
-  const binding = await streamBinding();
-  const { Pipe, constants } = Reflect.get(process, "binding")("pipe_wrap");
-  const handle: ServerHandle & { bind(path: string): number } = new Pipe(
-    constants.SERVER,
-  );
-  const status = handle.bind(path);
-  if (status !== 0) throw new Error(`Cannot bind ${path}: ${status}`);
-  return new HandleAcceptor(binding!, handle, 128, adoptedConn);
+  const { Pipe, constants, setupListenWrap } = load("pipe_wrap");
+  return await listeningHandle(new Pipe(constants.SERVER), setupListenWrap, [
+    path,
+  ]);
 }
 
 async function withTcpHandles(): Promise<HandleAcceptor<InheritedConn>> {
-  const binding = await streamBinding();
-  const { TCP, constants } = Reflect.get(process, "binding")("tcp_wrap");
-  const handle: ServerHandle & { bind(address: string, port: number): number } =
-    new TCP(constants.SERVER);
-  const status = handle.bind("127.0.0.1", 0);
-  if (status !== 0) throw new Error(`Cannot bind to 127.0.0.1: ${status}`);
-  return new HandleAcceptor(binding!, handle, 128, adoptedConn);
+  const { TCP, constants, setupListenWrap } = load("tcp_wrap");
+  return await listeningHandle(new TCP(constants.SERVER), setupListenWrap, [
+    "127.0.0.1",
+    0,
+  ]);
+}
+
+async function listeningHandle(
+  handle: BoundHandle,
+  setupListenWrap: (handle: BoundHandle) => void,
+  address: Parameters<BoundHandle["bind"]>,
+): Promise<HandleAcceptor<InheritedConn>> {
+  const binding = (await streamBinding())!;
+  assertEquals(handle.bind(...address), 0);
+  return new HandleAcceptor(binding, (onConnection) => {
+    handle.onconnection = (_status, accepted) => onConnection(accepted!);
+    setupListenWrap(handle);
+    assertEquals(handle.listen(128), 0);
+    return handle;
+  }, adoptedConn);
 }
 
 async function withNet(path: string): Promise<Acceptor<InheritedConn>> {

@@ -6,6 +6,7 @@ import {
 } from "../../activation/adopted_conn.ts";
 import { HandleTransport } from "../../activation/handle_transport.ts";
 import {
+  RefusedFd,
   StreamBinding,
   streamBinding,
   type StreamHandle,
@@ -42,6 +43,7 @@ const OTHER_FORMS: [string, (name: string) => Module][] = [
   ["no kinds", loadWith("util", () => ({ guessHandleType: undefined }))],
   ["no names of errors", loadWith("uv", () => ({ errname: undefined }))],
   ["no number of the end", loadWith("uv", () => ({ UV_EOF: undefined }))],
+  ["no ENOTSOCK", loadWith("uv", () => ({ UV_ENOTSOCK: undefined }))],
   ["a positive EINVAL", loadWith("uv", () => ({ UV_EINVAL: 22 }))],
   [
     "no place of the outcome",
@@ -65,13 +67,18 @@ for (const [what, loadOther] of OTHER_FORMS) {
 
 Deno.test("what is no stream socket is not opened, and keeps its descriptor", async () => {
   const binding = (await streamBinding())!;
-  const error = assertThrows(
-    () => binding.open(1_000_000, "SOCKET"),
-    TypeError,
-    "no stream socket",
-  );
-  // No system call returned one.
-  assertEquals("code" in error, false);
+  for (
+    const open of [
+      () => binding.listen(1_000_000, 128, () => {}),
+      () => binding.connect(1_000_000, 128),
+      () => binding.expectStreamSocket(1_000_000),
+    ]
+  ) {
+    const error = assertThrows(open, RefusedFd, "not open at all");
+    assertEquals(error.closed, false);
+    // No system call returned one.
+    assertEquals("code" in error, false);
+  }
 });
 
 Deno.test("a TCP handle is told of its options", async () => {

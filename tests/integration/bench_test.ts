@@ -2,15 +2,10 @@
 // judged here.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { compileC, hasCompiler, NO_COMPILER } from "../bench/build.ts";
+import { compileC, NO_COMPILER } from "../bench/build.ts";
 import { median, perRound } from "../bench/samples.ts";
 import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-
-const canCompile = await hasCompiler();
-const required = Deno.env.get("REQUIRE_SYSTEM") === "1";
-const ignore = !canCompile && !required;
-if (ignore) console.log(`SKIPPED make bench: ${NO_COMPILER}`);
 
 /** The tables, row by row, by what each row is about. */
 function rows(markdown: string): Map<string, string[]> {
@@ -25,7 +20,6 @@ function rows(markdown: string): Map<string, string[]> {
 
 Deno.test({
   name: "make bench measures everything, and leaves only its report",
-  ignore,
   async fn() {
     using directory = new TempDir();
     const report = directory.join("bench.md");
@@ -70,7 +64,6 @@ Deno.test("make bench says what to install where there is no C compiler", async 
 
 Deno.test({
   name: "the load of make bench notices when other bytes come back",
-  ignore,
   async fn() {
     using directory = new TempDir();
     const load = await compileC("load.c", directory.path);

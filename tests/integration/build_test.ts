@@ -18,7 +18,7 @@ import { TempDir } from "../support/temp_dir.ts";
 
 /** What nobody sets but the Makefile itself: lists, and what is made of others. */
 const OF_THE_MAKEFILE =
-  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|targetdirs|installed\w*|made_\w+|built|dated)$/;
+  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|DIRECTORIES|unfit|check_directory|targetdirs|installed\w*|made_\w+|built|dated)$/;
 
 /** What packagers set, and the Makefile only passes on. */
 const FROM_ENVIRONMENT = [
@@ -110,6 +110,52 @@ Deno.test("make help and the packagers' README tell of every variable, and of no
   assertEquals(
     explained.sort(),
     [...made.filter((name) => name !== "MINUTES"), ...FROM_ENVIRONMENT].sort(),
+  );
+});
+
+/** A directory of each kind that installing cannot handle, and why. */
+const UNFIT_DIRECTORIES: [variable: string, value: string, cause: string][] = [
+  ..."&|%;()*?[]{}<>'\"`\\!#".split("").map((
+    character,
+  ): [string, string, string] => [
+    "prefix",
+    `/opt/a${character}b`,
+    `choose a directory without ${character} in its name`,
+  ]),
+  ["bindir", "/opt/a$$b", "choose a directory without $ in its name"],
+  ["pkglibexecdir", "/opt/a b", "it must not have spaces"],
+  ["DESTDIR", "/opt/a ", "it must not have spaces"],
+  ["DESTDIR", "/opt/a&b", "choose a directory without & in its name"],
+  ["prefix", "opt", "it must start with /"],
+  ["fishconfdir", "", "it must start with /"],
+];
+
+Deno.test("make refuses a directory that installing cannot handle, before it does anything", async () => {
+  using destination = new TempDir();
+  for (const [variable, value, cause] of UNFIT_DIRECTORIES) {
+    const { code, stdout, stderr } = await run("make", [
+      "install",
+      `DESTDIR=${destination.path}`,
+      `${variable}=${value}`,
+    ], { cwd: REPOSITORY, env: makeEnvironment() });
+    assertEquals(code, 2, `${variable}=${value}\n${stdout}`);
+    assertStringIncludes(
+      stderr,
+      `*** ${variable} is "${value.replace("$$", "$")}": ${cause}.`,
+    );
+    assertEquals([...Deno.readDirSync(destination.path)], []);
+  }
+});
+
+Deno.test("make checks every directory that it has a variable for", async () => {
+  const makefile = await Deno.readTextFile(`${REPOSITORY}Makefile`);
+  const [, checked] = /^DIRECTORIES = ((?:.*\\\n)*.*)$/m.exec(makefile)!;
+  assertEquals(
+    checked!.split(/[\s\\]+/).sort(),
+    Array.from(
+      makefile.matchAll(/^(DESTDIR|prefix|(?!dist)\w+dir) =/gm),
+      ([, name]) => name!,
+    ).sort(),
   );
 });
 

@@ -175,7 +175,7 @@ Deno.test("Ctrl-C ends it early, with what was measured so far, and 130", async 
       (BigInt(`0x${/^SigCgt:\s*(\w+)$/m.exec(status)![1]}`) & 2n) !== 0n,
   );
   client.kill("SIGINT");
-  assertEquals(await client.exitCode(), 130);
+  await client.exits(130);
   assertEquals(client.stderr.seen, []);
   const result: Measured = JSON.parse(client.stdout.seen[0]!);
   assertEquals(result.interrupted, true);
@@ -242,7 +242,7 @@ Deno.test("a server that dies is told, with how far it was", async () => {
   ]);
   await server.stdout.line("server start");
   server.program.kill("SIGKILL");
-  assertEquals(await client.exitCode(), 1);
+  await client.exits(1);
   const stderr = client.stderr.seen.map((line) => `${line}\n`).join("");
   assertOneLine("ipc-client", stderr, server.address);
 });

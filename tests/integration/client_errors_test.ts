@@ -159,7 +159,7 @@ Deno.test("the server dies while the client waits for a reply", async () => {
 
   server.program.kill("SIGKILL");
 
-  assertEquals(await client.exitCode(), 1);
+  await client.exits(1);
   const stderr = client.stderr.seen.map((line) => `${line}\n`).join("");
   assertOneLine("ipc-client", stderr, server.address);
 });
@@ -172,7 +172,7 @@ Deno.test("the server dies between two numbers", async () => {
   ]);
   await client.stdout.line("recv:1");
   server.program.kill("SIGKILL");
-  assertEquals(await client.exitCode(), 1);
+  await client.exits(1);
   const stderr = client.stderr.seen.map((line) => `${line}\n`).join("");
   assertOneLine("ipc-client", stderr, server.address);
 });
@@ -258,7 +258,7 @@ Deno.test("the backlog is full for a while: it is served after that", async () =
   ]);
   await client.stdout.line(`connect server by socket:${server.address}`);
   server.thaw();
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
   assertEquals(client.stdout.seen.at(-1), "recv:close");
   assertEquals(client.stderr.seen, []);
 });

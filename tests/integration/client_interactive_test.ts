@@ -66,7 +66,7 @@ Deno.test('"close" ends the filter, though its input has not ended', async () =>
   await client.type("a\n");
   await client.stdout.line("a");
   await client.type("close\n");
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
   assertEquals(client.stdout.seen, ["a", "close"]);
 });
 
@@ -81,7 +81,7 @@ Deno.test("the filter gives back each line when it comes, not at the end", async
     await client.stdout.line(line);
   }
   await client.endInput();
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
 });
 
 Deno.test("the filter fails when the server is lost", async () => {
@@ -95,7 +95,7 @@ Deno.test("the filter fails when the server is lost", async () => {
 
   server.program.kill("SIGKILL");
 
-  assertEquals(await client.exitCode(), 1);
+  await client.exits(1);
   const stderr = client.stderr.seen.map((line) => `${line}\n`).join("");
   assertOneLine("ipc-client", complaints(stderr), server.address);
 });
@@ -196,7 +196,7 @@ Deno.test("at a terminal it greets, and gives back each line that is typed", asy
   }
   // Ctrl-D.
   await client.endInput();
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
   assertEquals(screen(client), [
     "connect success !",
     ...["hello", "hello"],
@@ -215,7 +215,7 @@ Deno.test('at a terminal, "close" is the last line', async () => {
   await using client = atTerminal("-unix", server.address);
   await client.stdout.line(/^connect success !\r$/);
   await client.type("close\n");
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
   assertEquals(screen(client), ["connect success !", "close", "close"]);
 });
 
@@ -226,7 +226,7 @@ Deno.test("at a terminal, --count makes it count", async () => {
     "--interval=0",
     server.address,
   );
-  assertEquals(await client.exitCode(), 0);
+  await client.exits(0);
   assertEquals(screen(client), [
     "client start",
     `connect server by socket:${server.address}`,
@@ -246,7 +246,7 @@ Deno.test("at a terminal, a server that dies ends the conversation at once", asy
 
   server.program.kill("SIGKILL");
 
-  assertEquals(await client.exitCode(), 1);
+  await client.exits(1);
   const [greeting, typed, hello, ...rest] = screen(client);
   assertEquals([greeting, typed, hello], [
     "connect success !",

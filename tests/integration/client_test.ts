@@ -251,7 +251,7 @@ Deno.test("a person with socat is served", async () => {
     await socat.type(`${line}\n`);
     await socat.stdout.line(line);
   }
-  assertEquals(await socat.exitCode(), 0);
+  await socat.exits(0);
   await eventually(
     "the server has printed each line",
     () => server.stdout.seen,

@@ -140,5 +140,5 @@ Deno.test("a peer that never closes its own side is let go of", async () => {
   assertEquals(await receiveAllText(conn), "close\n");
   // Asked to stop, the server waits for its connections: this one must be over.
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
 });

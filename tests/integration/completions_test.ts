@@ -4,7 +4,6 @@ import { assertEquals } from "@std/assert";
 import { type Option, type Options, writtenOption } from "../../cli/option.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
-import { ignoredWithout } from "../support/needed.ts";
 import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { type ShellKind, ShellSession } from "./shell_session.ts";
@@ -90,14 +89,11 @@ function forms(options: Options): string[] {
 }
 
 for (const shell of ["bash", "zsh", "fish"] as const) {
-  const ignore = ignoredWithout(`completions of ${shell}`, { [shell]: shell });
-
   for (const folder of ["", "/usr/libexec/ipc/"]) {
     Deno.test({
       name: `${shell} completes every option${
         folder && " of a program that is given with its path"
       }`,
-      ignore,
       async fn() {
         await withShell(shell, async (complete) => {
           for (const { name, options } of PROGRAMS) {
@@ -113,7 +109,6 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
 
   Deno.test({
     name: `${shell} completes sockets for the client, and no other files`,
-    ignore,
     async fn() {
       using directory = new TempDir();
       const [socket, file, folder] = ["a.socket", "b.text", "c.folder"]
@@ -137,7 +132,6 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
 
   Deno.test({
     name: `${shell} completes no files for values, nor for the server`,
-    ignore,
     async fn() {
       using directory = new TempDir();
       const path = directory.join("socket");
@@ -163,9 +157,6 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
 const BASH_COMPLETION = "/usr/share/bash-completion/bash_completion";
 Deno.test({
   name: "bash-completion loads what is installed when it is needed first",
-  ignore: ignoredWithout("loading of completions", {
-    [BASH_COMPLETION]: "bash-completion",
-  }),
   async fn() {
     using directory = new TempDir();
     await Deno.mkdir(directory.join("bash-completion"));
@@ -196,7 +187,6 @@ Deno.test({
 
 Deno.test({
   name: "fish tells what each option is for",
-  ignore: ignoredWithout("completions of fish", { fish: "fish" }),
   async fn() {
     for (const { name, options } of PROGRAMS) {
       const told = Object.fromEntries(await candidatesOfFish(`${name} --`));

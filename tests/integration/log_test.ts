@@ -155,7 +155,7 @@ Deno.test("--quiet prints no line for what is received", async () => {
   assertEquals(await echoOf(conn, "close\n"), "close\n");
   conn.close();
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
   assertEquals(server.stdout.seen, ["server start"]);
   assertEquals(server.complaints(), []);
 });
@@ -173,7 +173,7 @@ Deno.test("a full disk under its output does not stop the service; it is told on
   assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
   assertMatch(server.complaints()[0]!, /^ipc-server: .*No space left/);
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
 });
 
 Deno.test("a reader of its output that goes away does not stop the service", async () => {
@@ -188,6 +188,6 @@ Deno.test("a reader of its output that goes away does not stop the service", asy
   conn.close();
 
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
   assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
 });

@@ -3,17 +3,11 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { benchJson } from "../../client/bench_report.ts";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
-import { ignoredWithout } from "../support/needed.ts";
 import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const PAGES = ["ipc-client.1", "ipc-server.8", "ipc-server.socket.5"];
-
-const ignore = ignoredWithout("the manuals", {
-  mandoc: "mandoc",
-  groff: "groff-base",
-});
 
 function path(page: string): string {
   return `${REPOSITORY}build/manual/${page}`;
@@ -118,7 +112,6 @@ for (
   Deno.test({
     name:
       `${page} tells of the options, defaults and exit statuses of --help, and of no others`,
-    ignore,
     async fn() {
       const { stdout: help } = await run(executable, ["--help"]);
       const text = await rendered(page);
@@ -136,7 +129,6 @@ for (
 
   Deno.test({
     name: `${page} bears the version of the executable`,
-    ignore,
     async fn() {
       const { stdout } = await run(executable, ["--version"]);
       const [, version] = stdout.split(" ");
@@ -147,7 +139,6 @@ for (
 
 Deno.test({
   name: "ipc-client.1 tells of every name in the JSON of --bench, in its order",
-  ignore,
   async fn() {
     const json = benchJson({
       elapsedMs: 1,
@@ -166,7 +157,6 @@ Deno.test({
 for (const page of PAGES) {
   Deno.test({
     name: `${page} is faultless mdoc, also in matters of style`,
-    ignore,
     async fn() {
       const args = ["-T", "lint", "-W", "style", path(page)];
       const { stdout } = await run("mandoc", args);
@@ -180,7 +170,6 @@ for (const page of PAGES) {
 
   Deno.test({
     name: `${page} is rendered by groff as well, without a warning`,
-    ignore,
     async fn() {
       const args = ["-mdoc", "-ww", "-T", "utf8", path(page)];
       const { code, stdout, stderr } = await run("groff", args);

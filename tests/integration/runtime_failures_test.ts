@@ -3,7 +3,6 @@
 
 import { assert, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { RUNTIME_FAILURES } from "../../manual/runtime_failures.ts";
-import { ignoredWithout } from "../support/needed.ts";
 import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -21,8 +20,6 @@ for (const { message } of RUNTIME_FAILURES) {
   const script = PROVOKED[message];
   Deno.test({
     name: `the runtime's message "${message}" is the documented one`,
-    ignore: script?.includes("strip") &&
-      ignoredWithout("stripped executables", { strip: "binutils" }),
     async fn() {
       assert(script !== undefined, "a message that no test provokes");
       for (const program of [IPC_SERVER, IPC_CLIENT]) {

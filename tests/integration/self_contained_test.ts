@@ -2,7 +2,6 @@
 // user, and neither reads nor writes files around it.
 
 import { assert, assertEquals } from "@std/assert";
-import { ignoredWithout } from "../support/needed.ts";
 import { echoOf } from "../support/peer.ts";
 import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -102,7 +101,7 @@ for (const [where, server, client] of PLACES) {
         await using checked = await activated([server, "--check"], env);
         (await checked.connect()).close();
         await checked.stdout.line("The server would start.");
-        assertEquals(await checked.program.exitCode(), 0);
+        await checked.program.exits(0);
       }
       await using serving = await activated([server], env);
       await Deno.chmod(serving.address, 0o666);
@@ -125,9 +124,6 @@ for (const [where, server, client] of PLACES) {
 
 Deno.test({
   name: "the executables look at no file in their directory, HOME or TMPDIR",
-  ignore: ignoredWithout("which files the executables look at", {
-    strace: "strace",
-  }),
   async fn() {
     using around = new TempDir();
     const server = around.join("ipc-server");

@@ -75,7 +75,7 @@ for (const kind of STREAMS) {
         (count) => count === socketsAtStart,
       );
       server.program.kill("SIGTERM");
-      assertEquals(await server.program.exitCode(), 0);
+      await server.program.exits(0);
     }));
 }
 

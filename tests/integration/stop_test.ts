@@ -50,7 +50,7 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     server.program.kill(signal);
 
     assertEquals(await receiveAllText(conn), "");
-    assertEquals(await server.program.exitCode(), 0);
+    await server.program.exits(0);
     assertEquals(server.complaints(), []);
   });
 }
@@ -60,7 +60,7 @@ Deno.test("SIGTERM ends a server that has no connections, with 0", async () => {
   (await server.connect()).close();
   await server.stdout.line("server start");
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
 });
 
 Deno.test("what was sent before the signal is echoed, then comes the end", async () => {
@@ -77,7 +77,7 @@ Deno.test("what was sent before the signal is echoed, then comes the end", async
     server.thaw();
 
     assertSameBytes(await receiveAll(conn), bytes);
-    assertEquals(await server.program.exitCode(), 0);
+    await server.program.exits(0);
   });
 });
 
@@ -97,7 +97,7 @@ Deno.test("a peer that was slow to read when the signal came gets what the serve
     const [echo] = await Promise.all([receiveAll(slow), sending]);
     assertSameBytes(echo, bytes);
     slow.close();
-    assertEquals(await server.program.exitCode(), 0);
+    await server.program.exits(0);
   });
 });
 
@@ -134,7 +134,7 @@ Deno.test("who connects while the server stops waits for the next instance", asy
   whileNoneRuns.close();
   Deno.kill(Number(second.split(" ")[1]), "SIGTERM");
   await holder.program.endInput();
-  assertEquals(await holder.program.exitCode(), 0);
+  await holder.program.exits(0);
   assertEquals(holder.stdout.seen.at(-1), "instance ended with 0");
 });
 
@@ -148,7 +148,7 @@ Deno.test("a second signal does not wait for a peer that does not read", async (
 
   server.program.kill("SIGINT");
 
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
 });
 
 Deno.test("--drain-timeout says how long a peer that does not read can keep it", async () => {
@@ -156,7 +156,7 @@ Deno.test("--drain-timeout says how long a peer that does not read can keep it",
   using _deaf = await leaveUnread(server);
   const start = performance.now();
   server.program.kill("SIGTERM");
-  assertEquals(await server.program.exitCode(), 0);
+  await server.program.exits(0);
   const took = performance.now() - start;
   assert(took >= 350, `it was gone after ${took} ms`);
 });

@@ -97,7 +97,7 @@ Deno.test("all sockets are one service, and it needs no permission but for the v
   assertEquals(program.stdout.seen, ["listening: unix", "listening: tcp"]);
 
   program.kill("SIGTERM");
-  assertEquals(await program.exitCode(), 0);
+  await program.exits(0);
   assertEquals(program.stdout.seen.at(-1), "finished");
   assertEquals((await Deno.stat(path)).isSocket, true);
 });
@@ -157,7 +157,7 @@ Deno.test("SIGTERM lets the request that is under way be answered; the manager k
   const answer = await receiveAllText(conn);
   assertMatch(answer, /\r\nconnection: close\r\n/i);
   assert(answer.endsWith("\r\n\r\nfirst half"), answer);
-  assertEquals(await program.exitCode(), 0);
+  await program.exits(0);
 });
 
 Deno.test("a second signal cuts off what the first one waits for", async () => {
@@ -182,7 +182,7 @@ Deno.test("a second signal cuts off what the first one waits for", async () => {
   assertEquals(await manager.next(), "STOPPING=1");
   assert(program.running);
   program.kill("SIGINT");
-  assertEquals(await program.exitCode(), 0);
+  await program.exits(0);
   const rest = await receiveAllText(conn);
   assertEquals(rest.includes("\r\n0\r\n"), false, rest);
 });
@@ -201,7 +201,7 @@ Deno.test("a handler that fails is one line in the log, and none of the client's
   assertMatch(answer, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
   assertEquals(answer.includes("secret"), false, answer);
   program.kill("SIGTERM");
-  assertEquals(await program.exitCode(), 0);
+  await program.exits(0);
   const said = program.stderr.seen;
   const own = said.slice(
     said.findIndex((line) => line.startsWith("Execing ")) + 1,
@@ -224,7 +224,7 @@ Deno.test("a manager that may not be known of is not told", async () => {
   using conn = await dial(path);
   assertMatch(await ask(conn, GET("/")), / 200 OK/);
   program.kill("SIGTERM");
-  assertEquals(await program.exitCode(), 0);
+  await program.exits(0);
   assertEquals(program.stdout.seen, ["listening: unix", "finished"]);
 });
 
@@ -239,7 +239,7 @@ Deno.test("a notify socket that cannot be reached fails the start", async () => 
     env: { NOTIFY_SOCKET: `${manager.path}.not` },
   });
   using _conn = await dial(path);
-  assertEquals(await program.exitCode(), 78);
+  await program.exits(78);
   assertMatch(program.stdout.seen.at(-1)!, /^NotifyError: Cannot notify /);
 });
 
@@ -284,7 +284,7 @@ Deno.test("sockets of other names are refused, whatever the fallback", async () 
     args: [JSON.stringify({ name: "web", fallback: { port: 0 } })],
   });
   using _conn = await dial(addresses[0]!);
-  assertEquals(await program.exitCode(), 78);
+  await program.exits(78);
   assertMatch(
     program.stdout.seen[0]!,
     /^ActivationError: Cannot take the socket "web": it was not passed \(passed: 3 "a", 4 "b"\); set FileDescriptorName=web /,

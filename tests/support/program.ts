@@ -2,6 +2,7 @@
  * Programs under test: started, watched line by line, and gone when the test is.
  */
 
+import { assertEquals } from "@std/assert";
 import { eventually, soon } from "./eventually.ts";
 
 /** The checkout whose programs are under test. */
@@ -218,6 +219,19 @@ export class Program implements AsyncDisposable {
       { within },
     );
     return code;
+  }
+
+  /**
+   * Waits for its end.
+   *
+   * @throws {AssertionError} Its exit code is another; with what it wrote to stderr.
+   */
+  async exits(code: number, { within = 10_000 } = {}): Promise<void> {
+    assertEquals(
+      await this.exitCode({ within }),
+      code,
+      `stderr of ${this.#name}:\n${this.stderr.seen.join("\n")}`,
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
