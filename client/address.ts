@@ -5,58 +5,96 @@ export type Address =
   | { transport: "unix"; path: string }
   | { transport: "tcp"; hostname: string; port: number };
 
-/** The kernel has room for so many bytes, the one that ends a path included. */
+/**
+ * The kernel has room for so many bytes, with the NUL that begins an abstract name;
+ * a path ends with one.
+ */
 const UNIX_PATH_BYTES = 108;
 
+const URL_LIKE = /^(?<scheme>unix:|[a-z][a-z0-9+.-]*:\/\/)(?<rest>.*)$/is;
 const TCP_ADDRESS =
-  /^(?:\[(?<v6>[0-9a-fA-F:.]+(?:%[^\]]+)?)\]|(?<name>[^:[\]\s\p{Cc}]+)):(?<digits>[0-9]{1,5})$/u;
+  /^(?:\[(?<v6>[0-9a-f:.]+)(?<zone>%[^\]]+)?\]|(?<name>[^:[\]\s\p{Cc}]+)):(?<port>[^:]+)$/iu;
+const LINK_LOCAL = /^fe[89ab]/i;
 
 /**
- * Parses an address: a socket path, `@abstract`, `host:port` or `[v6]:port`.
+ * Parses an address: a socket path, `@abstract`, `host:port` or `[v6]:port`; or a
+ * URL: `unix:/path`, `unix:///path`, `unix:@abstract`, `tcp://host:port`.
  *
- * @param unix Take it for a unix socket, even when it looks like TCP.
+ * @param unix Take it for the path, or the abstract name, of a unix socket, whatever
+ * it looks like.
  * @throws {UsageError} It is none of these.
  */
 export function parseAddress(text: string, unix: boolean): Address {
-  if (unix || text.startsWith("@") || text.includes("/")) {
-    return unixAddress(text);
+  if (unix) return unixAddress(text);
+  const { scheme, rest } = URL_LIKE.exec(text)?.groups ?? {};
+  switch (scheme?.toLowerCase()) {
+    case undefined:
+      return isTcp(text) ? tcpAddress(text) : unixAddress(text);
+    case "unix:":
+      if (/^\/\/(?!\/)/.test(rest!)) {
+        throw new UsageError(
+          `Cannot parse address: "${text}" names a host, and a unix socket has none; give unix:///PATH`,
+        );
+      }
+      return unixAddress(rest!.replace(/^\/\/(?=\/)/, ""), text);
+    case "tcp://":
+      return tcpAddress(rest!.replace(/\/$/, ""), text);
+    default:
+      throw new UsageError(
+        `Cannot parse address: "${text}" is a URL of another kind; give unix:/PATH or tcp://HOST:PORT`,
+      );
   }
-  if (!text.includes(":")) return unixAddress(text);
-  return tcpAddress(text);
 }
 
-function unixAddress(text: string): Address {
-  const path = text.startsWith("@") ? `\0${text.slice(1)}` : text;
+function isTcp(text: string): boolean {
+  return text.includes(":") && !text.startsWith("@") && !text.includes("/");
+}
+
+/** @param text The whole of what was typed, for messages. */
+function unixAddress(name: string, text = name): Address {
+  const isAbstract = name.startsWith("@");
+  const path = isAbstract ? `\0${name.slice(1)}` : name;
   if (path === "" || path === "\0") {
     throw new UsageError(`Cannot parse address: "${text}" names no socket`);
   }
   const bytes = new TextEncoder().encode(path).length;
-  if (bytes >= UNIX_PATH_BYTES) {
+  const most = isAbstract ? UNIX_PATH_BYTES : UNIX_PATH_BYTES - 1;
+  if (bytes > most) {
     throw new UsageError(
-      `Cannot use address: "${text}" has ${bytes} bytes, and a socket path at most ${
-        UNIX_PATH_BYTES - 1
-      }`,
+      isAbstract
+        ? `Cannot use address: "${text}" has ${
+          bytes - 1
+        } bytes after the @, and an abstract name at most ${most - 1}`
+        : `Cannot use address: "${text}" has ${bytes} bytes, and a socket path at most ${most}`,
     );
   }
   return { transport: "unix", path };
 }
 
-function tcpAddress(text: string): Address {
-  const { v6, name, digits } = TCP_ADDRESS.exec(text)?.groups ?? {};
-  const host = v6 ?? name;
-  const port = Number(digits);
-  if (
-    host === undefined || (v6 !== undefined && !isIpv6(v6)) ||
-    !(port >= 1 && port <= 65535)
-  ) {
-    throw new UsageError(
-      `Cannot parse address: "${text}" is neither host:port nor [v6]:port; for a socket path with a colon give -unix`,
+/** @param text The whole of what was typed, for messages. */
+function tcpAddress(hostAndPort: string, text = hostAndPort): Address {
+  const { v6, zone = "", name, port } = TCP_ADDRESS.exec(hostAndPort)?.groups ??
+    {};
+  const wrong = (cause: string) =>
+    new UsageError(`Cannot parse address: "${text}": ${cause}`);
+  if (port === undefined) {
+    throw wrong(
+      /^[0-9a-f]*:[0-9a-f:.]*:/i.test(hostAndPort)
+        ? "an IPv6 address goes in brackets, as in [::1]:80"
+        : "it is neither host:port nor [v6]:port; for a socket path with a colon give -unix",
     );
   }
-  return { transport: "tcp", hostname: host, port };
-}
-
-function isIpv6(text: string): boolean {
-  const [address = text] = text.split("%", 1);
-  return URL.canParse(`tcp://[${address}]`);
+  if (v6 !== undefined && !URL.canParse(`tcp://[${v6}]`)) {
+    throw wrong(`"${v6}" is not an IPv6 address`);
+  }
+  if (v6 !== undefined && LINK_LOCAL.test(v6) && zone === "") {
+    throw wrong(
+      `${v6} is link-local, so it needs an interface, as in [${v6}%eth0]:${port}`,
+    );
+  }
+  const number = /^[0-9]+$/.test(port) ? Number(port) : 0;
+  if (number < 1 || number > 65535) {
+    throw wrong(`"${port}" is not a port, a number from 1 to 65535`);
+  }
+  return { transport: "tcp", hostname: `${name ?? v6}${zone}`, port: number };
 }

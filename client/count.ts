@@ -18,11 +18,18 @@ export interface CountOptions {
 
 const encoder = new TextEncoder();
 
+/** How long a server that greeted may take to echo as well, in milliseconds. */
+const GREETED_MS = 1_000;
+
+/** How many characters of a reply an error quotes. */
+const QUOTED = 80;
+
 /**
  * Sends the numbers from 1, then `close`, and prints each with its reply.
  *
  * @param print Prints one line.
- * @throws {ClientError} A reply is missing, or the connection is lost.
+ * @throws {ClientError} A reply is missing or another than what was sent, or the
+ * connection is lost.
  */
 export async function count(
   conn: Deno.Conn,
@@ -30,6 +37,7 @@ export async function count(
   print: (line: string) => void,
 ): Promise<void> {
   const replies = new LineReader(conn);
+  let first = true;
   for (let number = 1; number <= options.count; number++) {
     await exchange(`${number}`);
     await new Promise((resolve) => setTimeout(resolve, options.intervalMs));
@@ -49,7 +57,31 @@ export async function count(
         `the server closed the connection before the reply to "${data}"`,
       );
     }
-    print(`recv:${escapeBytes(reply).text}`);
+    const text = escapeBytes(reply).text;
+    print(`recv:${text}`);
+    if (text !== data) throw await wrong(data, reply);
+    first = false;
+  }
+
+  /** A server that greets has sent a line of its own before its first echo. */
+  async function wrong(data: string, reply: Uint8Array): Promise<ClientError> {
+    const { text, cut } = escapeBytes(reply, QUOTED);
+    const quoted = cut ? `${text}…` : text;
+    const isGreeting = first && await echoFollows(data);
+    return new ClientError(
+      isGreeting
+        ? `"${options.addressText}" greets with "${quoted}" before it echoes "${data}": it is not a plain echo server`
+        : `Wrong reply from "${options.addressText}": "${data}" was sent, and "${quoted}" came back`,
+    );
+  }
+
+  async function echoFollows(data: string): Promise<boolean> {
+    const line = await deadline(
+      replies.read(),
+      GREETED_MS,
+      () => new Error("late"),
+    ).catch(() => null);
+    return line !== null && escapeBytes(line).text === data;
   }
 
   async function roundTrip(data: string): Promise<Uint8Array | null> {

@@ -2,6 +2,12 @@ import { CloseWord } from "../cli/close_word.ts";
 import { ClientError, noReply } from "./client_error.ts";
 import { writeAll } from "./write_all.ts";
 
+/**
+ * How long a server that has sent everything back may take to close its side, in
+ * milliseconds.
+ */
+const LINGER_MS = 1_000;
+
 /** How a conversation is had. */
 export interface InteractOptions {
   /** The address as it was typed, for messages. */
@@ -20,7 +26,8 @@ export interface Terminal {
 
 /**
  * Sends what comes in and puts out what comes back, byte for byte, until the
- * input ends and all of it has come back, or `close` has ended the conversation.
+ * input ends and the server closes or has sent all of it back, or `close` has ended
+ * the conversation.
  *
  * @throws {ClientError} The connection is lost, or replies are missing.
  */
@@ -80,17 +87,24 @@ export async function interact(
     }
   }
 
+  /** An echo is complete when all of it is there, whether or not the server closes. */
   async function waitForTheRest(): Promise<void> {
     for (let before = -1; before !== received;) {
       before = received;
+      const { timeoutMs } = options;
       const settled = await Promise.race([
         receiving.then(() => true),
         new Promise<false>((resolve) =>
-          setTimeout(resolve, options.timeoutMs, false)
+          setTimeout(
+            resolve,
+            received === sent ? Math.min(LINGER_MS, timeoutMs) : timeoutMs,
+            false,
+          )
         ),
       ]);
       if (settled) return;
     }
+    if (received >= sent) return;
     throw noReply(
       options.addressText,
       options.timeoutMs,

@@ -11,7 +11,8 @@ export const CLIENT_USAGE = {
     `Talks to an echo server: sends the numbers from 1, one line each, then "close",
 and prints what comes back.
 
-ADDRESS is a socket path, @abstract, host:port or [v6]:port.`,
+ADDRESS is a socket path, @abstract, host:port or [v6]:port; or a URL, unix:PATH
+or tcp://host:port.`,
   options: {
     "unix": {
       oneDash: true,

@@ -110,7 +110,7 @@ Deno.test("count: a reply in pieces is one reply", async () => {
     for (;;) {
       const text = await packet(conn);
       if (text === "") return;
-      for (const piece of `reply to ${text}`) {
+      for (const piece of text) {
         await send(conn, piece);
         await new Promise((resolve) => setTimeout(resolve));
       }
@@ -119,19 +119,75 @@ Deno.test("count: a reply in pieces is one reply", async () => {
   assertEquals(failure, undefined);
   assertEquals(lines, [
     "input data: 1",
-    "recv:reply to 1",
+    "recv:1",
     "input data: close",
-    "recv:reply to close",
+    "recv:close",
   ]);
 });
 
-Deno.test("count: a reply that is no text stays on its line", async () => {
-  const { lines } = await counted(async (conn) => {
-    while (await packet(conn) !== "") {
-      await send(conn, Uint8Array.of(0xff, 0x1b, 0x5b, 0x0d, 0x0a));
+/** Answers each line with what `reply` makes of it. */
+const answering =
+  (reply: (line: string) => string | Uint8Array) => async (conn: Deno.Conn) => {
+    for (let line; (line = await packet(conn)) !== "";) {
+      await send(conn, reply(line));
     }
-  }, { count: 0 });
-  assertEquals(lines, ["input data: close", "recv:\\xff\\x1b[\\r"]);
+  };
+
+const WRONG = 'Wrong reply from "/run/job.socket": ';
+const WRONG_REPLIES: [
+  what: string,
+  reply: (line: string) => string | Uint8Array,
+  lines: string[],
+  quoted: string,
+][] = [
+  ["another line", () => "one\n", ["input data: 1", "recv:one"], "one"],
+  ["an empty line", () => "\n", ["input data: 1", "recv:"], ""],
+  [
+    "a carriage return more",
+    (line) => line.replace("\n", "\r\n"),
+    ["input data: 1", "recv:1\\r"],
+    "1\\r",
+  ],
+  [
+    "no text",
+    () => Uint8Array.of(0xff, 0x1b, 0x5b, 0x0a),
+    ["input data: 1", "recv:\\xff\\x1b["],
+    "\\xff\\x1b[",
+  ],
+  [
+    "a long line",
+    () => `${"x".repeat(100_000)}\n`,
+    ["input data: 1", `recv:${"x".repeat(100_000)}`],
+    `${"x".repeat(80)}…`,
+  ],
+];
+for (const [what, reply, lines, quoted] of WRONG_REPLIES) {
+  Deno.test(`count: ${what} is a wrong reply, which is printed and quoted`, async () => {
+    assertEquals(await counted(answering(reply)), {
+      lines,
+      failure: `${WRONG}"1" was sent, and "${quoted}" came back`,
+    });
+  });
+}
+
+Deno.test("count: a wrong reply to a later line is told with that line", async () => {
+  const { lines, failure } = await counted(
+    answering((line) => line === "2\n" ? "1\n2\n" : line),
+  );
+  assertEquals(lines.at(-1), "recv:1");
+  assertEquals(failure, `${WRONG}"2" was sent, and "1" came back`);
+});
+
+Deno.test("count: a greeting is told from a wrong reply", async () => {
+  const { lines, failure } = await counted(async (conn) => {
+    await send(conn, "220 welcome\n");
+    await echo(conn);
+  });
+  assertEquals(lines, ["input data: 1", "recv:220 welcome"]);
+  assertEquals(
+    failure,
+    '"/run/job.socket" greets with "220 welcome" before it echoes "1": it is not a plain echo server',
+  );
 });
 
 Deno.test("count: a server that says nothing is given up", async () => {

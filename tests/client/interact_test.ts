@@ -238,6 +238,35 @@ Deno.test("interact: replies that do not come any more are given up", async () =
   );
 });
 
+Deno.test("interact: a server that has sent all of it back needs not close", async () => {
+  const text = "0123456789".repeat(10_000);
+  assertEquals(
+    await had(async (conn) => {
+      await send(conn, await receiveAll(conn));
+      await silence(conn);
+    }, piped(text)),
+    { output: text, failure: undefined },
+  );
+});
+
+Deno.test("interact: a server that sends more than came in, and does not close, has the time", async () => {
+  const { output, failure } = await had(
+    async (conn) => {
+      await send(conn, "welcome\n");
+      await send(conn, await receiveAll(conn));
+      await new Promise((resolve) => setTimeout(resolve, 100));
+      await send(conn, "bye\n");
+      await silence(conn);
+    },
+    piped("a\n"),
+    { timeoutMs: 1_000 },
+  );
+  assertEquals({ output, failure }, {
+    output: "welcome\na\nbye\n",
+    failure: undefined,
+  });
+});
+
 Deno.test("interact: replies that keep coming have all the time they need", async () => {
   const text = "0123456789";
   assertEquals(

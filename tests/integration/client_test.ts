@@ -2,7 +2,13 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
+import {
+  echoOf,
+  receive,
+  receiveAll,
+  receiveAllText,
+  send,
+} from "../support/peer.ts";
 import { IPC_CLIENT, Program, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { HAS_IPV6, TestServer } from "../support/test_server.ts";
@@ -165,23 +171,46 @@ Deno.test("each number is one line on the wire, sent when the one before has com
   );
 });
 
-Deno.test("a reply that takes many reads is one reply", async () => {
+Deno.test("a wrong reply that takes many reads is printed whole, and quoted in part", async () => {
   const long = "x".repeat(200_000);
   using server = new TestServer(async (conn) => {
-    for (let number = 1; number <= 3; number++) {
-      await receive(conn, 2);
-      await send(conn, `${long}\n`);
-    }
-    await send(conn, await receive(conn, 6));
+    await receive(conn, 2);
+    await send(conn, `${long}\n`);
+    await receiveAll(conn);
     conn.close();
   });
-  const args = ["--count=3", "--interval=0", server.address];
-  const { code, stdout } = await run(IPC_CLIENT, args);
-  assertEquals(code, 0);
+  const { code, stdout, stderr } = await run(IPC_CLIENT, [server.address]);
+  assertEquals(stdout.split("\n").slice(2), [
+    "input data: 1",
+    `recv:${long}`,
+    "",
+  ]);
   assertEquals(
-    stdout.replaceAll(long, "long"),
-    transcript(server.address, 3).replace(/recv:\d/g, "recv:long"),
+    stderr,
+    `ipc-client: error: Wrong reply from "${server.address}": "1" was sent, and "${
+      long.slice(0, 80)
+    }…" came back\n`,
   );
+  assertEquals(code, 1);
+});
+
+Deno.test("URLs are addresses as well", async () => {
+  await using server = await ActivatedServer.listen();
+  for (
+    const address of [`unix:${server.address}`, `unix://${server.address}`]
+  ) {
+    const { code, stdout, stderr } = await run(IPC_CLIENT, [
+      "--count=0",
+      address,
+    ]);
+    assertEquals(code, 0, stderr);
+    assertEquals(stdout.split("\n").slice(1), [
+      `connect server by socket:${address}`,
+      "input data: close",
+      "recv:close",
+      "",
+    ]);
+  }
 });
 
 Deno.test("a full disk under its output is a failure, told on one line", async () => {
