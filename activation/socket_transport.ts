@@ -3,8 +3,8 @@ import { localAddr, remoteAddr, UNIX_ADDR } from "./socket_address.ts";
 import { socketError } from "./socket_error.ts";
 import type { Sink, Transport } from "./transport.ts";
 
-/** By when a new socket was polled, in milliseconds. */
-const POLLED_MS = 10;
+/** Half of the time by when a new socket was polled, in milliseconds. */
+const POLLED_MS = 5;
 
 /**
  * A connected socket of `node:net`, or of what is built on it. It must be paused
@@ -25,9 +25,7 @@ export class SocketTransport implements Transport {
     const isTcp = socket.localAddress !== undefined;
     // Deno (2.9) does not try a write before the socket was polled, and then takes a
     // peer that has sent nothing but its end for gone (EPIPE).
-    if (isTcp && socket.bytesRead === 0) {
-      this.#writing = new Promise((resolve) => setTimeout(resolve, POLLED_MS));
-    }
+    if (isTcp && socket.bytesRead === 0) this.#writing = polled();
     this.localAddr = isTcp ? localAddr(socket) : UNIX_ADDR;
     this.remoteAddr = isTcp ? remoteAddr(socket) : UNIX_ADDR;
     // Until somebody asks, there is nobody to tell.
@@ -127,5 +125,12 @@ export class SocketTransport implements Transport {
     if (this.#error !== undefined) return;
     this.#error = error;
     this.#sink?.onError(error);
+  }
+}
+
+/** Two timers: where time is short, the first may come before the first poll. */
+async function polled(): Promise<void> {
+  for (let turn = 0; turn < 2; turn++) {
+    await new Promise((resolve) => setTimeout(resolve, POLLED_MS));
   }
 }

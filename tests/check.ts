@@ -1,7 +1,7 @@
 /**
  * The runner behind `make check`: every check there is. What takes seconds runs
- * first and is shown as it runs; then the tests, on two processors or more two
- * steps side by side, each shown when it has ended. A step that fails does not
+ * first and is shown as it runs; then the tests, up to three steps side by side,
+ * each shown when it has ended. A step that fails does not
  * keep the others from running. The last line counts: `N passed, N failed,
  * N skipped`; what failed is named above it.
  *
@@ -54,6 +54,9 @@ const OWN_STEP = ["integration", "system", "packaging", "bench"];
 /** How many branches of the activation and daemon folders tests take at least, in percent. */
 const BRANCHES_COVERED = 95;
 
+/** How many suites run at a time at most. */
+const LANES_MOST = 3;
+
 /** Seconds until a step of one check counts as hung. */
 const CHECK_LIMIT = 120;
 
@@ -98,6 +101,11 @@ const suites: Step[] = [
     name: "unit",
     packages: ["procps", "python3", "socat", "strace", "systemd"],
     run: (output) => unitTestsWithCoverage(output, 500),
+  },
+  {
+    name: "newest",
+    packages: ["procps", "python3", "socat", "strace", "systemd"],
+    run: (output) => onNewest(output, 500),
   },
   {
     name: "packages",
@@ -149,9 +157,10 @@ async function tests(
   name: string,
   files: string[],
   limit: number,
-  { options = [], env = {} }: {
+  { options = [], env = {}, deno = Deno.execPath() }: {
     options?: string[];
     env?: Record<string, string>;
+    deno?: string;
   } = {},
 ): Promise<Result> {
   const report = `build/junit-${name}.xml`;
@@ -160,7 +169,7 @@ async function tests(
   const filter = only ? ["--filter", only] : [];
   const code = await output.run(
     [
-      ...[Deno.execPath(), "test", "--allow-all", "--no-check", "--frozen"],
+      ...[deno, "test", "--allow-all", "--no-check", "--frozen"],
       ...[`--junit-path=${report}`, ...filter, ...options, ...files],
     ],
     limit,
@@ -216,6 +225,21 @@ async function unitTestsWithCoverage(
     );
   }
   return result;
+}
+
+/** Runs the library's tests on the newest Deno that npm has, as locked. */
+async function onNewest(output: Output, limit: number): Promise<Result> {
+  const { arch } = Deno.build;
+  const name = `deno-newest-${arch}`;
+  const code = await output.run(["toolchain/npm_install", name], CHECK_LIMIT);
+  if (code !== 0) return { passed: 0, skipped: 0, failed: [`no ${name}`] };
+  const machine = arch === "x86_64" ? "x64" : "arm64";
+  const deno =
+    `toolchain/installed/${name}/node_modules/@deno/linux-${machine}-glibc/deno`;
+  const files = LIBRARY.flatMap((folder) => testFiles(`tests/${folder}`));
+  return await tests(output, "newest", files, limit, {
+    deno: Deno.realPathSync(deno),
+  });
 }
 
 /** A program that a test killed may have left half a profile, or none of it. */
@@ -342,9 +366,11 @@ async function main(): Promise<void> {
     }
   };
   await inLane(first, true);
-  const lanes = Math.min(2, navigator.hardwareConcurrency, rest.length);
+  // Tests wait as much as they compute.
+  const { hardwareConcurrency } = navigator;
+  const lanes = Math.min(LANES_MOST, hardwareConcurrency + 1, rest.length);
   if (lanes > 1) {
-    console.log(`\n${rest.map(({ name }) => name).join(", ")}, by two ...`);
+    console.log(`\n${rest.map(({ name }) => name).join(", ")} ...`);
   }
   await Promise.all(
     Array.from({ length: lanes }, () => inLane(rest, lanes === 1)),
