@@ -40,7 +40,7 @@ export type ListenOrOptions =
  * ```ts
  * import { listenOr } from "@ipc/ipc";
  *
- * using listener = await listenOr({ hostname: "127.0.0.1", port: 0 });
+ * const listener = await listenOr({ hostname: "127.0.0.1", port: 0 });
  * console.log("listening on", listener.addr);
  * ```
  */

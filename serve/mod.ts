@@ -6,7 +6,7 @@
  * ```ts
  * import { serve } from "@ipc/ipc/serve";
  *
- * await using service = await serve(
+ * const service = await serve(
  *   () => new Response("hello\n"),
  *   { fallback: { port: 0 } },
  * );

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { announce } from "./announce.ts";
+import { announce, pingWatchdog } from "./announce.ts";
 import { answer } from "./answer.ts";
 import { Connections } from "./connections.ts";
 import { logFailure } from "./log_failure.ts";
@@ -37,11 +37,13 @@ export interface ServeOptions {
   onError?: (error: unknown) => Response | Promise<Response>;
   /**
    * Whether to tell the service manager when the service is ready and when it
-   * stops (`Type=notify`).
+   * stops (`Type=notify`), and to ping its watchdog if it has one (`WatchdogSec=`).
    *
    * @default {true}
    */
   notify?: boolean;
+  /** Asked before each ping of the watchdog, as with `watchdog()`. */
+  healthy?: () => boolean | Promise<boolean>;
   /**
    * How many connections the kernel keeps waiting, as for `listen()`.
    *
@@ -80,7 +82,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * is for sockets of one's own. A socket unit with several `ListenStream=` is one
  * service.
  *
- * When it listens, it says `READY=1`. On SIGTERM, SIGINT, `signal` or
+ * When it listens, it says `READY=1`, and pings the watchdog from then on. On SIGTERM, SIGINT, `signal` or
  * `shutdown()` it says `STOPPING=1` and stops: no more connections are accepted,
  * which then wait in the kernel for the next instance; those that are idle are
  * closed, and those with a request end with its response (`Connection: close`).
@@ -105,7 +107,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  *
  * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`, and
  * nothing to serve. Without `--allow-env=NOTIFY_SOCKET` the service manager is
- * silently not told; with it, what {@linkcode notify} needs. With
+ * silently not told; with it, what {@linkcode notify} needs. Without
+ * `--allow-env=WATCHDOG_USEC,WATCHDOG_PID` the watchdog is not pinged. With
  * `--allow-env=JOURNAL_STREAM` the journal gets the level of what is logged. The
  * fallback needs `--allow-net` for a port, also `--allow-read` and
  * `--allow-write` for a path. Loads `node:http`, or `node:https`, on first use.
@@ -127,7 +130,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * import { serve } from "@ipc/ipc/serve";
  * import { assertEquals } from "@std/assert";
  *
- * await using service = await serve(
+ * const service = await serve(
  *   (request) => new Response(`You asked for ${new URL(request.url).pathname}`),
  *   { fallback: { port: 0 } },
  * );
@@ -135,6 +138,7 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * const { port } = service.addr as Deno.NetAddr;
  * const response = await fetch(`http://127.0.0.1:${port}/page`);
  * assertEquals(await response.text(), "You asked for /page");
+ * await service.shutdown();
  * ```
  */
 export async function serve(
@@ -147,6 +151,7 @@ export async function serve(
   const announced = options.notify ?? true;
   const finished = Promise.withResolvers<void>();
   let isStopping = false;
+  let pings: Disposable | undefined;
 
   const connections: Connections[] = [];
   const how = { handler, onError, secure, isStopping: () => isStopping };
@@ -176,6 +181,7 @@ export async function serve(
       : undefined;
     await Promise.all(drained);
     await told;
+    pings?.[Symbol.dispose]();
     clearTimeout(timer);
     signals[Symbol.dispose]();
     signal?.removeEventListener("abort", stop);
@@ -191,7 +197,10 @@ export async function serve(
     // It may have been aborted while the sockets were opened.
     signal?.throwIfAborted();
     for (const addr of addrs) options.onListen?.(addr);
-    if (announced) await announce({ ready: true });
+    if (announced) {
+      await announce({ ready: true });
+      pings = pingWatchdog(options.healthy);
+    }
   } catch (error) {
     cut();
     await stop();

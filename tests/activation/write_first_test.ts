@@ -57,7 +57,7 @@ for (const [what, how, flags] of WAYS) {
 
 for (const [what, how, flags] of WAYS) {
   Deno.test(`${what}: a service of one connection writes first as well`, async () => {
-    for (let round = 0; round < 20; round++) {
+    for (let round = 0; round < 10; round++) {
       const address = `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;
       await using _program = await activate({
         addresses: [address],

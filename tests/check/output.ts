@@ -75,13 +75,18 @@ function writeAll(bytes: Uint8Array): void {
 }
 
 /**
- * The environment of every step: ours, with the Deno that runs this. What make
- * leaves in it would speak to a make that a test starts.
+ * What make leaves in the environment would speak to a make that a test starts, and
+ * what systemd leaves there to what tests start in its place.
  */
+const NOT_INHERITED = [
+  ...["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"],
+  ...["LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"],
+  ...["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"],
+];
+
+/** The environment of every step: ours, with the Deno that runs this. */
 function environment(): Record<string, string> {
   const inherited = Deno.env.toObject();
-  for (const name of ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"]) {
-    delete inherited[name];
-  }
+  for (const name of NOT_INHERITED) delete inherited[name];
   return { ...inherited, DENO: Deno.execPath() };
 }

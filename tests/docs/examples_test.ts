@@ -7,27 +7,15 @@ import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { Program, REPOSITORY } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { page } from "./pages.ts";
-import { files } from "./tree.ts";
-
-/** The TypeScript examples of a file, without what makes them a comment. */
-function examples(path: string): string[] {
-  const text = page(path).replaceAll(/^ \* ?/gm, "");
-  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
-}
-
-const SOURCES = files().filter((path) =>
-  /^(mod\.ts|README\.md|(activation|daemon|serve|docs|examples)\/.*\.(ts|md))$/
-    .test(path)
-);
+import { examples, exampleSources } from "./examples.ts";
 
 Deno.test("no example ends, with its module, what a service needs for longer", () => {
-  const all = SOURCES.flatMap((path) =>
+  const all = exampleSources().flatMap((path) =>
     examples(path).map((code) => ({ path, code }))
   );
   assert(all.length > 20, `${all.length} examples`);
   const ending = all.filter(({ code }) =>
-    /^(await )?using .*\b(watchdog|claim)\(/m.test(code)
+    /^(await )?using .*\b(watchdog|claim|serve|listen\w*)\(/m.test(code)
   );
   assertEquals(ending, []);
 });

@@ -45,10 +45,10 @@ class NotifySocket implements Disposable {
   }
 
   /** What it takes to notify it. */
-  allow(): string[] {
+  allow(...variables: string[]): string[] {
     return [
       "--unstable-net",
-      `${ALLOW_ACTIVATION},NOTIFY_SOCKET`,
+      [ALLOW_ACTIVATION, "NOTIFY_SOCKET", ...variables].join(),
       `--allow-net=unix:${this.path}`,
       `--allow-write=${this.path}`,
     ];
@@ -157,6 +157,38 @@ Deno.test("SIGTERM lets the request that is under way be answered; the manager k
   const answer = await receiveAllText(conn);
   assertMatch(answer, /\r\nconnection: close\r\n/i);
   assert(answer.endsWith("\r\n\r\nfirst half"), answer);
+  await program.exits(0);
+});
+
+Deno.test("the watchdog is pinged from READY on, as long as something is answered", async () => {
+  using manager = new NotifySocket();
+  using directory = new TempDir();
+  const path = directory.join("web.socket");
+  await using program = await activate({
+    addresses: [path],
+    module: MODULE,
+    allow: manager.allow("WATCHDOG_USEC", "WATCHDOG_PID"),
+    env: { NOTIFY_SOCKET: manager.path, WATCHDOG_USEC: "100000" },
+  });
+  using conn = await dial(path);
+  assertEquals(await manager.next(), "READY=1");
+  const nextPings = async () => {
+    for (let ping = 0; ping < 3; ping++) {
+      assertEquals(await manager.next(), "WATCHDOG=1");
+    }
+  };
+  await nextPings();
+  await send(
+    conn,
+    "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst",
+  );
+  using second = await dial(path);
+  await ask(second, GET("/"));
+  program.kill("SIGTERM");
+  while (await manager.next() !== "STOPPING=1");
+  await nextPings();
+  await send(conn, " half");
+  assertMatch(await receiveAllText(conn), /first half$/);
   await program.exits(0);
 });
 
