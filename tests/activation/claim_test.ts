@@ -8,6 +8,7 @@ import {
   freePorts,
 } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
+import { runScript } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 // The types follow the kinds.
@@ -113,4 +114,18 @@ Deno.test("all kinds that do not match are told at once, and everything is close
     "right was adopted",
   ]);
   assertEquals(received, ["", "", ""]);
+});
+
+Deno.test("claim without activation says how to start the program", async () => {
+  const { stdout, stderr } = await runScript(
+    `await claim({ web: "tcp", control: "unix" }).catch((error) =>
+      console.log(\`\${error.name}: \${error.message}\`)
+    );`,
+    { flags: [ALLOW_ACTIVATION] },
+  );
+  assertEquals(
+    stdout,
+    'ActivationError: Cannot claim the sockets: none was passed to this process; start the program from socket units that pass "web", "control", or try it with systemd-socket-activate --fdname=web:control\n',
+    stderr,
+  );
 });

@@ -1,6 +1,6 @@
 // Services made with the library, as systemd sees them.
 
-import { assert, assertEquals } from "@std/assert";
+import { assert, assertEquals, assertMatch } from "@std/assert";
 import { compile } from "../support/compile.ts";
 import { eventually } from "../support/eventually.ts";
 import { receiveAllText, send } from "../support/peer.ts";
@@ -20,6 +20,7 @@ const PERMISSIONS = [
 
 const UNITS: Record<string, string> = {
   "notifying.service": service("notifying", "Type=notify"),
+  "careful.service": service("careful", "Type=notify", "TimeoutStartSec=10s"),
   "reloading.service": service(
     "reloading",
     "Type=notify",
@@ -86,6 +87,16 @@ Deno.test("a Type=notify service is up when it says so, and its status is shown"
   await shows(unit, "StatusText", "at work");
   await machine.systemctl("stop", unit);
   assertEquals((await machine.show(unit, "Result")).Result, "success");
+});
+
+Deno.test("a status that systemd would discard is cleaned and shortened, and READY arrives", async () => {
+  const unit = "careful.service";
+  await machine.systemctl("start", unit);
+  await machine.reaches(unit, "active (running)");
+  const { StatusText } = await machine.show(unit, "StatusText");
+  // systemd 252 shows no backslashes.
+  assertMatch(StatusText!, /^NotifyError \\*x1b\[31m\\*u\{202e\}é+…$/u);
+  await machine.systemctl("stop", unit);
 });
 
 Deno.test("a reload lasts until the service says that it is over", async () => {

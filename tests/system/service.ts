@@ -22,6 +22,15 @@ const faces: Record<string, () => Promise<void>> = {
     await signalled("SIGTERM");
     await stopping();
   },
+  /** Says what systemd would discard, and then that it is ready. */
+  async careful() {
+    const refused = await notify("READY=1\nX_TEST=\0").catch(({ name }) =>
+      name
+    );
+    const text = `${refused} \x1b[31m\u202e${"é".repeat(5_000)}`;
+    await notify({ ready: true, status: text });
+    await signalled("SIGTERM");
+  },
   /** Reloads from one SIGHUP to the next. */
   async reloading() {
     let reloads = false;
