@@ -102,8 +102,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * - A client has 60 seconds for its headers, and as long as the handler waits
  *   for its body; `AbortSignal.timeout()` bounds that.
  * - Over TLS, header values other than ASCII go out as UTF-8.
- * - When the process runs out of descriptors, newcomers wait until a connection that
- *   was accepted here is closed: allow more (`LimitNOFILE=`) than connections can come.
+ * - When the process runs out of descriptors, newcomers wait until there are some
+ *   again: allow more (`LimitNOFILE=`) than connections can come.
  *
  * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`, and
  * nothing to serve. Without `--allow-env=NOTIFY_SOCKET` the service manager is

@@ -4,6 +4,7 @@ import {
   assert,
   assertEquals,
   assertMatch,
+  assertRejects,
   assertStringIncludes,
 } from "@std/assert";
 import { REPOSITORY } from "../support/program.ts";
@@ -107,6 +108,39 @@ Deno.test("the deb says what it is and what it needs", async () => {
   assertStringIncludes(depends, "libgcc-s1");
   const libc = /\blibc6 \(>= (2\.\d+)\)/.exec(depends)?.[1] ?? "";
   assert(numbers(libc)[1]! >= (await glibcFloor())[1]!, depends);
+});
+
+Deno.test("the deb's scripts leave the host alone when dpkg works on another root", async () => {
+  const control = directory.join("control");
+  await run(["dpkg-deb", "--control", file(".deb"), control]);
+  const bin = directory.join("bin");
+  const root = directory.join("chroot");
+  const wants = `${root}/etc/systemd/system/sockets.target.wants`;
+  await Deno.mkdir(bin);
+  await Deno.mkdir(wants, { recursive: true });
+  const called = directory.join("called");
+  for (const name of ["systemctl", "deb-systemd-invoke"]) {
+    await Deno.writeTextFile(
+      `${bin}/${name}`,
+      `#!/bin/sh\necho ${name} "$@" >>${called}\n`,
+      { mode: 0o755 },
+    );
+  }
+  await Deno.symlink("/nowhere", `${wants}/ipc-server@two.socket`);
+  const steps = [
+    ["preinst", "upgrade", "0.0.1"],
+    ["postinst", "configure", "0.0.1"],
+    ["prerm", "remove"],
+    ["postrm", "remove"],
+    ["postrm", "purge"],
+  ];
+  for (const [script, ...args] of steps) {
+    await run(["sh", `${control}/${script}`, ...args], {
+      env: { PATH: `${bin}:/usr/sbin:/usr/bin:/sbin:/bin`, DPKG_ROOT: root },
+    });
+  }
+  assertEquals([...Deno.readDirSync(`${root}/etc/systemd/system`)], []);
+  await assertRejects(() => Deno.readTextFile(called), Deno.errors.NotFound);
 });
 
 Deno.test("the deb has what make install installs, with working programs", async () => {
