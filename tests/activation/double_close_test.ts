@@ -55,7 +55,7 @@ Deno.test({
       ).catch(() => 0);
       assert(
         seen > 0,
-        `Deno ${Deno.version.deno} no longer closes twice: remove the limit from README and listen()`,
+        `Deno ${Deno.version.deno} no longer closes twice: remove the limit from docs/limits.md and listen()`,
       );
     }
   },

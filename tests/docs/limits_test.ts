@@ -1,4 +1,4 @@
-// The table of limits in README: each row against the option, unit or constant
+// The table of limits in docs/limits.md: each row against the option, unit or constant
 // that it names.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
@@ -10,8 +10,8 @@ import { parseServerOptions } from "../../server/options.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 import { page, tableRows } from "./pages.ts";
 
-const README = page("README.md");
-const ROWS = tableRows(README, "limit", "default", "at most", "set by");
+const PAGE = page("docs/limits.md");
+const ROWS = tableRows(PAGE, "limit", "default", "at most", "set by");
 
 /** The programs: their options, and how a command line with one is parsed. */
 const PROGRAMS: {
@@ -55,7 +55,7 @@ function checkOption(option: string, normally: string, most: string): void {
     () => program.parse(option, `${number(most) + 1}`),
     Error,
     option,
-    `${option} may be more than README says`,
+    `${option} may be more than docs/limits.md says`,
   );
 }
 
@@ -73,8 +73,8 @@ function checkConstant(name: string, file: string, most: string): void {
   assertEquals(number(most), product, `${name} in ${file}`);
 }
 
-Deno.test("README's limits are those of the options, units and constants that they name", () => {
-  assert(ROWS.length > 15, `README has ${ROWS.length} limits`);
+Deno.test("the limits are those of the options, units and constants that they name", () => {
+  assert(ROWS.length > 15, `the page has ${ROWS.length} limits`);
   for (const [limit, normally, most, setBy] of ROWS) {
     const options = [...setBy!.matchAll(/`(--[a-z-]+)`/g)];
     const settings = [...setBy!.matchAll(/`(\w+)=` in `(units\/[^`]+)`/g)];
@@ -92,7 +92,7 @@ Deno.test("README's limits are those of the options, units and constants that th
   }
 });
 
-Deno.test("README has every limit that an option of the server sets", () => {
+Deno.test("the page has every limit that an option of the server sets", () => {
   const named = ROWS.map(([, , , setBy]) => setBy).join();
   const missing = Object.entries<Options[string]>(SERVER_USAGE.options)
     .filter(([, about]) => "value" in about && about.value !== "NAME")
@@ -101,10 +101,10 @@ Deno.test("README has every limit that an option of the server sets", () => {
   assertEquals(missing, []);
 });
 
-Deno.test("README's need of descriptors is the one that the server tells", () => {
+Deno.test("the page's need of descriptors is the one that the server tells", () => {
   const [, least, reserve] =
     /^LimitNOFILE= ≥ --max-connections \+ --max-waiting \+ max\(Backlog=, (\d+)\) \+ (\d+)$/m
-      .exec(README)!;
+      .exec(PAGE)!;
   for (const backlog of [1, Number(least), 1024]) {
     assertEquals(
       descriptorsNeeded({ maxConnections: 10, maxWaiting: 5, backlog }),

@@ -4,49 +4,65 @@ import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
-import { REPOSITORY } from "../support/program.ts";
+import { copySources } from "../packaging/packages.ts";
+import { eventually } from "../support/eventually.ts";
+import { Program, REPOSITORY, run } from "../support/program.ts";
+import { freePort } from "../support/test_server.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
+const README = await Deno.readTextFile(`${REPOSITORY}README.md`);
+
 /** The TypeScript programs of README, in order. */
-async function programs(): Promise<string[]> {
-  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
-  return [...readme.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
+function programs(): string[] {
+  return [...README.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
 }
 
-/** Activates a program with the permissions that README's unit gives it. */
-async function activate(
+/** What README has `deno run` called with, by hand and where it is activated. */
+function flags(program: string): { byHand: string[]; activated: string[] } {
+  const find = (start: string) =>
+    new RegExp(`^${start}deno run (.*) \\S*${program}$`, "m").exec(README)![1]!
+      .split(" ");
+  return {
+    byHand: find(""),
+    activated: find("systemd-socket-activate --listen=\\d+ "),
+  };
+}
+
+/** A program of README beside the library, with README's deno.json. */
+async function project(
   directory: TempDir,
   program: string,
-): Promise<ActivatedServer> {
+  port: number,
+): Promise<string> {
+  await Deno.symlink(REPOSITORY, directory.join("ipc"));
+  const [, config] = /^```json\n(.*?)^```/ms.exec(README)!;
+  await Deno.writeTextFile(directory.join("deno.json"), config!);
   const path = directory.join("program.ts");
-  await Deno.writeTextFile(path, program);
-  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
-  const [, permissions = ""] = /^ExecStart=deno run (.*) \S+$/m.exec(readme) ??
-    [];
-  assert(permissions.startsWith("--allow-env="), "README's unit has changed");
+  const text = program.replace(/port: \d+/, `port: ${port}`);
+  assert(text !== program, "the program has no port");
+  await Deno.writeTextFile(path, text);
+  return path;
+}
+
+/** The command that runs a program of README, type-checked. */
+function command(path: string, flags: string[]): string[] {
   const check = DENO_RUN.map((word) =>
     word === "--no-check" ? "--check" : word
   );
-  return await ActivatedServer.listen({
-    command: [
-      ...check,
-      `--config=${REPOSITORY}deno.json`,
-      ...permissions.split(" "),
-      path,
-    ],
-    options: Object.entries(denoEnv()).map(([name, value]) =>
-      `--setenv=${name}=${value}`
-    ),
-  });
+  return [...check, ...flags, path];
 }
 
-Deno.test("README's web service answers on the socket that it is given", async () => {
-  using directory = new TempDir();
-  await using service = await activate(directory, (await programs())[0]!);
+const PROGRAMS = [
+  ["web.ts", assertAnswers],
+  ["echo.ts", assertEchoes],
+] as const;
+
+/** Asks twice: the program counts. */
+async function assertAnswers(dial: () => Promise<Deno.Conn>): Promise<void> {
   for (const call of [1, 2]) {
-    using conn = await service.connect();
+    using conn = await dial();
     await send(
       conn,
       "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
@@ -55,21 +71,82 @@ Deno.test("README's web service answers on the socket that it is given", async (
     assert(response.startsWith("HTTP/1.1 200 OK\r\n"), response);
     assert(response.includes(`Call number ${call}\n`), response);
   }
-});
+}
 
-Deno.test("README's echo service works on the socket that it is given", async () => {
-  using directory = new TempDir();
-  await using service = await activate(directory, (await programs())[1]!);
-  using conn = await service.connect();
+async function assertEchoes(dial: () => Promise<Deno.Conn>): Promise<void> {
+  using conn = await dial();
   assertEquals(await echoOf(conn, "as README says\n"), "as README says\n");
+}
+
+for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
+  Deno.test(`README's ${name} works on the socket that it is given`, async () => {
+    using directory = new TempDir();
+    const path = await project(directory, programs()[i]!, 1);
+    const unit = /^ExecStart=deno run (.*) \S+$/m.exec(README)![1]!.split(" ");
+    for (const permissions of [flags(name).activated, unit]) {
+      await using service = await ActivatedServer.listen({
+        command: command(path, permissions),
+        options: Object.entries(denoEnv()).map(([name, value]) =>
+          `--setenv=${name}=${value}`
+        ),
+      });
+      await assertWorks(() => service.connect());
+    }
+  });
+
+  Deno.test(`README's ${name} works by hand`, async () => {
+    using directory = new TempDir();
+    const port = freePort("127.0.0.1");
+    const path = await project(directory, programs()[i]!, port);
+    const [deno, ...args] = command(path, flags(name).byHand);
+    await using program = new Program(deno!, args, { env: denoEnv() });
+    await eventually(
+      `${name} listens`,
+      () => {
+        if (!program.running) throw new Error(program.stderr.seen.join("\n"));
+        return Deno.connect({ port }).then((conn) => conn.close()).then(
+          () => true,
+          () => false,
+        );
+      },
+      (listens) => listens,
+    );
+    await assertWorks(() => Deno.connect({ port }));
+  });
+}
+
+Deno.test("README's deno.json keeps lint, fmt and test out of the library", async () => {
+  using directory = new TempDir();
+  const path = await project(directory, programs()[1]!, 1);
+  await Deno.remove(directory.join("ipc"));
+  await copySources(directory.join("ipc"));
+  await Deno.writeTextFile(
+    directory.join("own_test.ts"),
+    'Deno.test("own", () => {});\n',
+  );
+  for (
+    const [args, told] of [
+      [["check", path], "Check "],
+      [["lint"], "Checked 2 files"],
+      [["fmt", "--check"], "Checked 3 files"],
+      [["test", "--no-check"], "1 passed"],
+    ] as const
+  ) {
+    const { code, stdout, stderr } = await run(Deno.execPath(), args, {
+      cwd: directory.path,
+      env: denoEnv(),
+    });
+    assertEquals(code, 0, stderr);
+    assertStringIncludes(stdout + stderr, told);
+  }
 });
 
-Deno.test("README tells of every export", async () => {
-  const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
+Deno.test("docs/library.md tells of every export", async () => {
+  const page = await Deno.readTextFile(`${REPOSITORY}docs/library.md`);
   const exports = Object.keys(await import("../../mod.ts"));
   const missing = exports.filter((name) =>
     // The parts that only types and errors are made of have no row of their own.
-    name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(readme)
+    name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(page)
   );
   assertEquals(missing, []);
 });

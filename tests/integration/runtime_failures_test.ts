@@ -1,5 +1,5 @@
 // The faults that Deno's runtime reports before our code runs, as the manuals and
-// README list them.
+// docs/limits.md list them.
 
 import { assert, assertNotEquals, assertStringIncludes } from "@std/assert";
 import { RUNTIME_FAILURES } from "../../manual/runtime_failures.ts";
@@ -31,8 +31,8 @@ for (const { message } of RUNTIME_FAILURES) {
         assertNotEquals(code, 0);
         assertStringIncludes(stderr, message);
       }
-      const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
-      assertStringIncludes(readme, message);
+      const page = await Deno.readTextFile(`${REPOSITORY}docs/limits.md`);
+      assertStringIncludes(page, message);
     },
   });
 }

@@ -1,4 +1,4 @@
-// What README shows in its console blocks is what its commands print.
+// What the console blocks of the pages show is what their commands print.
 
 import { assertEquals } from "@std/assert";
 import {
@@ -12,12 +12,12 @@ import { TempDir } from "../support/temp_dir.ts";
 import {
   assertShown,
   MACHINE_COMMANDS,
-  readmeTranscript,
-  readmeTranscripts,
+  transcript,
+  transcripts,
 } from "../support/transcript.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** Commands of README that the tests here run. */
+/** Commands of the pages that the tests here run. */
 const MAKE_RUN = "make run";
 const CHECK = "systemd-socket-activate --listen=/tmp/job.socket";
 const BENCH = "ipc-client --bench";
@@ -38,9 +38,9 @@ function linesOf(text: string): string[] {
   return text.trimEnd().split("\n");
 }
 
-Deno.test("README shows no command that is not tested", () => {
+Deno.test("the pages show no command that is not tested", () => {
   const tested = [MAKE_RUN, CHECK, BENCH, ...MACHINE_COMMANDS];
-  const shown = readmeTranscripts().map(({ commands }) => commands[0]!);
+  const shown = transcripts().map(({ commands }) => commands[0]!);
   const untested = shown.filter((command) =>
     !tested.some((start) => command.startsWith(start))
   );
@@ -48,14 +48,14 @@ Deno.test("README shows no command that is not tested", () => {
   assertEquals(shown.length, tested.length);
 });
 
-Deno.test("README shows what make run prints", async () => {
-  const { commands, shows } = readmeTranscript(MAKE_RUN);
+Deno.test("the pages show what make run prints", async () => {
+  const { commands, shows } = transcript(MAKE_RUN);
   assertEquals(commands, ["make run"]);
   const options = {
     cwd: REPOSITORY,
     env: { ...makeEnvironment(), INTERVAL: "20ms" },
   };
-  // What is built anew shows as well, and is not what README is about.
+  // What is built anew shows as well, and is not what they are about.
   await run("make", [], options);
   const { code, stdout, stderr } = await run("make", ["run"], options);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
@@ -71,8 +71,8 @@ Deno.test("README shows what make run prints", async () => {
   assertEquals(new Set(sides), new Set(["client", "server"]));
 });
 
-Deno.test("README shows what ipc-server --check tells", async () => {
-  const { commands, shows } = readmeTranscript(CHECK);
+Deno.test("the pages show what ipc-server --check tells", async () => {
+  const { commands, shows } = transcript(CHECK);
   using directory = new TempDir();
   const socket = directory.join("job.socket");
   const [first, ...rest] = commands.map((command) =>
@@ -88,8 +88,8 @@ Deno.test("README shows what ipc-server --check tells", async () => {
   assertShown(unchanging(shows), unchanging(linesOf(stdout)));
 });
 
-Deno.test("README shows the table that ipc-client --bench prints", async () => {
-  const { commands: [command], shows } = readmeTranscript(BENCH);
+Deno.test("the pages show the table that ipc-client --bench prints", async () => {
+  const { commands: [command], shows } = transcript(BENCH);
   await using server = await ActivatedServer.listen();
   const [, ...args] = command!.split(" ");
   const address = args.pop();

@@ -1,5 +1,5 @@
 /**
- * The console blocks of README: commands, and what they show. Tests run the
+ * The console blocks of README and docs/programs.md: commands, and what they show. Tests run the
  * commands and compare.
  */
 
@@ -13,26 +13,30 @@ export interface Transcript {
   shows: string[];
 }
 
-/** Commands of README that show what they do on a machine with the units. */
+/** Commands that show what they do on a machine with the units. */
 export const MACHINE_COMMANDS = [
   "journalctl -o cat -t ipc-client",
   "journalctl -o cat -t ipc-server",
 ];
 
-/** Returns the transcripts in README, in order. */
-export function readmeTranscripts(): Transcript[] {
-  const readme = new URL("../../README.md", import.meta.url);
-  const blocks = Deno.readTextFileSync(readme)
-    .matchAll(/^```console\n(.*?)^```/gms);
-  return [...blocks].flatMap(([, block]) => parseTranscripts(block!));
+const PAGES = ["README.md", "docs/programs.md"];
+
+/** Returns the transcripts in these pages, in order. */
+export function transcripts(): Transcript[] {
+  return PAGES.flatMap((path) => {
+    const page = new URL(`../../${path}`, import.meta.url);
+    const blocks = Deno.readTextFileSync(page)
+      .matchAll(/^```console\n(.*?)^```/gms);
+    return [...blocks].flatMap(([, block]) => parseTranscripts(block!));
+  });
 }
 
-/** Returns the transcript in README whose first command begins like this. */
-export function readmeTranscript(command: string): Transcript {
-  const found = readmeTranscripts().filter(({ commands }) =>
+/** Returns the transcript whose first command begins like this. */
+export function transcript(command: string): Transcript {
+  const found = transcripts().filter(({ commands }) =>
     commands[0]!.startsWith(command)
   );
-  assert(found.length === 1, `README shows "${command}" ${found.length} times`);
+  assert(found.length === 1, `"${command}" is shown ${found.length} times`);
   return found[0]!;
 }
 
@@ -59,6 +63,6 @@ export function assertShown(
   const text = lines.map((line) => `${line}\n`).join("");
   assert(
     new RegExp(`^${pattern}$`).test(text),
-    `README shows:\n${shows.join("\n")}\n\nbut there is:\n${text}`,
+    `shown:\n${shows.join("\n")}\n\nbut there is:\n${text}`,
   );
 }

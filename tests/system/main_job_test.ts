@@ -6,7 +6,7 @@ import { assertConfined } from "./confinement.ts";
 import {
   assertShown,
   MACHINE_COMMANDS,
-  readmeTranscript,
+  transcript,
 } from "../support/transcript.ts";
 import { type JournalEntry, Machine, SOCKET_PATH } from "./machine.ts";
 
@@ -94,9 +94,9 @@ Deno.test("the main job: a client, its socket, and a server that nobody started"
     },
   );
 
-  await t.step("the journal has what README shows", async () => {
+  await t.step("the journal has what the pages show", async () => {
     for (const command of MACHINE_COMMANDS) {
-      const { commands, shows } = readmeTranscript(command);
+      const { commands, shows } = transcript(command);
       assertEquals(commands, [command]);
       const journal = await machine.run("sh", "-c", command);
       assertShown(shows, journal.trimEnd().split("\n"));
