@@ -5,7 +5,7 @@ import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-const WINDOW_MS = 4_000;
+const WINDOW_MS = 2_000;
 
 /** The event loop sleeps in two steps until a timer is due: its wheel has levels. */
 const SLEEPS_PER_TIMER = 2;
@@ -44,7 +44,7 @@ Deno.test("an idle listener wakes up once a second, and does not when it is clos
   using second = await dial(address);
   await receiveAllText(second);
   await program.stdout.line("closed");
-  await sleepsWithin(program.pid, 1_500);
+  await sleepsWithin(program.pid, 1_200);
   const closed = await sleepsWithin(program.pid, WINDOW_MS);
   // V8 goes to sleep a few times more; a timer a second would be twice as many.
   assert(closed <= WINDOW_MS / 1_000, `${closed} when it is closed`);
