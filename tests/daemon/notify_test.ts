@@ -133,10 +133,10 @@ const SAME: [state: NotifyState, options: string[]][] = [
   [{ ready: true }, ["--ready"]],
   [{ status: "Serving = fine" }, ["--status=Serving = fine"]],
   [{ ready: true, status: "up" }, ["--ready", "--status=up"]],
-  [{ ready: true, status: "up", mainPid: 4711 }, [
+  [{ ready: true, status: "up", mainPid: Deno.pid }, [
     "--ready",
     "--status=up",
-    "--pid=4711",
+    `--pid=${Deno.pid}`,
   ]],
   [{ mainPid: 1 }, ["--pid=1"]],
   [{ stopping: true }, ["STOPPING=1"]],
