@@ -73,7 +73,7 @@ interface Opened {
   handle: ServerHandle | undefined;
   /** Of open, or of listen(2): 0 when it listens. */
   status: number;
-  /** Accepted before anybody owned it. */
+  /** Connections accepted before a caller adopted the listening socket. */
   early: StreamHandle[];
   onAccepted: (handle: StreamHandle) => void;
 }
@@ -88,9 +88,9 @@ const OTHER_KINDS: Record<string, string> = {
 
 export const UNIX_SOCKET = "it is a unix socket";
 
-/** A descriptor is not what somebody wants to adopt it as. */
+/** A descriptor is of another kind than the caller asked for. */
 export class RefusedFd extends Error {
-  /** Whether nobody can adopt it any more. */
+  /** Whether the descriptor was closed; if not, another call may adopt it. */
   readonly closed: boolean;
 
   constructor(message: string, { closed = false } = {}) {
@@ -112,8 +112,8 @@ export class StreamBinding {
   readonly #invalid: number;
   readonly #notSocket: number;
   /**
-   * Opened, and refused since: the runtime opens a descriptor once only, so another
-   * call takes the handle from here.
+   * Handles of refused descriptors. The runtime opens a descriptor only once, so
+   * another call takes the handle from here.
    */
   readonly #refused = new Map<number, Opened>();
   /** The result of the last call on any handle. */
@@ -162,8 +162,7 @@ export class StreamBinding {
   }
 
   /**
-   * Throws unless a descriptor is a stream socket, as far as can be told without
-   * opening it.
+   * Checks that a descriptor is a stream socket or a pipe, without opening it.
    *
    * @throws {RefusedFd} It is something else.
    */
@@ -197,9 +196,9 @@ export class StreamBinding {
   /**
    * Opens a descriptor that was inherited, as a connected socket.
    *
-   * What is not TCP can be asked one question, listen(2). A connected socket
-   * refuses it with EINVAL, and so does one that was never bound. A socket that
-   * listens gets its backlog set by it.
+   * For a unix socket or a pipe, listen(2) decides: it fails with EINVAL on a
+   * connected socket, and on one that was never bound. On a listening socket it
+   * sets the backlog.
    *
    * @throws {RefusedFd} It is not connected.
    */
@@ -245,7 +244,7 @@ export class StreamBinding {
     return opened;
   }
 
-  /** Keeps what was opened for another call, and returns why this one cannot have it. */
+  /** Keeps the open handle for another call, and returns the error of this one. */
   #refuse(fd: number, opened: Opened): RefusedFd {
     const { handle, status } = opened;
     if (handle !== undefined) {

@@ -18,9 +18,9 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A unix socket that was neither bound nor connected looks the same as one that is
- * connected: its first read or write fails. A TCP connection that the peer has reset already looks like
- * one that never was, and is refused.
+ * A unix socket that was neither bound nor connected cannot be told from a connected
+ * one: its first read or write fails. A TCP connection that the peer has already reset
+ * is refused, as one that was never connected is.
  *
  * Needs no permission. Loads what {@linkcode listen} does.
  *

@@ -39,8 +39,9 @@ let memo: Outcome | undefined;
  * order, from fd 3. Does no I/O and touches no descriptor.
  *
  * The first call reads the environment and remembers the outcome; later calls
- * return the same descriptors (or throw the same error), though the variables, or
- * the permission to read them, are gone. A worker has a memory of its own: ask in the main thread.
+ * return the same descriptors (or throw the same error), even if the variables or
+ * the permission to read them are gone. A worker has a memory of its own: ask in
+ * the main thread.
  *
  * - `LISTEN_PID` absent, or naming another process: `[]`. Fd 3 then belongs to
  *   the runtime: never open it.

@@ -11,11 +11,10 @@ const STDIN_FD = 0;
 const states = new Map<number, "owned" | "closed">();
 
 /**
- * Makes the caller the owner of a descriptor that is available: nobody has tried
- * to adopt it, or it was refused since. A number has to be one that this process
- * was given: any other may be the runtime's own, and adopting that would break
- * the process. An object is taken at its word: it comes from `listenFds()`, or
- * from somebody who knows better.
+ * Makes the caller the owner of an available descriptor: one that is untouched, or
+ * was refused. A number must be one that was passed to this process: any other may
+ * be the runtime's own, and adopting that would break the process. The number in an
+ * object is not checked: objects come from `listenFds()`.
  *
  * @throws {ActivationError} It was not passed to this process, or is owned or
  * closed.
@@ -45,10 +44,10 @@ export function ownFd(which: number | ListenFd): ListenFd {
 }
 
 /**
- * Gives up a descriptor that cannot be adopted. One that is known to be untouched
- * is available again; the number of any other may be another's by now.
+ * Gives up a descriptor that cannot be adopted. It is available again if the cause
+ * says that it is open; otherwise its number may have been reused.
  *
- * @returns Why it cannot, when the cause tells.
+ * @returns The reason, if the cause is a `RefusedFd`.
  */
 export function refuseFd(fd: number, cause: unknown): string | undefined {
   const refused = cause instanceof RefusedFd ? cause : undefined;

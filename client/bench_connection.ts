@@ -1,10 +1,7 @@
 import { type BenchPayload, WINDOW_BYTES } from "./bench_payload.ts";
 import { ClientError } from "./client_error.ts";
-import { deadline } from "./deadline.ts";
+import { deadline, LINGER_MS } from "./deadline.ts";
 import { writeAll } from "./write_all.ts";
-
-/** How long a server may take to close its side once we have closed ours. */
-const LINGER_MS = 1_000;
 
 /** The shape of the load on one connection. */
 export interface BenchLoad {

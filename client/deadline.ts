@@ -1,4 +1,10 @@
 /**
+ * How long a server may take to close its side once everything has come back, in
+ * milliseconds.
+ */
+export const LINGER_MS = 1_000;
+
+/**
  * Waits for a promise, but not for ever.
  *
  * @param ms How long to wait, in milliseconds.

@@ -1,12 +1,7 @@
 import { CloseWord } from "../cli/close_word.ts";
 import { ClientError, noReply } from "./client_error.ts";
+import { LINGER_MS } from "./deadline.ts";
 import { writeAll } from "./write_all.ts";
-
-/**
- * How long a server that has sent everything back may take to close its side, in
- * milliseconds.
- */
-const LINGER_MS = 1_000;
 
 /** How a conversation is had. */
 export interface InteractOptions {

@@ -1,7 +1,7 @@
 import { NOTIFY_SOCKET, NOTIFY_VARIABLES } from "../daemon/environment.ts";
 import { notify } from "../daemon/notify.ts";
 import type { NotifyState } from "../daemon/notify_state.ts";
-import { watchdog } from "../daemon/watchdog.ts";
+import { watchdog, type WatchdogOptions } from "../daemon/watchdog.ts";
 import { mayReadEnv } from "./may_read_env.ts";
 
 /**
@@ -17,11 +17,11 @@ export async function announce(state: NotifyState): Promise<void> {
 /**
  * Pings the watchdog, if there is one and this program may know of it.
  *
- * @returns What ends the pings.
+ * @param options.signal Ends the pings.
  * @throws {NotifyError} A variable of the watchdog is malformed.
  */
 export function pingWatchdog(
-  healthy?: () => boolean | Promise<boolean>,
-): Disposable | undefined {
-  return NOTIFY_VARIABLES.every(mayReadEnv) ? watchdog({ healthy }) : undefined;
+  options: Pick<WatchdogOptions, "healthy" | "signal">,
+): void {
+  if (NOTIFY_VARIABLES.every(mayReadEnv)) watchdog(options);
 }

@@ -82,7 +82,8 @@ const TIMER_MAX_MS = 2 ** 31 - 1;
  * is for sockets of one's own. A socket unit with several `ListenStream=` is one
  * service.
  *
- * When it listens, it says `READY=1`, and pings the watchdog from then on. On SIGTERM, SIGINT, `signal` or
+ * When it listens, it says `READY=1`, and pings the watchdog from then on. On
+ * SIGTERM, SIGINT, `signal` or
  * `shutdown()` it says `STOPPING=1` and stops: no more connections are accepted,
  * which then wait in the kernel for the next instance; those that are idle are
  * closed, and those with a request end with its response (`Connection: close`).
@@ -151,7 +152,7 @@ export async function serve(
   const announced = options.notify ?? true;
   const finished = Promise.withResolvers<void>();
   let isStopping = false;
-  let pings: Disposable | undefined;
+  const ended = new AbortController();
 
   const connections: Connections[] = [];
   const how = { handler, onError, secure, isStopping: () => isStopping };
@@ -181,7 +182,7 @@ export async function serve(
       : undefined;
     await Promise.all(drained);
     await told;
-    pings?.[Symbol.dispose]();
+    ended.abort();
     clearTimeout(timer);
     signals[Symbol.dispose]();
     signal?.removeEventListener("abort", stop);
@@ -199,7 +200,7 @@ export async function serve(
     for (const addr of addrs) options.onListen?.(addr);
     if (announced) {
       await announce({ ready: true });
-      pings = pingWatchdog(options.healthy);
+      pingWatchdog({ healthy: options.healthy, signal: ended.signal });
     }
   } catch (error) {
     cut();

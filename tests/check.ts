@@ -6,7 +6,7 @@
  * N skipped`; what failed is named above it.
  *
  * Debian's packages that the steps need come first: root gets them installed,
- * everybody else is told how.
+ * others are shown the command.
  *
  * From the environment: `SUITE=NAME,...` runs these steps only, `ONLY=TEXT` the
  * tests with TEXT in their name only, and `REQUIRE_SYSTEM=1` makes a failure of

@@ -1,5 +1,9 @@
 /** Commands of a step, and where what they write goes. */
 
+import { ACTIVATION_VARIABLES } from "../../activation/environment.ts";
+import { JOURNAL_STREAM, NOTIFY_VARIABLES } from "../../daemon/environment.ts";
+import { makeEnvironment } from "../support/program.ts";
+
 /** What runs now, for {@linkcode stopAll}. */
 const running = new Set<Deno.ChildProcess>();
 
@@ -74,19 +78,16 @@ function writeAll(bytes: Uint8Array): void {
   }
 }
 
-/**
- * What make leaves in the environment would speak to a make that a test starts, and
- * what systemd leaves there to what tests start in its place.
- */
+/** What systemd leaves in the environment is not for what the tests start. */
 const NOT_INHERITED = [
-  ...["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"],
-  ...["LISTEN_PID", "LISTEN_PIDFDID", "LISTEN_FDS", "LISTEN_FDNAMES"],
-  ...["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "JOURNAL_STREAM"],
+  ...ACTIVATION_VARIABLES,
+  ...NOTIFY_VARIABLES,
+  JOURNAL_STREAM,
 ];
 
 /** The environment of every step: ours, with the Deno that runs this. */
 function environment(): Record<string, string> {
-  const inherited = Deno.env.toObject();
+  const inherited = makeEnvironment();
   for (const name of NOT_INHERITED) delete inherited[name];
-  return { ...inherited, DENO: Deno.execPath() };
+  return inherited;
 }

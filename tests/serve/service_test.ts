@@ -60,6 +60,10 @@ class NotifySocket implements Disposable {
   }
 }
 
+/** A request whose body lacks its second half. */
+const HALF_A_REQUEST =
+  "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst";
+
 Deno.test("all sockets are one service, and it needs no permission but for the variables", async () => {
   using directory = new TempDir();
   const path = directory.join("web.socket");
@@ -144,7 +148,7 @@ Deno.test("SIGTERM lets the request that is under way be answered; the manager k
   assertEquals(await manager.next(), "READY=1");
   await send(
     conn,
-    "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst",
+    HALF_A_REQUEST,
   );
   // Connections are accepted in order: when this one is answered, the first has
   // been heard.
@@ -180,7 +184,7 @@ Deno.test("the watchdog is pinged from READY on, as long as something is answere
   await nextPings();
   await send(
     conn,
-    "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst",
+    HALF_A_REQUEST,
   );
   using second = await dial(path);
   await ask(second, GET("/"));

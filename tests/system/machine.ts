@@ -200,6 +200,19 @@ export class Machine implements AsyncDisposable {
     ) as Record<Name, string>;
   }
 
+  /** Waits until systemd has got `count` pings from a unit, counted from now. */
+  async pinged(unit: string, count: number): Promise<void> {
+    const pings = new Set<string>();
+    await eventually(
+      `systemd has got ${count} pings of ${unit}`,
+      async () => {
+        const name = "WatchdogTimestampMonotonic";
+        return pings.add((await this.show(unit, name))[name]).size;
+      },
+      (seen) => seen >= count,
+    );
+  }
+
   /**
    * Waits until a unit is in a state, which is named as `systemctl status` does:
    * `active (running)`.
