@@ -1,8 +1,8 @@
 /**
- * The runtime's own stream handles, below `node:net`: all that this project uses
- * without being documented. Numbers come from the runtime's exports, and the form
- * of everything is checked at the start; where it is another one, `node:net` and
- * `node:tls` are used alone, which do the same more slowly.
+ * The runtime's stream handles, below `node:net`: all undocumented API that this
+ * project uses. Numbers come from the runtime's exports, and the shape of everything
+ * is validated at the start. If validation fails, `node:net` and `node:tls` are used
+ * alone, with the same behaviour at lower speed.
  *
  * @module
  */
@@ -10,20 +10,20 @@
 import type { Server, Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 
-/** A stream socket as the runtime's event loop has it: what `node:net` is made of. */
+/** A stream socket of the runtime's event loop, which `node:net` is built on. */
 export interface StreamHandle {
   /**
-   * Called with what was received; without anything when that is in the buffer
-   * that was lent, at the end, and on errors. `readStart` looks it up.
+   * Called with received bytes; with undefined when they are in the user buffer, at
+   * the end, and on errors. `readStart` looks this property up.
    */
   onread?(received?: ArrayBuffer): void;
   readStart(): number;
   readStop(): number;
-  /** Has what is received put there, from now on. */
+  /** Makes the handle receive into this buffer. */
   useUserBuffer(buffer: Uint8Array): void;
   /**
-   * Sends bytes, which must stay as they are until it is done. Says in the
-   * binding's state whether that was at once; else calls `oncomplete` later.
+   * Sends bytes, which must not change before completion. The binding's state says
+   * whether the write is pending; if so, `oncomplete` is called later.
    */
   writeBuffer(request: StreamRequest, bytes: Uint8Array): number;
   shutdown(request: StreamRequest): number;
@@ -31,9 +31,9 @@ export interface StreamHandle {
   close(): void;
   ref(): void;
   unref(): void;
-  /** How much was received; libuv has no such name. */
+  /** The number of bytes received. */
   getBytesRead?(): number;
-  /** The following are TCP's. */
+  // Only TCP handles have the following methods.
   getsockname?(into: Partial<SocketName>): number;
   getpeername?(into: Partial<SocketName>): number;
   setNoDelay?(enable: boolean): number;
@@ -45,18 +45,18 @@ export interface ServerHandle extends StreamHandle {
   onconnection?(status: number, handle?: StreamHandle): void;
 }
 
-/** What a handle reports the outcome of a write or shutdown to. */
+/** A pending write or shutdown. */
 export interface StreamRequest {
   oncomplete?(status: number): void;
 }
 
-/** An address as TCP handles tell it. */
+/** An address of a TCP handle. */
 export interface SocketName {
   address: string;
   port: number;
 }
 
-/** What a listening socket, or a connected one, is opened as. */
+/** The role that a descriptor is opened in. */
 type Role = "SOCKET" | "SERVER";
 
 interface HandleModule {
@@ -68,17 +68,18 @@ type HandleClass = new (role: number) => ServerHandle & {
   open(fd: number): number;
 };
 
-/** A descriptor that was opened as a server, if the runtime did open it. */
-interface Opened {
+/** The result of opening a descriptor as a server. */
+interface OpenedFd {
+  /** Undefined when the runtime could not open it. */
   handle: ServerHandle | undefined;
-  /** Of open, or of listen(2): 0 when it listens. */
+  /** The result of `open` or of listen(2): 0 when the socket listens. */
   status: number;
   /** Connections accepted before a caller adopted the listening socket. */
-  early: StreamHandle[];
+  queue: StreamHandle[];
   onAccepted: (handle: StreamHandle) => void;
 }
 
-/** What the runtime calls a descriptor that is no stream socket, and what that is. */
+/** The kinds of descriptor that are no stream sockets, by the runtime's names. */
 const OTHER_KINDS: Record<string, string> = {
   FILE: "it is a file or a device",
   TTY: "it is a terminal",
@@ -88,7 +89,7 @@ const OTHER_KINDS: Record<string, string> = {
 
 export const UNIX_SOCKET = "it is a unix socket";
 
-/** A descriptor is of another kind than the caller asked for. */
+/** Thrown when a descriptor is of another kind than the caller asked for. */
 export class RefusedFd extends Error {
   /** Whether the descriptor was closed; if not, another call may adopt it. */
   readonly closed: boolean;
@@ -100,9 +101,9 @@ export class RefusedFd extends Error {
 }
 
 /**
- * The runtime's stream handles, below `node:net`. That takes each message through
- * some twenty calls, and twice as long to load: what a service of small messages,
- * started on demand, spends most of its time on.
+ * The runtime's stream handles. `node:net` above them takes twice as long to load, and
+ * some twenty calls for each message: most of the processor time of a service with
+ * small messages.
  */
 export class StreamBinding {
   readonly #modules: Record<"PIPE" | "TCP", HandleModule>;
@@ -112,20 +113,20 @@ export class StreamBinding {
   readonly #invalid: number;
   readonly #notSocket: number;
   /**
-   * Handles of refused descriptors. The runtime opens a descriptor only once, so
-   * another call takes the handle from here.
+   * Handles of refused descriptors: the runtime opens a descriptor only once, so the
+   * next call uses the same handle.
    */
-  readonly #refused = new Map<number, Opened>();
+  readonly #refused = new Map<number, OpenedFd>();
   /** The result of the last call on any handle. */
   readonly state: Int32Array;
-  /** Where the state has a count of bytes, the end, or an error, in `onread`. */
+  /** The index in the state of the outcome of a read: bytes, the end, or an error. */
   readonly readOutcome: number;
-  /** Where the state is 1 when the kernel did not take a write at once. */
-  readonly writeGoesOn: number;
-  /** The outcome of a read at the end. */
+  /** The index in the state that is 1 when the kernel did not take a write at once. */
+  readonly writeIsPending: number;
+  /** The outcome of a read after the last byte. */
   readonly end: number;
 
-  /** @throws {TypeError} The runtime has no handles of the form that is known. */
+  /** @throws {TypeError} The runtime has no handles of the known shape. */
   constructor(load: (name: string) => unknown) {
     const module = <T>(name: string) => load(name) as T;
     const pipe = module<HandleModule & { Pipe: HandleClass }>("pipe_wrap");
@@ -145,7 +146,7 @@ export class StreamBinding {
     this.#classes = { PIPE: pipe.Pipe, TCP: tcp.TCP };
     this.state = stream.streamBaseState;
     this.readOutcome = stream.kReadBytesOrError;
-    this.writeGoesOn = stream.kLastWriteWasAsync;
+    this.writeIsPending = stream.kLastWriteWasAsync;
     this.end = uv.UV_EOF;
     this.#invalid = uv.UV_EINVAL;
     this.#notSocket = uv.UV_ENOTSOCK;
@@ -156,7 +157,7 @@ export class StreamBinding {
     this.#check();
   }
 
-  /** Returns what the runtime makes of a descriptor, which stays as it is. */
+  /** Returns the runtime's name for the kind of a descriptor, without opening it. */
   kindOf(fd: number): string {
     return this.#guessHandleType(fd);
   }
@@ -164,7 +165,7 @@ export class StreamBinding {
   /**
    * Checks that a descriptor is a stream socket or a pipe, without opening it.
    *
-   * @throws {RefusedFd} It is something else.
+   * @throws {RefusedFd} It is of another kind.
    */
   expectStreamSocket(fd: number, { onlyTcp = false } = {}): void {
     const kind = this.kindOf(fd);
@@ -174,10 +175,10 @@ export class StreamBinding {
   }
 
   /**
-   * Opens a descriptor that was inherited, and calls back with each connection of
-   * that listening socket, from this call on.
+   * Opens an inherited descriptor as a listening socket, and calls back with each
+   * connection.
    *
-   * @throws {RefusedFd} It does not listen.
+   * @throws {RefusedFd} It is not a listening socket.
    */
   listen(
     fd: number,
@@ -185,22 +186,22 @@ export class StreamBinding {
     onConnection: (handle: StreamHandle) => void,
   ): ServerHandle {
     const opened = this.#open(fd, backlog);
-    const { handle, status, early } = opened;
+    const { handle, status, queue } = opened;
     if (handle === undefined || status !== 0) throw this.#refuse(fd, opened);
     opened.onAccepted = onConnection;
     handle.ref();
-    early.forEach(onConnection);
+    queue.forEach(onConnection);
     return handle;
   }
 
   /**
-   * Opens a descriptor that was inherited, as a connected socket.
+   * Opens an inherited descriptor as a connected socket.
    *
    * For a unix socket or a pipe, listen(2) decides: it fails with EINVAL on a
    * connected socket, and on one that was never bound. On a listening socket it
    * sets the backlog.
    *
-   * @throws {RefusedFd} It is not connected.
+   * @throws {RefusedFd} It is not a connected socket.
    */
   connect(fd: number, backlog: number): StreamHandle {
     const opened = this.#open(fd, backlog);
@@ -209,17 +210,17 @@ export class StreamBinding {
       opened.handle.ref();
       return opened.handle;
     }
-    // TCP: the runtime does not open a connection as a server.
+    // The runtime does not open a TCP connection as a server.
     const handle = this.#create(fd, "SOCKET");
     const status = handle.open(fd);
     if (status !== 0) throw this.error(status, "open");
     if (handle.getpeername?.({}) === 0) return handle;
     handle.close();
-    throw new RefusedFd("it has no peer, or none any more", { closed: true });
+    throw new RefusedFd("it has no peer", { closed: true });
   }
 
-  /** Opens a descriptor as a server, or returns what was opened and refused before. */
-  #open(fd: number, backlog: number): Opened {
+  /** Opens a descriptor as a server, or returns the handle of an earlier refusal. */
+  #open(fd: number, backlog: number): OpenedFd {
     const refused = this.#refused.get(fd);
     if (refused !== undefined) {
       this.#refused.delete(fd);
@@ -227,12 +228,12 @@ export class StreamBinding {
     }
     this.expectStreamSocket(fd);
     const handle = this.#create(fd, "SERVER");
-    const early: StreamHandle[] = [];
-    const opened: Opened = {
+    const queue: StreamHandle[] = [];
+    const opened: OpenedFd = {
       handle: undefined,
       status: handle.open(fd),
-      early,
-      onAccepted: (accepted) => early.push(accepted),
+      queue,
+      onAccepted: (accepted) => queue.push(accepted),
     };
     if (opened.status !== 0) return opened;
     opened.handle = handle;
@@ -244,8 +245,8 @@ export class StreamBinding {
     return opened;
   }
 
-  /** Keeps the open handle for another call, and returns the error of this one. */
-  #refuse(fd: number, opened: Opened): RefusedFd {
+  /** Keeps the open handle for the next call, and returns the error of this one. */
+  #refuse(fd: number, opened: OpenedFd): RefusedFd {
     const { handle, status } = opened;
     if (handle !== undefined) {
       handle.unref();
@@ -275,7 +276,7 @@ export class StreamBinding {
     return new this.#classes[type](this.#modules[type].constants[role]);
   }
 
-  /** Returns the error that `node:net` would have for a status. */
+  /** Returns the error that `node:net` has for a status. */
   error(status: number, syscall: string): Error & { code: string } {
     const code = this.#errname(status);
     return Object.assign(new Error(`${syscall} ${code}`), {
@@ -296,8 +297,8 @@ export class StreamBinding {
     const isStatus = (status: unknown) =>
       Number.isInteger(status) && (status as number) < 0;
     const known = this.state instanceof Int32Array &&
-      isIndex(this.readOutcome) && isIndex(this.writeGoesOn) &&
-      this.readOutcome !== this.writeGoesOn &&
+      isIndex(this.readOutcome) && isIndex(this.writeIsPending) &&
+      this.readOutcome !== this.writeIsPending &&
       isStatus(this.end) && isStatus(this.#invalid) &&
       isStatus(this.#notSocket) &&
       Object.values(this.#classes).every(({ prototype }) =>
@@ -310,14 +311,14 @@ export class StreamBinding {
       typeof this.#guessHandleType === "function" &&
       typeof this.#errname === "function";
     if (!known) {
-      throw new TypeError("The runtime's handles are of another form");
+      throw new TypeError("The runtime's handles have another shape");
     }
   }
 }
 
 let loading: Promise<StreamBinding | undefined> | undefined;
 
-/** Returns the runtime's stream handles; undefined when it does not share them. */
+/** Returns the runtime's stream handles; undefined when they fail validation. */
 export function streamBinding(): Promise<StreamBinding | undefined> {
   return loading ??= load();
 }
@@ -334,55 +335,53 @@ async function load(): Promise<StreamBinding | undefined> {
   }
 }
 
-/** A socket of `node:net`, and below one of `node:tls`, as far as this needs them. */
-interface Below {
+/** The internals of a socket of `node:net`; a socket of `node:tls` has one as parent. */
+interface Internals {
   readonly _handle?: Partial<StreamHandle> | null;
-  readonly _parent?: Below;
+  readonly _parent?: Internals;
 }
 
-/** As {@linkcode StreamBinding.mayHavePeer}, for a socket of `node:net`. */
+/** Whether listen(2) fails with EINVAL, as on a connected unix socket. */
 export async function socketMayHavePeer(
   socket: Socket,
   backlog: number,
 ): Promise<boolean> {
   const { constants } = await import("node:os");
-  const { _handle: handle } = socket as Below;
+  const { _handle: handle } = socket as Internals;
   return handle?.listen === undefined ||
     handle.listen(backlog) === -constants.errno.EINVAL;
 }
 
 /**
- * Makes the peer of a TLS connection wait while the connection is paused. Deno
- * (2.9) goes on to receive and keeps it all in memory, so the socket below is
- * stopped and started along.
+ * Keeps the back-pressure of a TLS connection. While a TLS socket is paused, Deno
+ * (2.9) goes on receiving into memory; this pauses the TCP socket below as well.
  */
 export function keepBackPressure(socket: TLSSocket): void {
-  const { _parent: below } = socket as Below;
-  socket.on("pause", () => below?._handle?.readStop?.());
+  const { _parent: tcp } = socket as Internals;
+  socket.on("pause", () => tcp?._handle?.readStop?.());
   socket.on("resume", () => {
-    // The event comes late: the socket may have been paused again.
-    if (!socket.isPaused()) below?._handle?.readStart?.();
+    // The event is asynchronous: the socket may be paused again.
+    if (!socket.isPaused()) tcp?._handle?.readStart?.();
   });
 }
 
-/** How often a failed accept is retried, in milliseconds. */
+/** The interval at which a failed accept is retried, in milliseconds. */
 const REARM_MS = 1_000;
 
-/** A handle that listens; `node:net` has none once its server is closed. */
-type Listening = () => Partial<StreamHandle> | null | undefined;
+/** Returns a listening handle; a closed server of `node:net` has none. */
+type GetHandle = () => Partial<StreamHandle> | null | undefined;
 
-/** All that listen in this process share one timer. */
-const listening = new Set<Listening>();
+/** All listening sockets of this process share one timer. */
+const listening = new Set<GetHandle>();
 let timer: ReturnType<typeof setInterval> | undefined;
 
 /**
- * Retries accept(2) once a second. Deno (2.9) no longer polls a listening socket
- * once accept(2) or epoll_ctl(2) has failed for it, for want of descriptors or
- * memory or for any other reason.
+ * Retries accept(2) once a second. Deno (2.9) stops polling a listening socket after
+ * accept(2) or epoll_ctl(2) has failed for it, whatever the error.
  *
- * @returns What ends that, to be called before the handle is closed.
+ * @returns A function that stops the retries. Call it before closing the handle.
  */
-export function rearmAccept(handle: Listening): () => void {
+export function rearmAccept(handle: GetHandle): () => void {
   listening.add(handle);
   timer ??= setInterval(rearmAll, REARM_MS);
   timer.unref();
@@ -394,11 +393,11 @@ export function rearmAccept(handle: Listening): () => void {
   };
 }
 
-/** As {@linkcode rearmAccept}, for a server while it listens. */
+/** Calls {@linkcode rearmAccept} for a server while it listens. */
 export function rearmServer(server: Server): void {
   server.on("listening", () => {
-    const end = rearmAccept(() => (server as Below)._handle);
-    server.once("close", end);
+    const stop = rearmAccept(() => (server as Internals)._handle);
+    server.once("close", stop);
   });
 }
 
@@ -406,7 +405,8 @@ function rearmAll(): void {
   for (const current of listening) {
     const handle = current();
     if (handle?.readStart === undefined) continue;
-    // Nothing can be read there: `readStart` re-arms polling, which retries accept(2).
+    // A listening socket is never readable: `readStart` re-arms polling, which
+    // retries accept(2).
     handle.onread ??= () => {};
     if (handle.readStart() === 0) handle.readStop?.();
   }

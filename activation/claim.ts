@@ -1,39 +1,38 @@
-import { ActivationError } from "./activation_error.ts";
-import type { ChunkConn } from "./adopted_conn.ts";
-import type { ListenFd } from "./environment.ts";
+import type { ChunkConn } from "./_conn.ts";
+import { type ListenFd, listenFds } from "./environment.ts";
+import { ActivationError } from "./errors.ts";
 import {
   type InheritedListener,
   listen,
   type ListenOptions,
 } from "./listen.ts";
-import { listenFds } from "./listen_fds.ts";
 
-/** The kinds of socket that {@linkcode claim} tells apart, and their listeners. */
+/** The kinds of socket that {@linkcode claim} distinguishes, and their listeners. */
 export interface ClaimKinds {
   /** TCP over IPv4 or IPv6. */
   tcp: Deno.Listener<Deno.TcpConn & ChunkConn, Deno.NetAddr>;
   /** A unix stream socket, with a path or abstract. */
   unix: Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
-  /** Either of them. */
+  /** Any of the above. */
   stream: InheritedListener;
 }
 
 /**
- * What {@linkcode claim} returns: a listener for each name. Disposing of it
- * closes them all.
+ * The result of {@linkcode claim}: a listener for each name. Disposing of it closes
+ * all of them.
  */
 export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
   & { readonly [Name in keyof Kinds]: ClaimKinds[Kinds[Name]] }
   & Disposable;
 
 /**
- * Takes the sockets that the service manager passed by their names, and checks
- * that they are what the program expects: each name once, nothing else, and of
- * the right kind. Everything that is not so is reported at once.
+ * Adopts the sockets that the service manager passed by name, and checks them: each
+ * name exactly once, no other name, and the right kind. One error reports every
+ * mismatch.
  *
- * Names are compared before anything is adopted: when they do not match, every
- * descriptor is left as it was. What kind a socket is shows only when it is
- * adopted; when a kind does not match, all that was adopted is closed again.
+ * Names are compared before any descriptor is adopted: if they do not match, every
+ * descriptor stays available. The kind of a socket is known only after it is adopted:
+ * if one does not match, all adopted listeners are closed.
  *
  * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`.
  *
@@ -42,9 +41,9 @@ export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
  * @typeParam Kinds The names and kinds, as literal types.
  * @param kinds The kind of each socket, by its name.
  * @param options The backlog, for all of them.
- * @returns The listeners by name, to be disposed of together.
- * @throws {ActivationError} What was passed does not match: a name is missing,
- * was passed more than once or was not claimed, or a socket is of another kind.
+ * @returns The listeners by name. Dispose of the result to close them.
+ * @throws {ActivationError} A name is missing, was passed more than once or was not
+ * claimed, or a socket is of another kind.
  *
  * @example
  * ```ts

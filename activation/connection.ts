@@ -1,14 +1,10 @@
-import type { AddressInfo } from "node:net";
-import { ActivationError } from "./activation_error.ts";
-import { BACKLOG } from "./adopt_server.ts";
-import { adoptedConn, type ChunkConn } from "./adopted_conn.ts";
-import type { ListenFd } from "./environment.ts";
-import { HandleTransport } from "./handle_transport.ts";
-import { closedFd, ownFd, refuseFd } from "./own_fd.ts";
-import { isTcpAddress } from "./socket_address.ts";
-import { SocketTransport } from "./socket_transport.ts";
+import { adoptedConn, type ChunkConn } from "./_conn.ts";
+import { adoptFd, closedFd } from "./_fd_ownership.ts";
+import { HandleTransport } from "./_handle_transport.ts";
+import { SocketTransport } from "./_net_transport.ts";
 import { socketMayHavePeer, streamBinding } from "./_runtime.ts";
-import type { Transport } from "./transport.ts";
+import { BACKLOG, type Transport } from "./_transport.ts";
+import type { ListenFd } from "./environment.ts";
 
 /** A connection on an adopted socket: what `Deno.connect()` returns. */
 export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
@@ -18,17 +14,17 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A unix socket that was neither bound nor connected cannot be told from a connected
- * one: its first read or write fails. A TCP connection that the peer has already reset
- * is refused, as one that was never connected is.
+ * A unix socket that was neither bound nor connected looks like a connected one: its
+ * first read or write fails. A TCP connection that the peer has already reset is
+ * refused, as is one that was never connected.
  *
- * Needs no permission. Loads what {@linkcode listen} does.
+ * Needs no permission. Loads the same modules as {@linkcode listen}.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#Accept= | systemd.socket(5), Accept=}
  *
- * @param listenFd What {@linkcode listenFds} returned, the number of a
- * descriptor in it, or 0 for standard input.
- * @returns The connection. Of a unix socket, both addresses have an empty path.
+ * @param listenFd A result of {@linkcode listenFds}, the number of a descriptor in
+ * it, or 0 for standard input.
+ * @returns The connection. Both addresses of a unix socket have an empty path.
  * @throws {ActivationError} The descriptor was not passed to this process, was
  * adopted before, or is not a connected stream socket.
  *
@@ -46,32 +42,25 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
 export async function connection(
   listenFd: number | ListenFd,
 ): Promise<InheritedConn> {
-  const { fd, name } = ownFd(listenFd);
   const binding = await streamBinding();
-  try {
+  return adoptFd(listenFd, "connect", async (fd) => {
     const transport = binding === undefined
       ? await openWithNet(fd)
       : new HandleTransport(binding, binding.connect(fd, BACKLOG));
     return adoptedConn(transport, () => closedFd(fd));
-  } catch (cause) {
-    const what = refuseFd(fd, cause) ?? "it is not a connected stream socket";
-    throw new ActivationError(
-      `Cannot take the connection on fd ${fd} "${name}": ${what}; use Accept=yes with ListenStream=`,
-      { fd, fdName: name, cause },
-    );
-  }
+  });
 }
 
-/** The same with what is documented of Deno. */
+/** The fallback, which uses only documented API. */
 async function openWithNet(fd: number): Promise<Transport> {
   const { Socket } = await import("node:net");
   const socket = new Socket({
     fd,
     allowHalfOpen: true,
-    // Nothing is read before somebody asks; the types lack this option.
+    // Missing in the types.
     ...{ pauseOnCreate: true },
   });
-  const hasPeer = isTcpAddress(socket.address() as AddressInfo)
+  const hasPeer = "port" in socket.address()
     ? socket.remoteAddress !== undefined
     : await socketMayHavePeer(socket, BACKLOG);
   if (hasPeer) return new SocketTransport(socket);

@@ -1,5 +1,5 @@
-import { ActivationError } from "./activation_error.ts";
-import { chooseFds, describeFds } from "./choose_fds.ts";
+import { describeFds, listenFdsNamed } from "./environment.ts";
+import { ActivationError } from "./errors.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 
 /** Options for {@linkcode listenOr}. */
@@ -7,8 +7,9 @@ export type ListenOrOptions =
   & ListenOptions
   & {
     /**
-     * The name of the socket to take: `FileDescriptorName=` of the socket unit,
-     * by default the name of the unit. Without it, the only one is taken.
+     * The name of the socket to adopt: `FileDescriptorName=` of the socket unit,
+     * by default the name of the unit. Without a name, exactly one socket must have
+     * been passed.
      */
     name?: string;
   }
@@ -18,23 +19,23 @@ export type ListenOrOptions =
   );
 
 /**
- * Takes the socket that the service manager passed, or opens one of its own when
- * the process was not activated: the same program runs as a service and by hand.
+ * Adopts the socket that the service manager passed, or opens a new one when the
+ * process was not activated: the same program runs as a service and by hand.
  *
- * The socket that was passed need not be of the kind that the options describe;
- * code that depends on the kind looks at `addr.transport`.
+ * The passed socket may be of another kind than the options describe: code that
+ * depends on the kind checks `addr.transport`.
  *
- * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`; what
- * `Deno.listen()` needs, only when not activated.
+ * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`. When not
+ * activated, also the permissions of `Deno.listen()`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html | sd_listen_fds(3)}
  *
- * @param options The name of the socket, and what `Deno.listen()` takes.
+ * @param options The name of the socket, and the options of `Deno.listen()`.
  * @returns The adopted listener, or that of `Deno.listen()`.
- * @throws {ActivationError} Sockets were passed, but none of that name or more
- * than one that fits; or it cannot be adopted, as with {@linkcode listen}.
- * @throws {Deno.errors.NotCapable} Not activated, and `Deno.listen()` is not
- * allowed.
+ * @throws {ActivationError} Sockets were passed, but none or more than one of that
+ * name; or the socket cannot be adopted, as with {@linkcode listen}.
+ * @throws {Deno.errors.NotCapable} The process was not activated, and a permission of
+ * `Deno.listen()` is missing.
  *
  * @example
  * ```ts
@@ -48,7 +49,7 @@ export async function listenOr(
   options: ListenOrOptions,
 ): Promise<Deno.TcpListener | Deno.UnixListener> {
   const { name, backlog, ...own } = options;
-  const [chosen, ...others] = chooseFds(name);
+  const [chosen, ...others] = listenFdsNamed(name);
   if (chosen === undefined) {
     return "path" in own ? Deno.listen(own) : Deno.listen(own);
   }

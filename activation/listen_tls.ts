@@ -1,15 +1,17 @@
-import type { AddressInfo } from "node:net";
-import type { TLSSocket } from "node:tls";
-import { adoptServer } from "./adopt_server.ts";
-import { AdoptedConn, type ChunkConn } from "./adopted_conn.ts";
-import { AdoptedListener } from "./adopted_listener.ts";
-import { checkCertificate } from "./check_certificate.ts";
+import type { Server, TLSSocket } from "node:tls";
+import { AdoptedConn, type ChunkConn } from "./_conn.ts";
+import { AdoptedListener } from "./_listener.ts";
+import {
+  adoptServer,
+  ServerAcceptor,
+  SocketTransport,
+} from "./_net_transport.ts";
+import { keepBackPressure } from "./_runtime.ts";
 import type { ListenFd } from "./environment.ts";
 import type { ListenOptions } from "./listen.ts";
-import { ServerAcceptor } from "./server_acceptor.ts";
-import { listenerAddr } from "./socket_address.ts";
-import { SocketTransport } from "./socket_transport.ts";
-import { HANDSHAKE_TIMEOUT_MS, prepareTlsServer } from "./tls_server.ts";
+
+/** The time in which a client must complete its handshake, in milliseconds. */
+export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
 /** Options for {@linkcode listenTls}. */
 export interface ListenTlsOptions extends ListenOptions {
@@ -17,7 +19,7 @@ export interface ListenTlsOptions extends ListenOptions {
   cert: string;
   /** The private key of the certificate, in PEM format. */
   key: string;
-  /** The protocols to offer by ALPN, the preferred one first; by default none. */
+  /** The protocols to offer by ALPN, the preferred one first. @default {[]} */
   alpnProtocols?: string[];
 }
 
@@ -28,28 +30,28 @@ export type InheritedTlsListener = Deno.Listener<
 >;
 
 /**
- * Adopts a listening TCP socket that the service manager passed, and talks TLS
- * on it. The listener and its connections are as those of `Deno.listenTls()`,
- * with these differences:
+ * Adopts a listening TCP socket that the service manager passed, and serves TLS on
+ * it. The listener and its connections behave as those of `Deno.listenTls()`, with
+ * these differences:
  *
- * - A connection that the peer resets reads as one that ended: where that makes a
- *   difference, the protocol has to say how long a message is.
- * - A connection is accepted once its handshake is done: `handshake()` resolves
- *   at once. Peers whose handshake fails, or takes longer than 10 seconds, never
- *   show up.
- * - `closeWrite()` tells the peer that no more comes, as TLS has it; a peer that
- *   does so itself still gets an answer.
- * - The rest is as with {@linkcode listen}.
+ * - A reset by the peer reads as an end. To detect it, use a protocol that states the
+ *   length of its messages.
+ * - `accept()` returns a connection after its handshake: `handshake()` resolves at
+ *   once. Connections whose handshake fails, or takes longer than 10 seconds, are
+ *   closed and not returned.
+ * - `closeWrite()` sends close_notify. A peer that has sent close_notify still
+ *   receives what is written.
+ * - Also the differences of {@linkcode listen}.
  *
  * Needs no permission. Loads `node:tls` and `node:crypto` on first use.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
  *
- * @param listenFd What {@linkcode listenFds} returned, or the number of a
- * descriptor in it.
+ * @param listenFd A result of {@linkcode listenFds}, or the number of a descriptor in
+ * it.
  * @param options The certificate and its key.
  * @returns The listener, once it accepts.
- * @throws {ActivationError} As {@linkcode listen}; or the socket is not TCP.
+ * @throws {ActivationError} As {@linkcode listen}, and for a unix socket.
  * @throws {Deno.errors.InvalidData} The certificate or the key is not in PEM format, or
  * they do not belong together.
  *
@@ -86,7 +88,6 @@ export async function listenTls(
   prepareTlsServer(server);
   server.on("secureConnection", (socket) => {
     socket.allowHalfOpen = true;
-    // A connection receives nothing before it is read.
     socket.pause();
   });
   await adoptServer(server, listenFd, backlog, { onlyTcp: true });
@@ -96,8 +97,50 @@ export async function listenTls(
       (socket: TLSSocket) => new AdoptedTlsConn(socket),
       "secureConnection",
     ),
-    listenerAddr(server.address() as AddressInfo),
   );
+}
+
+/**
+ * Checks that a certificate and a key are valid and belong together. Without this
+ * check, `node:tls` reports the error on the first connection.
+ *
+ * @throws {Deno.errors.InvalidData} They are not valid, or do not belong together.
+ */
+export async function checkCertificate(
+  cert: string,
+  key: string,
+): Promise<void> {
+  const { createPrivateKey, X509Certificate } = await import("node:crypto");
+  const certificate = parse("certificate", () => new X509Certificate(cert));
+  const privateKey = parse("private key", () => createPrivateKey(key));
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw new Deno.errors.InvalidData(
+      "Cannot use the certificate: the private key belongs to another one",
+    );
+  }
+}
+
+function parse<T>(what: string, parser: () => T): T {
+  try {
+    return parser();
+  } catch (cause) {
+    const error = new Deno.errors.InvalidData(
+      `Cannot parse the ${what}: it is not in PEM format`,
+    );
+    error.cause = cause;
+    throw error;
+  }
+}
+
+/**
+ * Makes a TLS server close connections that fail before or during the handshake, and
+ * keeps back-pressure. The server must not be created with `allowHalfOpen`: Deno (2.9)
+ * then never closes a connection that ends before its handshake.
+ */
+export function prepareTlsServer(server: Server): void {
+  // Node.js closes the socket, also after the handshake time-out; Deno (2.9) does not.
+  server.on("tlsClientError", (_error, socket) => void socket.destroy());
+  server.on("secureConnection", keepBackPressure);
 }
 
 /** A `Deno.TlsConn` over a socket of `node:tls` whose handshake is done. */
@@ -123,18 +166,18 @@ class TlsTransport extends SocketTransport {
   }
 
   override async write(chunk: Uint8Array): Promise<void> {
-    // After the peer's end, Deno does not count a write as something to wait for:
-    // a process with nothing else to do would end in the middle of it.
-    const awake = setInterval(() => {}, 2 ** 31 - 1);
+    // After the peer's end, a pending write does not keep Deno (2.9) alive: a process
+    // without other work would exit before the write is done.
+    const keepAlive = setInterval(() => {}, 2 ** 31 - 1);
     try {
       await super.write(chunk);
     } finally {
-      clearInterval(awake);
+      clearInterval(keepAlive);
     }
   }
 
   override close(): void {
-    // TLS has a word of farewell, without which the peer suspects an attacker.
+    // Sends close_notify; without it the peer reports a truncation attack.
     this.#socket.end();
     super.close();
   }

@@ -3,7 +3,7 @@ import {
   listen,
   type ListenOptions,
 } from "./listen.ts";
-import { listenFds } from "./listen_fds.ts";
+import { listenFds } from "./environment.ts";
 
 /**
  * Adopts every descriptor that the service manager passed, as {@linkcode listen}
@@ -12,8 +12,8 @@ import { listenFds } from "./listen_fds.ts";
  * @param options The backlog, for all of them.
  * @returns The listeners in order of their descriptors; an empty array when the
  * process was not activated.
- * @throws {ActivationError} As {@linkcode listenFds} and {@linkcode listen}; the
- * listeners that were adopted by then are closed.
+ * @throws {ActivationError} As {@linkcode listenFds} and {@linkcode listen}. The
+ * listeners that were already adopted are closed.
  *
  * @example
  * ```ts
@@ -53,9 +53,7 @@ export async function listenersByName(
 ): Promise<Map<string, InheritedListener[]>> {
   const byName = new Map<string, InheritedListener[]>();
   for (const [name, listener] of await adoptAll(options)) {
-    const ofName = byName.get(name);
-    if (ofName === undefined) byName.set(name, [listener]);
-    else ofName.push(listener);
+    byName.set(name, [...byName.get(name) ?? [], listener]);
   }
   return byName;
 }

@@ -1,6 +1,6 @@
 /**
- * Taking the sockets that systemd passed: the part of `@ipc/ipc` that reads the
- * environment and adopts descriptors.
+ * Socket activation: the part of `@ipc/ipc` that reads the environment and adopts
+ * the descriptors that systemd passed.
  *
  * @example
  * ```ts
@@ -12,21 +12,22 @@
  * @module
  */
 
-export {
-  ActivationError,
-  type ActivationErrorOptions,
-} from "./activation_error.ts";
-export type { ChunkConn } from "./adopted_conn.ts";
+export type { ChunkConn } from "./_conn.ts";
 export { claim, type Claimed, type ClaimKinds } from "./claim.ts";
 export { connection, type InheritedConn } from "./connection.ts";
-export type { ActivationEnv, ListenFd } from "./environment.ts";
+export {
+  type ActivationEnv,
+  type ListenFd,
+  listenFds,
+  listenFdsByName,
+  type ListenFdsOptions,
+} from "./environment.ts";
+export { ActivationError, type ActivationErrorOptions } from "./errors.ts";
 export {
   type InheritedListener,
   listen,
   type ListenOptions,
 } from "./listen.ts";
-export { listenFds, type ListenFdsOptions } from "./listen_fds.ts";
-export { listenFdsByName } from "./listen_fds_by_name.ts";
 export { listenOr, type ListenOrOptions } from "./listen_or.ts";
 export {
   type InheritedTlsListener,

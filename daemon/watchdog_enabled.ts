@@ -1,4 +1,4 @@
-import { parseDecimal, parsePid } from "../activation/decimal.ts";
+import { parseDecimal, parsePid } from "../activation/environment.ts";
 import {
   type ReadableEnv,
   WATCHDOG_PID,

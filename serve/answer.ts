@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { remoteAddr, UNIX_ADDR } from "../activation/socket_address.ts";
+import { remoteAddr } from "../activation/_address.ts";
 import { logFailure } from "./log_failure.ts";
 import { RefusedRequest } from "./refused_request.ts";
 import { discardRest } from "./request_body.ts";
@@ -67,9 +67,7 @@ export async function answer(
     });
     what = `Cannot answer ${request.method} ${new URL(request.url).pathname}`;
     const response = await responseTo(request, options, {
-      remoteAddr: message.socket.remoteAddress === undefined
-        ? UNIX_ADDR
-        : remoteAddr(message.socket),
+      remoteAddr: remoteAddr(message.socket),
       completed: completed.promise,
     });
     if (gone.signal.aborted) {

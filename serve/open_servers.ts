@@ -1,17 +1,13 @@
 import type { Server } from "node:http";
-import { ActivationError } from "../activation/activation_error.ts";
-import { adoptServer, listening } from "../activation/adopt_server.ts";
-import { checkCertificate } from "../activation/check_certificate.ts";
-import { chooseFds } from "../activation/choose_fds.ts";
+import { listenerAddr } from "../activation/_address.ts";
+import { adoptServer, listenOn } from "../activation/_net_transport.ts";
+import { listenFdsNamed } from "../activation/environment.ts";
+import { ActivationError } from "../activation/errors.ts";
 import {
-  isTcpAddress,
-  listenerAddr,
-  UNIX_ADDR,
-} from "../activation/socket_address.ts";
-import {
+  checkCertificate,
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
-} from "../activation/tls_server.ts";
+} from "../activation/listen_tls.ts";
 
 /** Where to listen when the process was not activated. */
 export type ServeFallback =
@@ -60,8 +56,8 @@ export async function openServers(
   prepare: (server: Server) => void,
 ): Promise<OpenServer[]> {
   const { fallback, backlog } = options;
-  const places = chooseFds(options.name).map((listenFd) => (server: Server) =>
-    adoptServer(server, listenFd, backlog)
+  const places = listenFdsNamed(options.name).map(
+    (listenFd) => (server: Server) => adoptServer(server, listenFd, backlog),
   );
   if (places.length === 0) {
     if (fallback === undefined) {
@@ -72,7 +68,7 @@ export async function openServers(
     const where = "path" in fallback
       ? { path: fallback.path }
       : { host: fallback.hostname ?? FALLBACK_HOSTNAME, port: fallback.port };
-    places.push((server) => listening(server, where, backlog));
+    places.push((server) => listenOn(server, where, backlog));
   }
 
   const newServer = await serverFactory(options);
@@ -83,7 +79,7 @@ export async function openServers(
     prepare(server);
     await listenAt(server);
     opened.defer(() => void server.close());
-    all.push({ server, addr: boundTo(server) });
+    all.push({ server, addr: listenerAddr(server.address()) });
   }
   opened.move();
   return all;
@@ -112,11 +108,4 @@ async function serverFactory(
     prepareTlsServer(server);
     return server;
   };
-}
-
-function boundTo(server: Server): Deno.NetAddr | Deno.UnixAddr {
-  const address = server.address();
-  if (isTcpAddress(address)) return listenerAddr(address);
-  // The path of a socket of our own is known, that of an adopted one is not.
-  return address === null ? UNIX_ADDR : { transport: "unix", path: address };
 }

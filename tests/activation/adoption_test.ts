@@ -1,5 +1,13 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:net";
+import {
+  ALLOW_ACTIVATION,
+  dial,
+  freeAddresses,
+  hostAndPort,
+  type Kind,
+  KINDS,
+} from "../support/activate.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { soon } from "../support/eventually.ts";
 import {
@@ -12,46 +20,35 @@ import {
 import { Program, run } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { freePort, HAS_IPV6, tcpAddress } from "../support/test_server.ts";
-import type { ProgramName } from "./adopting.ts";
-
-/** All that reading what was passed takes, and adopting takes no more. */
-const PERMISSIONS =
-  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
+import type { ProgramName } from "./adoption_program.ts";
 
 /** `adoption_with_net_test.ts` imports this module with a query. */
 const PRELOAD = import.meta.url.endsWith("?without-handles")
   ? [`--preload=${new URL("./without_handles.ts", import.meta.url).pathname}`]
   : [];
 
+const MODULE = new URL("./adoption_program.ts", import.meta.url).pathname;
+
 function adopting(program: ProgramName, ...permissions: string[]): string[] {
-  const module = new URL("./adopting.ts", import.meta.url).pathname;
   return [
     ...DENO_RUN,
     ...PRELOAD,
-    PERMISSIONS,
+    ALLOW_ACTIVATION,
     ...permissions,
-    module,
+    MODULE,
     program,
   ];
 }
 
-type Kind = "unix path" | "abstract" | "IPv4" | "IPv6";
-
-const KINDS: readonly Kind[] = HAS_IPV6
-  ? ["unix path", "abstract", "IPv4", "IPv6"]
-  : ["unix path", "abstract", "IPv4"];
-
 interface ActivationOptions {
-  /** Which kind of socket; a unix path by default. */
   kind?: Kind;
-  /** How many of them; one by default. */
+  /** The number of sockets. */
   sockets?: number;
   /** Options of systemd-socket-activate. */
   options?: string[];
 }
 
-/** A program that its first connection starts, as systemd does it. */
+/** A program that its first connection starts. */
 class Activated implements AsyncDisposable {
   readonly addresses: string[];
   readonly program: Program;
@@ -63,10 +60,7 @@ class Activated implements AsyncDisposable {
     { kind = "unix path", sockets = 1, options = [] }: ActivationOptions,
   ) {
     this.#directory = directory;
-    this.addresses = Array.from(
-      { length: sockets },
-      (_, i) => freshAddress(kind, directory, i),
-    );
+    this.addresses = freeAddresses(kind, directory, sockets);
     const listening = this.addresses.map((address) => `--listen=${address}`);
     this.program = new Program(
       "systemd-socket-activate",
@@ -75,7 +69,6 @@ class Activated implements AsyncDisposable {
     );
   }
 
-  /** Starts to listen, and starts nothing else yet. */
   static async listen(
     command: string[],
     options: ActivationOptions = {},
@@ -91,14 +84,14 @@ class Activated implements AsyncDisposable {
     return activated;
   }
 
-  dial(i = 0): Promise<Deno.Conn> {
-    return dial(this.addresses[i]!);
+  dial(): Promise<Deno.Conn> {
+    return dial(this.addresses[0]!);
   }
 
-  /** Waits for the end of the program, and returns what it printed. */
-  async end(): Promise<{ code: number; lines: string[] }> {
+  /** Waits for exit status 0, and returns the printed lines. */
+  async end(): Promise<string[]> {
     await this.program.exits(0);
-    return { code: 0, lines: this.program.stdout.seen };
+    return this.program.stdout.seen;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -107,33 +100,8 @@ class Activated implements AsyncDisposable {
   }
 }
 
-function freshAddress(kind: Kind, directory: TempDir, i: number): string {
-  switch (kind) {
-    case "unix path":
-      return directory.join(`${i}.socket`);
-    case "abstract":
-      return `@${directory.join(`${i}.socket`)}`;
-    case "IPv4":
-      return tcpAddress("127.0.0.1", freePort("127.0.0.1"));
-    case "IPv6":
-      return tcpAddress("::1", freePort("::1"));
-  }
-}
-
-function dial(address: string): Promise<Deno.Conn> {
-  if (/^[/@]/.test(address)) {
-    const path = address.replace(/^@/, "\0");
-    return Deno.connect({ transport: "unix", path });
-  }
-  const { hostname, port } = new URL(`tcp://${address}`);
-  return Deno.connect({
-    hostname: hostname.replace(/^\[|\]$/g, ""),
-    port: Number(port),
-  });
-}
-
 for (const kind of KINDS) {
-  Deno.test(`adopting, ${kind}: takes no permission but to read the variables`, async () => {
+  Deno.test(`adopting, ${kind}: needs only the permission to read the variables`, async () => {
     await using activated = await Activated.listen(adopting("echo"), { kind });
     using first = await activated.dial();
     assertEquals(await echoOf(first, "first"), "first");
@@ -144,38 +112,30 @@ for (const kind of KINDS) {
     assertEquals(activated.program.running, true);
   });
 
-  Deno.test(`adopting, ${kind}: a peer's reset is Deno's ConnectionReset`, async () => {
+  Deno.test(`adopting, ${kind}: a reset by the peer is Deno's ConnectionReset`, async () => {
     await using activated = await Activated.listen(adopting("be reset"), {
       kind,
     });
     await soon("the peer has reset", reset(activated.addresses[0]!));
-    const { code, lines } = await activated.end();
-    assertEquals({ code, lines }, {
-      code: 0,
-      lines: ["ConnectionReset ECONNRESET"],
-    });
+    assertEquals(await activated.end(), ["ConnectionReset ECONNRESET"]);
   });
 }
 
-Deno.test("adopting: what was adopted has an owner, and gets no second one", async () => {
+Deno.test("adopting: an adopted descriptor has one owner", async () => {
   await using activated = await Activated.listen(adopting("adopt again"), {
     options: ["--fdname=job"],
   });
   using _conn = await activated.dial();
-  const { code, lines } = await activated.end();
   const refusal =
     '3 job: Cannot adopt fd 3 "job": it was adopted before, and is open; keep the first listener or connection';
-  assertEquals({ code, lines }, {
-    code: 0,
-    lines: [refusal, refusal, refusal],
-  });
+  assertEquals(await activated.end(), [refusal, refusal, refusal]);
 });
 
-Deno.test("adopting: a closed listener leaves the path, and who connects to the next owner", async () => {
+Deno.test("adopting: a closed listener leaves the path and new connections to the next owner", async () => {
   // The shell holds the socket, as systemd does, and starts one after the other.
   const script = `sh -c 'LISTEN_PID=$$ exec "$@"' sh "$@" "take one"
     export LISTEN_PID=$$
-    exec "$@" "tell what came"`;
+    exec "$@" "print received"`;
   const command = adopting("take one").slice(0, -1);
   await using activated = await Activated.listen([
     ...["sh", "-c", script, "sh"],
@@ -188,16 +148,12 @@ Deno.test("adopting: a closed listener leaves the path, and who connects to the 
   using second = await activated.dial();
   await send(second, "for the next");
   await first.closeWrite();
-  const { code, lines } = await activated.end();
-  assertEquals({ code, lines }, {
-    code: 0,
-    lines: ["closed", "received for the next"],
-  });
+  assertEquals(await activated.end(), ["closed", "received for the next"]);
   assertEquals(Deno.lstatSync(path).isSocket, true);
 });
 
-Deno.test("adopting: a for await yields what was accepted before the close", async () => {
-  // Slow to start, so that all have connected by then.
+Deno.test("adopting: a for await yields connections accepted before the close", async () => {
+  // Starts after all peers have connected.
   const script = 'read -r _; exec "$@"';
   await using activated = await Activated.listen([
     ...["sh", "-c", script, "sh"],
@@ -210,26 +166,23 @@ Deno.test("adopting: a for await yields what was accepted before the close", asy
     await send(conn, `${i}`);
   }
   await activated.program.type("go\n");
-  const { code, lines } = await activated.end();
-  assertEquals({ code, lines }, {
-    code: 0,
-    lines: ["received 0", "received 1", "received 2"],
-  });
+  assertEquals(await activated.end(), [
+    "received 0",
+    "received 1",
+    "received 2",
+  ]);
 });
 
 const IDLE = [
-  "nobody waits",
-  "an unref'd one waits",
-  "one that waits is unref'd",
+  "nothing is accepted",
+  "an accept follows unref()",
+  "unref() follows an accept",
 ] as const;
 for (const program of IDLE) {
   Deno.test(`adopting: a listener keeps no process alive when ${program}`, async () => {
     await using activated = await Activated.listen(adopting(program));
     using _conn = await activated.dial();
-    assertEquals(await activated.end(), {
-      code: 0,
-      lines: ["nothing to do"],
-    });
+    assertEquals(await activated.end(), ["nothing to do"]);
   });
 }
 
@@ -244,20 +197,21 @@ Deno.test("adopting: sockets keep their names and their order", async () => {
     ["web 0", "control 0", "web 1"],
   );
   for (const conn of conns) conn.close();
-  assertEquals(await activated.end(), {
-    code: 0,
-    lines: ["web 2", "control 1", "3 web, 4 control, 5 web"],
-  });
+  assertEquals(await activated.end(), [
+    "web 2",
+    "control 1",
+    "3 web, 4 control, 5 web",
+  ]);
 });
 
-Deno.test("adopting: sockets without names are unknown", async () => {
+Deno.test("adopting: sockets without names are named 'unknown'", async () => {
   await using activated = await Activated.listen(adopting("names"));
   using conn = await activated.dial();
   assertEquals(await receiveAllText(conn), "unknown 0");
-  assertEquals((await activated.end()).lines, ["unknown 1", "3 unknown"]);
+  assertEquals(await activated.end(), ["unknown 1", "3 unknown"]);
 });
 
-Deno.test("adopting all: one that cannot be adopted closes the others", async () => {
+Deno.test("adopting all: one failure closes the other listeners", async () => {
   const script = `LISTEN_FDS=2 LISTEN_FDNAMES=good:bad exec "$@" 4</dev/null`;
   await using activated = await Activated.listen([
     ...["sh", "-c", script, "sh"],
@@ -270,10 +224,8 @@ Deno.test("adopting all: one that cannot be adopted closes the others", async ()
   const refused = await activated.dial().catch((error) => error);
   assertEquals(refused.name, "ConnectionRefused");
   await activated.program.endInput();
-  assertEquals((await activated.end()).code, 0);
+  await activated.end();
 });
-
-// One connection: Accept=yes, and inetd.
 
 const ACCEPTED: [style: string, options: string[], who: string][] = [
   ["Accept=yes", ["--accept", "--fdname=job"], "job 3"],
@@ -281,7 +233,7 @@ const ACCEPTED: [style: string, options: string[], who: string][] = [
 ];
 for (const kind of KINDS) {
   for (const [style, options, who] of ACCEPTED) {
-    Deno.test(`connection, ${style}, ${kind}: answers a peer that half-closed`, async () => {
+    Deno.test(`connection, ${style}, ${kind}: writes to a peer that has half-closed`, async () => {
       await using activated = await Activated.listen(
         adopting("answer after the end"),
         { kind, options },
@@ -295,8 +247,8 @@ for (const kind of KINDS) {
   }
 }
 
-Deno.test("connection: half-closes, and reads on", async () => {
-  await using activated = await Activated.listen(adopting("speak first"), {
+Deno.test("connection: reads after a half-close", async () => {
+  await using activated = await Activated.listen(adopting("write first"), {
     options: ["--accept"],
   });
   using conn = await activated.dial();
@@ -318,7 +270,7 @@ Deno.test("connection: carries megabytes both ways at once", async () => {
   await activated.program.stderr.line(/died with code 0$/);
 });
 
-Deno.test("connection: each has an instance of its own", async () => {
+Deno.test("connection: each connection has its own instance", async () => {
   await using activated = await Activated.listen(
     adopting("answer after the end"),
     { options: ["--accept", "--fdname=job"] },
@@ -335,8 +287,6 @@ Deno.test("connection: each has an instance of its own", async () => {
   for (const conn of conns) conn.close();
 });
 
-// What was not passed.
-
 const NOT_OURS: [when: string, setup: string, passed: string][] = [
   ["nothing is passed", "", "none"],
   ["it is for another process", "LISTEN_PID=1 LISTEN_FDS=1", "none"],
@@ -346,7 +296,7 @@ for (const [when, setup, passed] of NOT_OURS) {
   Deno.test(`adopting: fd 3 is left alone when ${when}`, async () => {
     const { code, stdout, stderr } = await run("sh", [
       ...["-c", `${setup} exec "$@"`, "sh"],
-      ...adopting("adopt what is not ours", "--allow-net"),
+      ...adopting("adopt other numbers", "--allow-net"),
       ...["3", "4"],
     ]);
     const refusal = (fd: number) =>
@@ -359,13 +309,13 @@ for (const [when, setup, passed] of NOT_OURS) {
   });
 }
 
-Deno.test("adopting: only numbers that were passed are touched", async () => {
+Deno.test("adopting: only passed numbers are touched", async () => {
   await using activated = await Activated.listen([
-    ...adopting("adopt what is not ours", "--allow-net"),
+    ...adopting("adopt other numbers", "--allow-net"),
     ...["2", "4"],
   ], { options: ["--fdname=job"] });
   using _conn = await activated.dial();
-  const { lines } = await activated.end();
+  const lines = await activated.end();
   const refusal = (fd: number) =>
     `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: 3 "job"); start the program from a socket unit`;
   assertEquals(lines, [
@@ -376,8 +326,6 @@ Deno.test("adopting: only numbers that were passed are touched", async () => {
     "works",
   ]);
 });
-
-// What Deno cannot adopt.
 
 const DATAGRAM =
   "it is a datagram, sequential packet or vsock socket, or not open at all";
@@ -399,10 +347,10 @@ const WAYS = [
   ],
 ] as const;
 
-/** The message of one of these, about a descriptor that is of this kind. */
+/** Returns the error message about a descriptor of this kind. */
 function refusal(way: (typeof WAYS)[number], kind: string): string {
   const [, , cannot, state, hint] = way;
-  // Without handles, nobody tells the kind.
+  // Without handles, the kind is unknown.
   const what = PRELOAD.length > 0 ? `it is not a ${state} stream socket` : kind;
   return `3 job: ${cannot} fd 3 "job": ${what}; ${hint}`;
 }
@@ -416,7 +364,7 @@ for (const way of WAYS) {
       options: ["--datagram", "--fdname=job"],
     });
     await datagram({ transport: "unixpacket", path: activated.addresses[0]! });
-    assertEquals((await activated.end()).lines, [refusal(way, DATAGRAM)]);
+    assertEquals(await activated.end(), [refusal(way, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a UDP socket is refused by number, name and reason`, async () => {
@@ -424,13 +372,9 @@ for (const way of WAYS) {
       kind: "IPv4",
       options: ["--datagram", "--fdname=job"],
     });
-    const { port } = new URL(`tcp://${activated.addresses[0]}`);
-    await datagram({
-      transport: "udp",
-      hostname: "127.0.0.1",
-      port: Number(port),
-    });
-    assertEquals((await activated.end()).lines, [refusal(way, DATAGRAM)]);
+    const tcp = hostAndPort(activated.addresses[0]!)!;
+    await datagram({ transport: "udp", ...tcp });
+    assertEquals(await activated.end(), [refusal(way, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a seqpacket socket is refused by number, name and reason`, async () => {
@@ -444,7 +388,7 @@ for (const way of WAYS) {
     const address = `UNIX-CONNECT:${activated.addresses[0]},type=5`;
     await using _peer = new Program("socat", ["-u", address, "-"]);
     const wanted = refusal(way, DATAGRAM);
-    if (isListen) assertEquals((await activated.end()).lines, [wanted]);
+    if (isListen) assertEquals(await activated.end(), [wanted]);
     else await activated.program.stdout.line(wanted);
   });
 
@@ -472,7 +416,7 @@ for (const way of WAYS) {
 }
 
 const CLOSED =
-  '3 job: Cannot adopt fd 3 "job": it was adopted before, and is closed; only another process can get it again';
+  '3 job: Cannot adopt fd 3 "job": it was adopted before, and is closed; restart the service to get it again';
 
 const [LISTEN, CONNECTION] = WAYS;
 
@@ -486,7 +430,7 @@ for (const kind of KINDS) {
       { kind, options: ["--fdname=job"] },
     );
     using _conn = await activated.dial();
-    const { lines } = await activated.end();
+    const lines = await activated.end();
     assertEquals(lines, [refusal(CONNECTION, socket)]);
   });
 
@@ -513,7 +457,7 @@ for (const kind of KINDS) {
     ]);
   });
 
-  Deno.test(`connection, ${kind}: a refused listening socket stays available, with who came meanwhile`, async () => {
+  Deno.test(`connection, ${kind}: a refused listening socket stays available and keeps new connections`, async () => {
     await using activated = await Activated.listen(
       adopting("connect, then listen"),
       { kind, options: ["--fdname=job"] },
@@ -524,7 +468,7 @@ for (const kind of KINDS) {
     await activated.program.type("\n");
     conns.push(await activated.dial());
     for (const [i, conn] of conns.entries()) await send(conn, `${i}`);
-    const { lines } = await activated.end();
+    const lines = await activated.end();
     assertEquals(lines, [
       refusal(CONNECTION, socket),
       ...["received 0", "received 1", "received 2"],
@@ -545,9 +489,9 @@ Deno.test("listen: a connected socket is refused by number, name and reason", as
 });
 
 /**
- * Receives a byte and closes the socket, with the rest unread: a unix socket takes
- * that for a reset. A `Deno.Conn` shuts down its side first, and the other one may
- * see an ordinary end in between.
+ * Receives one byte and closes the socket with unread data, which resets a unix
+ * connection. A `Deno.Conn` shuts down its side first: the other side may then see
+ * an ordinary end.
  */
 const RESET_UNIX = `
 import socket, sys
@@ -556,16 +500,15 @@ with socket.socket(socket.AF_UNIX) as peer:
     peer.recv(1)
 `;
 
-/** Connects, receives something, and resets the connection. */
+/** Connects, receives data, and resets the connection. */
 async function reset(address: string): Promise<void> {
-  if (/^[/@]/.test(address)) {
+  const tcp = hostAndPort(address);
+  if (tcp === undefined) {
     const { code, stderr } = await run("python3", ["-c", RESET_UNIX, address]);
     assertEquals(code, 0, stderr);
     return;
   }
-  const { host, port } = /^\[?(?<host>.+?)\]?:(?<port>\d+)$/.exec(address)!
-    .groups!;
-  const socket = connect({ host, port: Number(port) });
+  const socket = connect({ host: tcp.hostname, port: tcp.port });
   await new Promise((resolve) => socket.once("data", resolve));
   socket.resetAndDestroy();
 }

@@ -4,10 +4,10 @@
  * standard input.
  */
 
-import { ActivationError } from "../../activation/activation_error.ts";
+import { ActivationError } from "../../activation/errors.ts";
 import { claim } from "../../activation/claim.ts";
 import { listen } from "../../activation/listen.ts";
-import { listenFds } from "../../activation/listen_fds.ts";
+import { listenFds } from "../../activation/environment.ts";
 
 try {
   using claimed = await claim(JSON.parse(Deno.args[0]!));

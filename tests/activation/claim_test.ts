@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { claim } from "../../activation/claim.ts";
-import type { ChunkConn } from "../../activation/adopted_conn.ts";
+import type { ChunkConn } from "../../activation/_conn.ts";
 import {
   activate,
   ALLOW_ACTIVATION,

@@ -3,21 +3,18 @@ import type { InheritedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { assertSameBytes, receive, receiveAll, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
-import { OwnListener, UNIX_WAYS, type Way, WAYS } from "./own_listener.ts";
+import {
+  OwnListener,
+  testConn,
+  testListener,
+  UNIX_WAYS,
+} from "./own_listener.ts";
 
 /** More connections than have a buffer of their own at a time. */
 const MANY = 70;
 
-/** Each case holds whatever carries the bytes. */
-function test(
-  name: string,
-  run: (way: Way) => Promise<void>,
-  ways = WAYS,
-): void {
-  for (const way of ways) {
-    Deno.test(`forEachChunk, ${way}: ${name}`, () => run(way));
-  }
-}
+const test: typeof testConn = (name, ...rest) =>
+  testConn(`forEachChunk: ${name}`, ...rest);
 
 /** Collects copies of the chunks of a connection. */
 function collect(conn: InheritedConn) {
@@ -26,142 +23,153 @@ function collect(conn: InheritedConn) {
   return { chunks, done, bytes: () => new Blob(chunks).bytes() };
 }
 
-test("hands over every byte in order, and resolves at the end", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
-  const sent = new Random(1).bytes(2_000_000);
-  const sending = send(peer, sent).then(() => peer.closeWrite());
-  const collected = collect(conn);
-  await soon("the end has come", collected.done);
-  await sending;
-  assertSameBytes(await collected.bytes(), sent);
-});
-
-test("what was read ahead comes first", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
-  await send(peer, "abcdef");
-  const first = new Uint8Array(2);
-  await conn.read(first);
-  const collected = collect(conn);
-  await send(peer, "ghi");
-  await peer.closeWrite();
-  await soon("the end has come", collected.done);
-  assertEquals(
-    new TextDecoder().decode(await collected.bytes()),
-    "cdefghi",
-  );
-});
-
-test("after the end it resolves at once", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
-  await peer.closeWrite();
-  assertEquals(await conn.readChunk(), null);
-  await soon("the end is known", collect(conn).done);
-});
-
-test("while its promise is pending, a chunk stays as it is, and no other comes", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const pairs = [await listener.pair(), await listener.pair()];
-  const turns = pairs.map(() => Promise.withResolvers<void>());
-  const seen: Uint8Array[][] = pairs.map(() => []);
-  const done = pairs.map(([conn], i) =>
-    conn.forEachChunk((chunk) => {
-      seen[i]!.push(chunk);
-      return turns[i]!.promise;
-    })
-  );
-  const random = new Random(2);
-  const sent = pairs.map(() => random.bytes(50_000));
-  for (const [i, [, peer]] of pairs.entries()) await send(peer, sent[i]!);
-  for (const [i, chunks] of seen.entries()) {
-    await eventually("a chunk", () => chunks.length, (count) => count === 1);
-    await send(pairs[i]![1], "later");
-  }
-  for (const [i, [chunk]] of seen.entries()) {
-    assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
-    assertEquals(seen[i]!.length, 1);
-  }
-  for (const [i, [, peer]] of pairs.entries()) {
-    turns[i]!.resolve();
-    await peer.closeWrite();
-  }
-  await soon("both have ended", Promise.all(done));
-});
-
-test("a chunk that is still in use goes to nobody else when its connection closes", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
-  let held: Uint8Array | undefined;
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const closed = assertRejects(
-    () =>
-      conn.forEachChunk((chunk) => {
-        held = chunk;
-        return promise;
-      }),
-    Deno.errors.Interrupted,
-  );
-  await send(peer, "mine");
-  await eventually("a chunk", () => held, (chunk) => chunk !== undefined);
-  conn.close();
-  await closed;
-  for (let i = 0; i < 3; i++) {
-    const [next, nextPeer] = await listener.pair();
-    const collected = collect(next);
-    await send(nextPeer, "theirs");
-    await nextPeer.closeWrite();
-    await soon("the next one has ended", collected.done);
-  }
-  assertEquals(new TextDecoder().decode(held), "mine");
-  resolve();
-});
-
-test("a chunk's memory may be given away while it is valid, and is written to no more", async (way) => {
-  using listener = await OwnListener.listen(way);
-  for (const later of [false, true]) {
-    const [conn, peer] = await listener.pair();
-    const taken: Uint8Array[] = [];
-    const take = (chunk: Uint8Array<ArrayBuffer>) =>
-      void taken.push(structuredClone(chunk, { transfer: [chunk.buffer] }));
-    const done = conn.forEachChunk((chunk) =>
-      later ? Promise.resolve(chunk).then(take) : take(chunk)
-    );
-    for (const sent of ["one", "two", "six"]) {
-      await send(peer, sent);
-      const last = await eventually(
-        "a chunk",
-        () => taken.at(-1),
-        (chunk) =>
-          chunk !== undefined && new TextDecoder().decode(chunk) === sent,
-      );
-      assertEquals(last?.length, 3);
-    }
-    await peer.closeWrite();
-    await soon("the end has come", done);
-    assertEquals(
-      taken.map((chunk) => new TextDecoder().decode(chunk)),
-      ["one", "two", "six"],
-    );
-    conn.close();
-  }
-});
-
-test("many connections at a time each get what was sent to them", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const random = new Random(3);
-  const pairs: [InheritedConn, Deno.Conn][] = [];
-  while (pairs.length < MANY) pairs.push(await listener.pair());
-  await Promise.all(pairs.map(async ([conn, peer]) => {
-    const sent = random.bytes(100_000);
-    const echoed = conn.forEachChunk((chunk) => conn.writeChunk(chunk))
-      .then(() => conn.closeWrite());
+test(
+  "passes every byte in order, and resolves at the end",
+  async (conn, peer) => {
+    const sent = new Random(1).bytes(2_000_000);
     const sending = send(peer, sent).then(() => peer.closeWrite());
-    assertSameBytes(await receiveAll(peer), sent);
-    await Promise.all([echoed, sending]);
-  }));
-});
+    const collected = collect(conn);
+    await soon("the end has come", collected.done);
+    await sending;
+    assertSameBytes(await collected.bytes(), sent);
+  },
+);
+
+test(
+  "queued bytes come first",
+  async (conn, peer) => {
+    await send(peer, "abcdef");
+    const first = new Uint8Array(2);
+    await conn.read(first);
+    const collected = collect(conn);
+    await send(peer, "ghi");
+    await peer.closeWrite();
+    await soon("the end has come", collected.done);
+    assertEquals(
+      new TextDecoder().decode(await collected.bytes()),
+      "cdefghi",
+    );
+  },
+);
+
+test(
+  "after the end it resolves at once",
+  async (conn, peer) => {
+    await peer.closeWrite();
+    assertEquals(await conn.readChunk(), null);
+    await soon("the end is known", collect(conn).done);
+  },
+);
+
+testListener(
+  "forEachChunk: while its promise is pending, a chunk is unchanged and no other comes",
+  async (listener) => {
+    const pairs = [await listener.pair(), await listener.pair()];
+    const turns = pairs.map(() => Promise.withResolvers<void>());
+    const seen: Uint8Array[][] = pairs.map(() => []);
+    const done = pairs.map(([conn], i) =>
+      conn.forEachChunk((chunk) => {
+        seen[i]!.push(chunk);
+        return turns[i]!.promise;
+      })
+    );
+    const random = new Random(2);
+    const sent = pairs.map(() => random.bytes(50_000));
+    for (const [i, [, peer]] of pairs.entries()) await send(peer, sent[i]!);
+    for (const [i, chunks] of seen.entries()) {
+      await eventually("a chunk", () => chunks.length, (count) => count === 1);
+      await send(pairs[i]![1], "later");
+    }
+    for (const [i, [chunk]] of seen.entries()) {
+      assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
+      assertEquals(seen[i]!.length, 1);
+    }
+    for (const [i, [, peer]] of pairs.entries()) {
+      turns[i]!.resolve();
+      await peer.closeWrite();
+    }
+    await soon("both have ended", Promise.all(done));
+  },
+);
+
+testListener(
+  "forEachChunk: a chunk in use is not reused when its connection closes",
+  async (listener) => {
+    const [conn, peer] = await listener.pair();
+    let held: Uint8Array | undefined;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const closed = assertRejects(
+      () =>
+        conn.forEachChunk((chunk) => {
+          held = chunk;
+          return promise;
+        }),
+      Deno.errors.Interrupted,
+    );
+    await send(peer, "mine");
+    await eventually("a chunk", () => held, (chunk) => chunk !== undefined);
+    conn.close();
+    await closed;
+    for (let i = 0; i < 3; i++) {
+      const [next, nextPeer] = await listener.pair();
+      const collected = collect(next);
+      await send(nextPeer, "theirs");
+      await nextPeer.closeWrite();
+      await soon("the next one has ended", collected.done);
+    }
+    assertEquals(new TextDecoder().decode(held), "mine");
+    resolve();
+  },
+);
+
+testListener(
+  "forEachChunk: a chunk may be transferred while it is valid",
+  async (listener) => {
+    for (const later of [false, true]) {
+      const [conn, peer] = await listener.pair();
+      const taken: Uint8Array[] = [];
+      const take = (chunk: Uint8Array<ArrayBuffer>) =>
+        void taken.push(structuredClone(chunk, { transfer: [chunk.buffer] }));
+      const done = conn.forEachChunk((chunk) =>
+        later ? Promise.resolve(chunk).then(take) : take(chunk)
+      );
+      for (const sent of ["one", "two", "six"]) {
+        await send(peer, sent);
+        const last = await eventually(
+          "a chunk",
+          () => taken.at(-1),
+          (chunk) =>
+            chunk !== undefined && new TextDecoder().decode(chunk) === sent,
+        );
+        assertEquals(last?.length, 3);
+      }
+      await peer.closeWrite();
+      await soon("the end has come", done);
+      assertEquals(
+        taken.map((chunk) => new TextDecoder().decode(chunk)),
+        ["one", "two", "six"],
+      );
+      conn.close();
+    }
+  },
+);
+
+testListener(
+  "forEachChunk: 70 connections at a time receive their own bytes",
+  async (listener) => {
+    const random = new Random(3);
+    const pairs: [InheritedConn, Deno.Conn][] = [];
+    while (pairs.length < MANY) pairs.push(await listener.pair());
+    await Promise.all(pairs.map(async ([conn, peer]) => {
+      const sent = random.bytes(100_000);
+      const echoed = conn.forEachChunk((chunk) => conn.writeChunk(chunk))
+        .then(() => conn.closeWrite());
+      const sending = send(peer, sent).then(() => peer.closeWrite());
+      assertSameBytes(await receiveAll(peer), sent);
+      await Promise.all([echoed, sending]);
+    }));
+  },
+);
 
 Deno.test("forEachChunk: silent connections leave the shared memory to busy ones", async () => {
   using listener = await OwnListener.listen("handles");
@@ -189,29 +197,28 @@ for (
     ["rejects", () => Promise.reject(new TypeError("no more"))],
   ] as const
 ) {
-  test(`a callback that ${how} ends it, and nothing is read after`, async (way) => {
-    using listener = await OwnListener.listen(way);
-    const [conn, peer] = await listener.pair();
-    let calls = 0;
-    const done = conn.forEachChunk(() => {
-      calls += 1;
-      return fail();
-    });
-    await send(peer, "one");
-    await soon("it fails", assertRejects(() => done, TypeError, "no more"));
-    await send(peer, "two");
-    await conn.write(new TextEncoder().encode("still here"));
-    assertEquals(
-      new TextDecoder().decode(await receive(peer, 10)),
-      "still here",
-    );
-    assertEquals(calls, 1);
-  });
+  test(
+    `a callback that ${how} ends it, and reading stops`,
+    async (conn, peer) => {
+      let calls = 0;
+      const done = conn.forEachChunk(() => {
+        calls += 1;
+        return fail();
+      });
+      await send(peer, "one");
+      await soon("it fails", assertRejects(() => done, TypeError, "no more"));
+      await send(peer, "two");
+      await conn.write(new TextEncoder().encode("still here"));
+      assertEquals(
+        new TextDecoder().decode(await receive(peer, 10)),
+        "still here",
+      );
+      assertEquals(calls, 1);
+    },
+  );
 }
 
-test("the end waits for the callback", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
+test("the end waits for the callback", async (conn, peer) => {
   const turn = Promise.withResolvers<void>();
   let ended = false;
   let called = false;
@@ -227,9 +234,7 @@ test("the end waits for the callback", async (way) => {
   await soon("it has ended", done);
 });
 
-test("close interrupts it", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [closed] = await listener.pair();
+test("close interrupts it", async (closed) => {
   const interrupted = assertRejects(
     () => closed.forEachChunk(() => {}),
     Deno.errors.Interrupted,
@@ -242,26 +247,26 @@ test("close interrupts it", async (way) => {
   );
 });
 
-test("a reset is Deno's ConnectionReset", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [reset, peer] = await listener.pair();
-  const told = assertRejects(
-    () => reset.forEachChunk(() => {}),
-    Deno.errors.ConnectionReset,
-  );
-  // A unix socket that is closed with unread input resets its peer.
-  await reset.write(new Uint8Array(1));
-  peer.close();
-  await soon("it is told of the reset", told);
-  await assertRejects(
-    () => reset.forEachChunk(() => {}),
-    Deno.errors.Busy,
-  );
-}, UNIX_WAYS);
+test(
+  "a reset is Deno's ConnectionReset",
+  async (reset, peer) => {
+    const rejected = assertRejects(
+      () => reset.forEachChunk(() => {}),
+      Deno.errors.ConnectionReset,
+    );
+    // A unix socket that is closed with unread input resets its peer.
+    await reset.write(new Uint8Array(1));
+    peer.close();
+    await soon("it rejects", rejected);
+    await assertRejects(
+      () => reset.forEachChunk(() => {}),
+      Deno.errors.Busy,
+    );
+  },
+  UNIX_WAYS,
+);
 
-test("a connection has one reader", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
+test("a connection has one reader", async (conn, peer) => {
   const reading = conn.readChunk();
   await assertRejects(() => conn.forEachChunk(() => {}), Deno.errors.Busy);
   await send(peer, "x");
@@ -278,24 +283,23 @@ test("a connection has one reader", async (way) => {
   await soon("it has ended", done);
 });
 
-test("writeChunk waits when the peer does not read, and loses nothing", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn, peer] = await listener.pair();
-  const sent = new Random(4).bytes(3_000_000);
-  const sending = conn.writeChunk(sent);
-  assert(sending instanceof Promise, "the kernel took three megabytes");
-  const next = conn.writeChunk(Uint8Array.of(1, 2, 3));
-  const received = receiveAll(peer);
-  await soon("all is sent", Promise.all([sending, next]));
-  await conn.closeWrite();
-  const bytes = await received;
-  assertSameBytes(bytes.subarray(0, sent.length), sent);
-  assertEquals([...bytes.subarray(sent.length)], [1, 2, 3]);
-});
+test(
+  "writeChunk waits for a peer that does not read, and loses nothing",
+  async (conn, peer) => {
+    const sent = new Random(4).bytes(3_000_000);
+    const sending = conn.writeChunk(sent);
+    assert(sending instanceof Promise, "the kernel took three megabytes");
+    const next = conn.writeChunk(Uint8Array.of(1, 2, 3));
+    const received = receiveAll(peer);
+    await soon("all is sent", Promise.all([sending, next]));
+    await conn.closeWrite();
+    const bytes = await received;
+    assertSameBytes(bytes.subarray(0, sent.length), sent);
+    assertEquals([...bytes.subarray(sent.length)], [1, 2, 3]);
+  },
+);
 
-test("writeChunk is refused as write is", async (way) => {
-  using listener = await OwnListener.listen(way);
-  const [conn] = await listener.pair();
+test("writeChunk is refused as write is", async (conn) => {
   assertEquals(conn.writeChunk(new Uint8Array(0)), undefined);
   await conn.closeWrite();
   await assertRejects(

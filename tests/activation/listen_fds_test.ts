@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { forgetListenFds } from "../../activation/listen_fds.ts";
+import { forgetListenFds } from "../../activation/environment.ts";
 import { ActivationError, listenFds, listenFdsByName } from "../../mod.ts";
 import { runScript } from "../support/script.ts";
 

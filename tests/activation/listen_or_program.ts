@@ -1,6 +1,6 @@
 /** Says hello to one peer, wherever `listenOr()` listens. */
 
-import { ActivationError } from "../../activation/activation_error.ts";
+import { ActivationError } from "../../activation/errors.ts";
 import { listenOr } from "../../activation/listen_or.ts";
 
 try {

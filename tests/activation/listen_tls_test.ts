@@ -6,32 +6,24 @@ import {
   dial,
   freePorts,
 } from "../support/activate.ts";
+import { runActivated } from "../support/activated_suite.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { echoOf, receiveAll, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import type { Result } from "./adopted_suite.ts";
 import { CASES } from "./listener_suite.ts";
-import { TLS_CASES } from "./tls_suite.ts";
+import { TLS_CASES } from "./tls_suite_program.ts";
 
-// What is adopted passes for Deno's own, as far as the types go.
+// The types of adopted sockets are assignable to Deno's.
 ((listener: InheritedTlsListener) => listener satisfies Deno.TlsListener);
 
 Deno.test("adopted, TLS", async (t) => {
   assertEquals(CASES.length - TLS_CASES.length, 2);
-  const ports = freePorts("127.0.0.1", 1 + TLS_CASES.length);
-  await using program = await activate({
-    addresses: ports.map((port) => `127.0.0.1:${port}`),
-    module: "tests/activation/tls_suite.ts",
+  await runActivated(t, {
+    addresses: freePorts("127.0.0.1", 1 + TLS_CASES.length)
+      .map((port) => `127.0.0.1:${port}`),
+    module: "tests/activation/tls_suite_program.ts",
     allow: ["--allow-all"],
   });
-  using _trigger = await dial(`127.0.0.1:${ports[0]}`);
-  await program.exitCode({ within: 60_000 });
-  const results = program.stdout.seen.map((line) => JSON.parse(line) as Result);
-  for (const { name, error } of results) {
-    await t.step(name, () => assertEquals(error, undefined, error));
-  }
-  const said = program.stderr.seen.join("\n");
-  assertEquals(results.length, TLS_CASES.length, `not all ran: ${said}`);
 });
 
 async function service(address: string, cert = CERT, key = KEY) {
@@ -43,7 +35,7 @@ async function service(address: string, cert = CERT, key = KEY) {
   });
 }
 
-Deno.test("TLS needs no permission to serve, and agrees on a protocol", async () => {
+Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
   const [port] = freePorts("127.0.0.1", 1);
   await using program = await service(`127.0.0.1:${port}`);
   using conn = await Deno.connectTls({
@@ -52,14 +44,14 @@ Deno.test("TLS needs no permission to serve, and agrees on a protocol", async ()
   });
   assertEquals(await conn.handshake(), { alpnProtocol: "echo/2" });
   assertEquals(await echoOf(conn, "hello"), "hello");
-  await program.stdout.line("agreed on echo/2");
+  await program.stdout.line("negotiated echo/2");
 });
 
-Deno.test("peers that do not talk TLS, or rest, keep nobody else from it", async () => {
+Deno.test("peers that send no TLS, or nothing, do not block others", async () => {
   const [port] = freePorts("127.0.0.1", 1);
   const address = `127.0.0.1:${port}`;
   await using program = await service(address);
-  using resting = await dial(address);
+  using silent = await dial(address);
   {
     using noise = await dial(address);
     await send(noise, "hello?\r\n\r\n");
@@ -70,8 +62,8 @@ Deno.test("peers that do not talk TLS, or rest, keep nobody else from it", async
     ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
   });
   assertEquals(await echoOf(conn, "hello"), "hello");
-  assertEquals(program.stdout.seen, ["listening", "agreed on null"]);
-  resting.close();
+  assertEquals(program.stdout.seen, ["listening", "negotiated null"]);
+  silent.close();
 });
 
 Deno.test("TLS is refused on a unix socket", async () => {
@@ -86,7 +78,7 @@ Deno.test("TLS is refused on a unix socket", async () => {
   ]);
 });
 
-Deno.test("a certificate that is none is refused, before anything is adopted", async () => {
+Deno.test("an invalid certificate is refused", async () => {
   const [port] = freePorts("127.0.0.1", 1);
   await using program = await service(`127.0.0.1:${port}`, "none");
   using _conn = await dial(`127.0.0.1:${port}`);

@@ -1,11 +1,18 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
+import { createServer } from "node:net";
+import { AdoptedConn } from "../../activation/_conn.ts";
+import { AdoptedListener } from "../../activation/_listener.ts";
+import {
+  ServerAcceptor,
+  SocketTransport,
+} from "../../activation/_net_transport.ts";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
-import type { Result } from "./adopted_suite.ts";
-import { CACHE } from "../support/activate.ts";
-import { DENO_RUN } from "../support/deno_run.ts";
+import { freeAddresses, KINDS } from "../support/activate.ts";
+import { runActivated } from "../support/activated_suite.ts";
+import { TempDir } from "../support/temp_dir.ts";
 import { CASES } from "./listener_suite.ts";
 
-// What is adopted passes for Deno's own, as far as the types go.
+// The types of adopted sockets are assignable to Deno's.
 ((listener: InheritedListener) => listener satisfies Deno.Listener<Deno.Conn>);
 ((conn: InheritedConn) => conn satisfies Deno.Conn);
 ((conn: InheritedConn) => conn satisfies Deno.TcpConn | Deno.UnixConn);
@@ -16,11 +23,10 @@ const WITHOUT_HANDLES = `--preload=${
 
 for (const { name, run } of CASES) {
   Deno.test(`Deno.listen, unix path: ${name}`, async () => {
-    const directory = await Deno.makeTempDir();
-    const addr = { transport: "unix", path: `${directory}/socket` } as const;
+    using directory = new TempDir();
+    const addr = { transport: "unix", path: directory.join("socket") } as const;
     using listener = Deno.listen(addr);
     await run(listener, () => Deno.connect(addr));
-    await Deno.remove(directory, { recursive: true });
   });
   Deno.test(`Deno.listen, TCP: ${name}`, async () => {
     using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
@@ -29,111 +35,41 @@ for (const { name, run } of CASES) {
   });
 }
 
-Deno.test("adopted, unix path", async (t) => {
-  const directory = await Deno.makeTempDir();
-  await runAdopted(t, (i) => `${directory}/${i}.socket`);
-  await Deno.remove(directory, { recursive: true });
-});
-
-Deno.test("adopted, unix path, with node:net", async (t) => {
-  const directory = await Deno.makeTempDir();
-  await runAdopted(t, (i) => `${directory}/${i}.socket`, [WITHOUT_HANDLES]);
-  await Deno.remove(directory, { recursive: true });
-});
-
-Deno.test("adopted, abstract", async (t) => {
-  const unique = crypto.randomUUID();
-  await runAdopted(t, (i) => `@${unique}/${i}`);
-});
-
-Deno.test("adopted, TCP over IPv4", async (t) => {
-  const ports = freePorts("127.0.0.1");
-  await runAdopted(t, (i) => `127.0.0.1:${ports[i]}`);
-});
-
-Deno.test("adopted, TCP over IPv6", async (t) => {
-  const ports = freePorts("::1");
-  await runAdopted(t, (i) => `[::1]:${ports[i]}`);
-});
-
-/** Ports that were free a moment ago, one for the trigger and one a case. */
-function freePorts(hostname: string): number[] {
-  const listeners = Array.from(
-    { length: CASES.length + 1 },
-    () => Deno.listen({ hostname, port: 0 }),
-  );
-  const ports = listeners.map(({ addr }) => addr.port);
-  for (const listener of listeners) listener.close();
-  return ports;
+const ADOPTED = [
+  ...KINDS.map((kind) => ({ kind, suffix: "", flags: [] })),
+  { kind: "unix path", suffix: ", with node:net", flags: [WITHOUT_HANDLES] },
+] as const;
+for (const { kind, suffix, flags } of ADOPTED) {
+  Deno.test(`adopted, ${kind}${suffix}`, async (t) => {
+    using directory = new TempDir();
+    await runActivated(t, {
+      addresses: freeAddresses(kind, directory, CASES.length + 1),
+      module: "tests/activation/listener_suite_program.ts",
+      allow: ["--allow-all", ...flags],
+    });
+  });
 }
 
-async function runAdopted(
-  t: Deno.TestContext,
-  addressOf: (i: number) => string,
-  flags: string[] = [],
-): Promise<void> {
-  const [trigger, ...addresses] = Array.from(
-    { length: CASES.length + 1 },
-    (_, i) => addressOf(i),
+Deno.test("an error of the server rejects the pending accept, and no later one", async () => {
+  const server = createServer();
+  using listener = new AdoptedListener(
+    new ServerAcceptor(
+      server,
+      (socket) => new AdoptedConn<Deno.UnixAddr>(new SocketTransport(socket)),
+    ),
   );
-  const suite = new URL("./adopted_suite.ts", import.meta.url).pathname;
-  const child = new Deno.Command("systemd-socket-activate", {
-    args: [
-      ...[trigger!, ...addresses].map((address) => `--listen=${address}`),
-      ...Object.entries(CACHE).map(([name, value]) =>
-        `--setenv=${name}=${value}`
-      ),
-      ...DENO_RUN,
-      ...flags,
-      "--allow-net",
-      "--allow-read",
-      "--allow-write",
-      "--allow-env",
-      suite,
-      ...addresses,
-    ],
-    env: { PATH: Deno.env.get("PATH") ?? "" },
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  await pullTrigger(trigger!);
-  const { stdout, stderr } = await child.output();
-  const results = new TextDecoder().decode(stdout).split("\n").filter(Boolean)
-    .map((line) => JSON.parse(line) as Result);
-  for (const { name, error } of results) {
-    await t.step(name, () => assertEquals(error, undefined, error));
-  }
-  assertEquals(
-    results.length,
-    CASES.length,
-    `only ${results.length} of ${CASES.length} cases ran: ${
-      new TextDecoder().decode(stderr)
-    }`,
+  const aborted = Object.assign(new Error("accept"), { code: "ECONNABORTED" });
+  server.emit("error", aborted);
+  const waiting = assertRejects(
+    () => listener.accept(),
+    Deno.errors.ConnectionAborted,
   );
-}
-
-/** Connects once, which makes systemd-socket-activate start the suite. */
-async function pullTrigger(address: string): Promise<void> {
-  const giveUp = performance.now() + 10_000;
-  for (;;) {
-    try {
-      const port = Number(/\]?:([0-9]+)$/.exec(address)?.[1]);
-      using _conn = Number.isNaN(port) || address.startsWith("@")
-        ? await Deno.connect({
-          transport: "unix",
-          path: address.replace("@", "\0"),
-        })
-        : await Deno.connect({
-          hostname: address.startsWith("[") ? "::1" : "127.0.0.1",
-          port,
-        });
-      return;
-    } catch (error) {
-      if (performance.now() > giveUp) {
-        throw new Error(`Nothing ever listened on ${address}: ${error}`);
-      }
-      await new Promise((resolve) => setTimeout(resolve, 10));
-    }
-  }
-}
+  server.emit("error", aborted);
+  await waiting;
+  listener.unref();
+  const next = assertRejects(() => listener.accept(), Deno.errors.BadResource);
+  listener.ref();
+  listener.close();
+  await next;
+  assertEquals(await listener.next(), { value: undefined, done: true });
+});

@@ -1,32 +1,31 @@
 import { createServer } from "node:net";
 import process from "node:process";
 import { assertEquals } from "@std/assert";
-import type { Acceptor } from "../../activation/acceptor.ts";
-import { adoptedConn, type ChunkConn } from "../../activation/adopted_conn.ts";
-import { AdoptedListener } from "../../activation/adopted_listener.ts";
-import { HandleAcceptor } from "../../activation/handle_acceptor.ts";
-import { ServerAcceptor } from "../../activation/server_acceptor.ts";
-import { UNIX_ADDR } from "../../activation/socket_address.ts";
-import { SocketTransport } from "../../activation/socket_transport.ts";
+import type { Acceptor } from "../../activation/_transport.ts";
+import { adoptedConn, type ChunkConn } from "../../activation/_conn.ts";
+import { AdoptedListener } from "../../activation/_listener.ts";
+import { HandleAcceptor } from "../../activation/_handle_transport.ts";
+import {
+  ServerAcceptor,
+  SocketTransport,
+} from "../../activation/_net_transport.ts";
+import { UNIX_ADDR } from "../../activation/_address.ts";
 import { type ServerHandle, streamBinding } from "../../activation/_runtime.ts";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/**
- * What a listener is made of: the runtime's handles, which are others for TCP, or
- * servers of `node:net`.
- */
+/** The implementations of a transport: handles of unix or TCP sockets, or `node:net`. */
 export type Way = "handles" | "TCP handles" | "node:net";
 
 export const WAYS: readonly Way[] = ["handles", "TCP handles", "node:net"];
 
-/** Those whose peers can reset: one of TCP says first that it has ended. */
+/** Those whose peers reset by closing: a TCP peer sends its end first. */
 export const UNIX_WAYS: readonly Way[] = ["handles", "node:net"];
 
-/** What the server is given, but for the descriptor: a socket of our own. */
+/** An adopted listener, but on a socket that this process has bound. */
 export class OwnListener implements Disposable {
   readonly inherited: InheritedListener;
-  /** How many connections the kernel has handed over so far. */
+  /** The number of connections accepted so far. */
   accepted = 0;
   readonly #directory: TempDir;
   readonly #dial: () => Promise<Deno.Conn>;
@@ -38,6 +37,7 @@ export class OwnListener implements Disposable {
     directory: TempDir,
   ) {
     const counting: Acceptor<InheritedConn> = {
+      addr: UNIX_ADDR,
       start: (onConnection, onError) =>
         acceptor.start((conn) => {
           this.accepted++;
@@ -47,10 +47,10 @@ export class OwnListener implements Disposable {
       ref: () => acceptor.ref(),
       unref: () => acceptor.unref(),
     };
-    this.inherited = new AdoptedListener(
-      counting as Acceptor<Deno.UnixConn & ChunkConn>,
-      UNIX_ADDR,
-    );
+    this.inherited = new AdoptedListener<
+      Deno.UnixConn & ChunkConn,
+      Deno.UnixAddr
+    >(counting as Acceptor<Deno.UnixConn & ChunkConn>);
     this.#dial = dial;
     this.#directory = directory;
   }
@@ -97,7 +97,7 @@ export class OwnListener implements Disposable {
 
 const load = Reflect.get(process, "binding");
 
-/** A handle of the runtime that is bound to a socket of its own. */
+/** A handle that can bind a socket. */
 interface BoundHandle extends ServerHandle {
   bind(address: string, port?: number): number;
 }
@@ -142,4 +142,29 @@ async function withNet(path: string): Promise<Acceptor<InheritedConn>> {
     server,
     (socket) => adoptedConn(new SocketTransport(socket)),
   );
+}
+
+/** Registers a test of a listener for each transport. */
+export function testListener(
+  name: string,
+  run: (listener: OwnListener) => Promise<void>,
+  ways = WAYS,
+): void {
+  for (const way of ways) {
+    Deno.test(`${way}: ${name}`, async () => {
+      using listener = await OwnListener.listen(way);
+      await run(listener);
+    });
+  }
+}
+
+/** Registers a test of a connection for each transport. */
+export function testConn(
+  name: string,
+  run: (conn: InheritedConn, peer: Deno.Conn) => Promise<void>,
+  ways = WAYS,
+): void {
+  testListener(name, async (listener) => {
+    await run(...await listener.pair());
+  }, ways);
 }

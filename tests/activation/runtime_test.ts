@@ -1,10 +1,7 @@
 import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
-import {
-  adoptedConn,
-  type AdoptedTcpConn,
-} from "../../activation/adopted_conn.ts";
-import { HandleTransport } from "../../activation/handle_transport.ts";
+import { adoptedConn } from "../../activation/_conn.ts";
+import { HandleTransport } from "../../activation/_handle_transport.ts";
 import {
   RefusedFd,
   StreamBinding,
@@ -16,13 +13,13 @@ type Module = Record<string, unknown>;
 
 const load: (name: string) => Module = Reflect.get(process, "binding");
 
-/** Loads what the runtime has, but for one thing in one module. */
+/** Loads the modules of the runtime, one of them changed. */
 function loadWith(module: string, changed: (real: Module) => Module) {
   return (name: string) =>
     name === module ? { ...load(name), ...changed(load(name)) } : load(name);
 }
 
-const OTHER_FORMS: [string, (name: string) => Module][] = [
+const OTHER_SHAPES: [string, (name: string) => Module][] = [
   [
     "no such module",
     () => {
@@ -33,39 +30,42 @@ const OTHER_FORMS: [string, (name: string) => Module][] = [
   ["a TCP without methods", loadWith("tcp_wrap", () => ({ TCP: class {} }))],
   ["no roles", loadWith("tcp_wrap", () => ({ constants: {} }))],
   [
-    "no way to accept",
+    "no setupListenWrap",
     loadWith("pipe_wrap", () => ({ setupListenWrap: undefined })),
   ],
   [
     "a state of floats",
     loadWith("stream_wrap", () => ({ streamBaseState: new Float64Array(5) })),
   ],
-  ["no kinds", loadWith("util", () => ({ guessHandleType: undefined }))],
-  ["no names of errors", loadWith("uv", () => ({ errname: undefined }))],
-  ["no number of the end", loadWith("uv", () => ({ UV_EOF: undefined }))],
+  [
+    "no guessHandleType",
+    loadWith("util", () => ({ guessHandleType: undefined })),
+  ],
+  ["no errname", loadWith("uv", () => ({ errname: undefined }))],
+  ["no UV_EOF", loadWith("uv", () => ({ UV_EOF: undefined }))],
   ["no ENOTSOCK", loadWith("uv", () => ({ UV_ENOTSOCK: undefined }))],
   ["a positive EINVAL", loadWith("uv", () => ({ UV_EINVAL: 22 }))],
   [
-    "no place of the outcome",
+    "no index of the outcome",
     loadWith("stream_wrap", () => ({ kReadBytesOrError: undefined })),
   ],
   [
-    "a place behind the state",
+    "an index behind the state",
     loadWith("stream_wrap", () => ({ kLastWriteWasAsync: 99 })),
   ],
   [
-    "one place for two things",
+    "the same index twice",
     loadWith("stream_wrap", () => ({ kLastWriteWasAsync: 0 })),
   ],
 ];
 
-for (const [what, loadOther] of OTHER_FORMS) {
-  Deno.test(`handles of another form are not used: ${what}`, () => {
+for (const [what, loadOther] of OTHER_SHAPES) {
+  Deno.test(`validation refuses: ${what}`, () => {
     assertThrows(() => new StreamBinding(loadOther), Error);
   });
 }
 
-Deno.test("what is no stream socket is not opened, and keeps its descriptor", async () => {
+Deno.test("a descriptor of another kind is not opened and stays open", async () => {
   const binding = (await streamBinding())!;
   for (
     const open of [
@@ -81,25 +81,25 @@ Deno.test("what is no stream socket is not opened, and keeps its descriptor", as
   }
 });
 
-Deno.test("a TCP handle is told of its options", async () => {
-  const told: unknown[][] = [];
+Deno.test("a TCP handle gets its options", async () => {
+  const calls: unknown[][] = [];
   const handle = {
     getsockname: (into: Module) => (Object.assign(into, { port: 1 }), 0),
     getpeername: (into: Module) => (Object.assign(into, { port: 2 }), 0),
-    setNoDelay: (...args: unknown[]) => told.push(["noDelay", ...args]),
-    setKeepAlive: (...args: unknown[]) => told.push(["keepAlive", ...args]),
+    setNoDelay: (...args: unknown[]) => calls.push(["noDelay", ...args]),
+    setKeepAlive: (...args: unknown[]) => calls.push(["keepAlive", ...args]),
   };
   const conn = adoptedConn(
     new HandleTransport(
       (await streamBinding())!,
       handle as unknown as StreamHandle,
     ),
-  ) as AdoptedTcpConn;
+  ) as Deno.TcpConn;
   conn.setNoDelay();
   conn.setNoDelay(false);
   conn.setKeepAlive();
   conn.setKeepAlive(false);
-  assertEquals(told, [
+  assertEquals(calls, [
     ["noDelay", true],
     ["noDelay", false],
     ["keepAlive", true, 0],

@@ -1,7 +1,7 @@
-/** Echoes over TLS, and tells what was agreed upon in the handshake. */
+/** Echoes over TLS, and prints the negotiated protocol. */
 
-import { ActivationError } from "../../activation/activation_error.ts";
-import { listenFds } from "../../activation/listen_fds.ts";
+import { ActivationError } from "../../activation/errors.ts";
+import { listenFds } from "../../activation/environment.ts";
 import { listenTls } from "../../activation/listen_tls.ts";
 
 const [cert = "", key = ""] = Deno.args;
@@ -12,7 +12,7 @@ try {
   });
   console.log("listening");
   for await (const conn of listener) {
-    console.log(`agreed on ${(await conn.handshake()).alpnProtocol}`);
+    console.log(`negotiated ${(await conn.handshake()).alpnProtocol}`);
     conn.readable.pipeTo(conn.writable).catch(() => {});
   }
 } catch (error) {

@@ -58,6 +58,18 @@ Deno.test("every folder imports what the architecture page says, and nothing els
   }
 });
 
+Deno.test("private modules are imported only where the architecture page says so", () => {
+  const said = tableRows(PAGE, "private module", "also imported by", "why")
+    .map(([module, by]) => `${quoted(module!)[0]} by ${quoted(by!)[0]}`);
+  const found = imports()
+    .filter(({ from, to }) =>
+      /\/_\w+\.ts$/.test(to) && part(from) !== part(to) &&
+      part(from) !== "tests/"
+    )
+    .map(({ from, to }) => `${to} by ${part(from)}`);
+  assertEquals([...new Set(found)].sort(), said.toSorted());
+});
+
 Deno.test("the arrows of the architecture page lead to no circle", () => {
   assertNoCircle(new Map([...ARROWS].filter(([of]) => of !== "tests/")));
 });

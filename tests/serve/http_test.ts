@@ -1,5 +1,7 @@
 import type { ServeOptions } from "../../serve/mod.ts";
 import { serve } from "../../serve/mod.ts";
+import { freePorts } from "../support/activate.ts";
+import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { CASES, type Place } from "./http_suite.ts";
@@ -27,6 +29,25 @@ for (const { name, run } of CASES) {
     });
   });
 }
+
+const NAMES = ["trigger", ...CASES.keys().map((i) => `case-${i}`)];
+const ACTIVATED = {
+  names: NAMES,
+  module: "tests/serve/http_suite_program.ts",
+  allow: ["--allow-all"],
+};
+
+Deno.test("serve, adopted unix path", async (t) => {
+  using directory = new TempDir();
+  const addresses = NAMES.map((name) => directory.join(name));
+  await runActivated(t, { ...ACTIVATED, addresses });
+});
+
+Deno.test("serve, adopted TCP", async (t) => {
+  const addresses = freePorts("127.0.0.1", NAMES.length)
+    .map((port) => `127.0.0.1:${port}`);
+  await runActivated(t, { ...ACTIVATED, addresses });
+});
 
 function tcpPlace(
   tls: Pick<ServeOptions, "cert" | "key">,

@@ -3,7 +3,7 @@
  * likes. Its argument are the options of `serve()`, as JSON.
  */
 
-import { ActivationError } from "../../activation/activation_error.ts";
+import { ActivationError } from "../../activation/errors.ts";
 import { NotifyError } from "../../daemon/notify_error.ts";
 import { serve } from "../../serve/mod.ts";
 

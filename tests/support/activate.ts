@@ -2,6 +2,8 @@
 
 import { DENO_RUN } from "./deno_run.ts";
 import { Program, REPOSITORY } from "./program.ts";
+import type { TempDir } from "./temp_dir.ts";
+import { HAS_IPV6, tcpAddress } from "./test_server.ts";
 
 export interface ActivateOptions {
   /** Where to listen, as `systemd-socket-activate` takes it. */
@@ -76,16 +78,55 @@ export async function activate(
   }
 }
 
-/** Connects to an address as `systemd-socket-activate` takes it. */
-export function dial(address: string): Promise<Deno.TcpConn | Deno.UnixConn> {
-  if (address.startsWith("/")) {
-    return Deno.connect({ transport: "unix", path: address });
+/** The kinds of stream socket that can be adopted. */
+export const KINDS = [
+  ...["unix path", "abstract", "IPv4"] as const,
+  ...(HAS_IPV6 ? ["IPv6"] as const : []),
+];
+export type Kind = (typeof KINDS)[number];
+
+/** Returns free addresses, in the form of `systemd-socket-activate`. */
+export function freeAddresses(
+  kind: Kind,
+  directory: TempDir,
+  count: number,
+): string[] {
+  switch (kind) {
+    case "unix path":
+    case "abstract": {
+      const prefix = kind === "abstract" ? "@" : "";
+      return Array.from(
+        { length: count },
+        (_, i) => `${prefix}${directory.join(`${i}.socket`)}`,
+      );
+    }
+    case "IPv4":
+    case "IPv6": {
+      const hostname = kind === "IPv4" ? "127.0.0.1" : "::1";
+      return freePorts(hostname, count)
+        .map((port) => tcpAddress(hostname, port));
+    }
   }
-  const [hostname, port] = address.split(":");
-  return Deno.connect({ hostname: hostname!, port: Number(port) });
 }
 
-/** TCP ports that nobody uses, for now; each another one. */
+/** Returns the host and port of a TCP address; undefined of a unix socket. */
+export function hostAndPort(
+  address: string,
+): { hostname: string; port: number } | undefined {
+  const [, hostname, port] = /^\[?([0-9a-f.:]+?)\]?:([0-9]+)$/.exec(address) ??
+    [];
+  return hostname === undefined ? undefined : { hostname, port: Number(port) };
+}
+
+/** Connects to an address in the form of `systemd-socket-activate`. */
+export function dial(address: string): Promise<Deno.TcpConn | Deno.UnixConn> {
+  const tcp = hostAndPort(address);
+  return tcp === undefined
+    ? Deno.connect({ transport: "unix", path: address.replace(/^@/, "\0") })
+    : Deno.connect(tcp);
+}
+
+/** Returns different TCP ports that are free at the moment. */
 export function freePorts(hostname: string, count: number): number[] {
   using listeners = new DisposableStack();
   return Array.from({ length: count }, () => {

@@ -1,6 +1,6 @@
 /**
- * Programs that adopt what they were given, for `adoption_test.ts`: the first
- * argument chooses one. They print what they find out, and judge nothing.
+ * Programs that adopt the passed descriptors, for `adoption_test.ts`: the first
+ * argument chooses one. They print results; the tests compare them.
  */
 import {
   ActivationError,
@@ -15,14 +15,14 @@ import {
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 const PROGRAMS = {
-  /** Serves for ever, with what `for await` yields. */
+  /** Serves the connections of `for await`. */
   async "echo"() {
     const [listener] = await listeners();
     console.log(await permissions());
     for await (const conn of listener!) echo(conn);
   },
 
-  /** Adopts fd 3 thrice. */
+  /** Adopts fd 3 three times. */
   async "adopt again"() {
     await listen(3);
     console.log(await failure(() => listen(3)));
@@ -30,7 +30,7 @@ const PROGRAMS = {
     console.log(await failure(() => connection(3)));
   },
 
-  /** Takes one connection, closes the listener, and stays as long as the peer. */
+  /** Accepts one connection, closes the listener, and reads to the end. */
   async "take one"() {
     const listener = await listen(3);
     using conn = await listener.accept();
@@ -39,14 +39,14 @@ const PROGRAMS = {
     while (await conn.readChunk() !== null);
   },
 
-  /** Takes one connection, and says what it received. */
-  async "tell what came"() {
+  /** Accepts one connection, and prints the received text. */
+  async "print received"() {
     const listener = await listen(3);
     using conn = await listener.accept();
     console.log(`received ${await firstText(conn)}`);
   },
 
-  /** Closes the listener on the first connection, and serves what still comes. */
+  /** Closes the listener on the first connection, and serves the rest. */
   async "close on the first"() {
     const listener = await listen(3);
     for await (const conn of listener) {
@@ -56,14 +56,14 @@ const PROGRAMS = {
     }
   },
 
-  /** Adopts, and has nothing to do. */
-  async "nobody waits"() {
+  /** Adopts without accepting. */
+  async "nothing is accepted"() {
     await listeners();
     console.log("nothing to do");
   },
 
-  /** Waits for a second connection, having said that this does not matter. */
-  async "an unref'd one waits"() {
+  /** Accepts after `unref()`. */
+  async "an accept follows unref()"() {
     const [listener] = await listeners();
     (await listener!.accept()).close();
     listener!.unref();
@@ -71,8 +71,8 @@ const PROGRAMS = {
     console.log("nothing to do");
   },
 
-  /** Waits for a second connection, and says then that this does not matter. */
-  async "one that waits is unref'd"() {
+  /** Accepts before `unref()`. */
+  async "unref() follows an accept"() {
     const [listener] = await listeners();
     (await listener!.accept()).close();
     listener!.accept();
@@ -80,7 +80,7 @@ const PROGRAMS = {
     console.log("nothing to do");
   },
 
-  /** Reads to the end, and answers then. */
+  /** Writes after the end. */
   async "answer after the end"() {
     const { fd, name } = listenFds()[0] ?? { fd: 0, name: "stdin" };
     using conn = await connection(fd);
@@ -88,13 +88,13 @@ const PROGRAMS = {
     for (let chunk; (chunk = await conn.readChunk()) !== null;) {
       received += new TextDecoder().decode(chunk);
     }
-    // A socket that the peer's end had closed as well would be closed by then.
+    // A socket without half-open mode would be closed by then.
     await new Promise((resolve) => setTimeout(resolve));
     await conn.write(bytes(`${name} ${fd} got ${received}`));
   },
 
-  /** Speaks first, says that this was all, and reads on. */
-  async "speak first"() {
+  /** Writes, half-closes, and reads. */
+  async "write first"() {
     using conn = await connection(3);
     await conn.write(bytes("hello"));
     await conn.closeWrite();
@@ -107,16 +107,16 @@ const PROGRAMS = {
     await conn.readable.pipeTo(conn.writable);
   },
 
-  /** Writes something that the peer does not read, and waits for its reset. */
+  /** Waits for a reset by the peer. */
   async "be reset"() {
     const listener = await listen(3);
     using conn = await listener.accept();
-    await conn.write(bytes("unread"));
+    await conn.write(bytes("not read"));
     const error = await conn.readChunk().catch((error) => error);
     console.log(error.name, error.cause?.code);
   },
 
-  /** Takes the connection that it cannot listen on, and tries both when it is closed. */
+  /** Adopts a connection after listen() has refused it; tries both after the close. */
   async "listen, then connect"() {
     console.log(await failure(() => listen(3)));
     console.log(await failure(() => listen(3)));
@@ -126,7 +126,7 @@ const PROGRAMS = {
     console.log(await failure(() => listen(3)));
   },
 
-  /** Listens on what is no connection, when a second client is there. */
+  /** Listens after connection() has refused the socket and a second peer has connected. */
   async "connect, then listen"() {
     console.log(await failure(() => connection(3)));
     await Deno.stdin.read(new Uint8Array(1));
@@ -139,7 +139,7 @@ const PROGRAMS = {
     console.log(await failure(() => listen(3)));
   },
 
-  /** Leaves what is no connection alone, and has nothing to do. */
+  /** Exits after connection() has refused the socket. */
   async "connect, and end"() {
     console.log(await failure(() => connection(3)));
   },
@@ -152,8 +152,8 @@ const PROGRAMS = {
     console.log(await failure(() => connection(3)));
   },
 
-  /** Tries numbers that were not passed, and shows that the runtime still works. */
-  async "adopt what is not ours"() {
+  /** Tries numbers that were not passed; the runtime must work afterwards. */
+  async "adopt other numbers"() {
     for (const fd of Deno.args.slice(1)) {
       console.log(await failure(() => listen(Number(fd))));
       console.log(await failure(() => connection(Number(fd))));
@@ -173,12 +173,12 @@ const PROGRAMS = {
     peer.close();
   },
 
-  /** Says which listeners there are, by name and in order. */
+  /** Prints the listeners by name and in order. */
   async "names"() {
     const byName = await listenersByName();
     for (const [name, { length }] of byName) console.log(name, length);
     console.log(listenFds().map(({ fd, name }) => `${fd} ${name}`).join(", "));
-    // Each accepts on its own, and answers with its place.
+    // Each writes its name and index.
     await Promise.all(
       [...byName].flatMap(([name, all]) =>
         all.map(async (listener, i) => {
@@ -189,7 +189,7 @@ const PROGRAMS = {
     );
   },
 
-  /** Adopts all, of which one cannot be, and then waits to be told to end. */
+  /** Adopts all, with one failure, and waits for input. */
   async "adopt all"() {
     console.log(await failure(() => listeners()));
     await Deno.stdin.read(new Uint8Array(1));

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { connReadable, connWritable } from "../../activation/conn_streams.ts";
+import { connReadable, connWritable } from "../../activation/_streams.ts";
 
 const reset = new Deno.errors.ConnectionReset("gone");
 
-Deno.test("a readable fails as its connection does, and is done then", async () => {
+Deno.test("a readable fails with the error of its connection, and is done", async () => {
   let done = 0;
   const stream = connReadable({ read: () => Promise.reject(reset) }, () => {
     done += 1;
@@ -13,7 +13,7 @@ Deno.test("a readable fails as its connection does, and is done then", async () 
   assertEquals(done, 1);
 });
 
-Deno.test("a readable reads nothing before it is asked", async () => {
+Deno.test("a readable reads only when pulled", async () => {
   let reads = 0;
   const stream = connReadable({
     read(into) {
@@ -28,7 +28,7 @@ Deno.test("a readable reads nothing before it is asked", async () => {
   assertEquals([...value!], [7]);
 });
 
-Deno.test("a writable fails as its connection does, and is done then", async () => {
+Deno.test("a writable fails with the error of its connection, and is done", async () => {
   let done = 0;
   const stream = connWritable({
     write: () => Promise.reject(reset),

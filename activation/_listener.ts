@@ -1,4 +1,4 @@
-import type { Acceptor } from "./acceptor.ts";
+import type { Acceptor } from "./_transport.ts";
 
 interface PendingAccept<C> {
   resolve(conn: C): void;
@@ -6,28 +6,27 @@ interface PendingAccept<C> {
 }
 
 /**
- * A `Deno.Listener` over an adopted socket. Deno accepts as soon as peers
- * connect; connections that nobody asked for yet wait here, unread, in order.
+ * A `Deno.Listener` over an adopted socket. Deno accepts connections as soon as
+ * peers connect; this class queues them, paused, until `accept()` returns them.
  */
 export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   implements Deno.Listener<C, A>, AsyncIterableIterator<C> {
   readonly addr: A;
   readonly #acceptor: Acceptor<C>;
-  /** Accepted and not taken yet, in order. */
-  readonly #waiting: C[] = [];
+  readonly #queue: C[] = [];
   #pendingAccept: PendingAccept<C> | undefined;
   #iterated = false;
   #closed = false;
   #refed = true;
 
-  constructor(acceptor: Acceptor<C>, addr: A) {
+  constructor(acceptor: Acceptor<C>) {
     this.#acceptor = acceptor;
-    this.addr = addr;
+    this.addr = acceptor.addr as Deno.Addr as A;
     acceptor.start(
-      (conn) => this.#take(conn),
+      (conn) => this.#onConnection(conn),
       (error) => this.#fail(error),
     );
-    // Like Deno's own listener: only somebody waiting keeps the process alive.
+    // As with `Deno.listen()`, only a pending accept keeps the process alive.
     acceptor.unref();
   }
 
@@ -38,7 +37,7 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
         new Deno.errors.Busy("Another accept task is ongoing"),
       );
     }
-    const conn = this.#waiting.shift();
+    const conn = this.#queue.shift();
     if (conn !== undefined) return Promise.resolve(conn);
     if (this.#refed) this.#acceptor.ref();
     return new Promise((resolve, reject) => {
@@ -50,18 +49,16 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
     if (this.#closed) throw new Deno.errors.BadResource("Bad resource ID");
     this.#closed = true;
     this.#acceptor.close();
-    this.#pendingAccept?.reject(listenerClosed());
-    this.#pendingAccept = undefined;
-    // An iteration gets what the kernel handed over before the close; with none
-    // under way nobody would ever take these.
-    if (!this.#iterated) this.#dropWaiting();
+    this.#fail(listenerClosed());
+    // An iteration under way still returns the queued connections.
+    if (!this.#iterated) this.#closeQueued();
   }
 
   async next(): Promise<IteratorResult<C, undefined>> {
     this.#iterated = true;
     try {
-      const accepted = this.#closed ? this.#waiting.shift() : undefined;
-      return { value: accepted ?? await this.accept(), done: false };
+      const queued = this.#closed ? this.#queue.shift() : undefined;
+      return { value: queued ?? await this.accept(), done: false };
     } catch (error) {
       if (!(error instanceof Deno.errors.BadResource)) throw error;
       return { value: undefined, done: true };
@@ -71,7 +68,7 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   return(): Promise<IteratorResult<C, undefined>> {
     this.#iterated = false;
     this[Symbol.dispose]();
-    this.#dropWaiting();
+    this.#closeQueued();
     return Promise.resolve({ value: undefined, done: true });
   }
 
@@ -93,15 +90,15 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
     if (!this.#closed) this.close();
   }
 
-  #take(conn: C): void {
+  #onConnection(conn: C): void {
     if (this.#closed) {
-      // A handshake that went on while the listener was closed.
+      // A TLS handshake was under way when the listener was closed.
       conn.close();
       return;
     }
     const pending = this.#pendingAccept;
     if (pending === undefined) {
-      this.#waiting.push(conn);
+      this.#queue.push(conn);
       return;
     }
     this.#pendingAccept = undefined;
@@ -114,8 +111,8 @@ export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
     this.#pendingAccept = undefined;
   }
 
-  #dropWaiting(): void {
-    for (const conn of this.#waiting.splice(0)) conn.close();
+  #closeQueued(): void {
+    for (const conn of this.#queue.splice(0)) conn.close();
   }
 }
 

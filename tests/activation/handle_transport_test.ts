@@ -2,9 +2,9 @@ import { assert, assertEquals, assertStrictEquals } from "@std/assert";
 import {
   lendReadBuffer,
   returnReadBuffer,
-} from "../../activation/read_buffers.ts";
+} from "../../activation/_handle_transport.ts";
 
-Deno.test("a buffer that came back is lent again", () => {
+Deno.test("a returned buffer is reused", () => {
   const buffer = lendReadBuffer()!;
   returnReadBuffer(buffer, false);
   const next = lendReadBuffer()!;
@@ -12,7 +12,7 @@ Deno.test("a buffer that came back is lent again", () => {
   returnReadBuffer(next, false);
 });
 
-Deno.test("a buffer that somebody still looks at is not lent again", () => {
+Deno.test("a buffer in use is not reused", () => {
   const buffer = lendReadBuffer()!;
   returnReadBuffer(buffer, true);
   const next = lendReadBuffer()!;
@@ -20,7 +20,7 @@ Deno.test("a buffer that somebody still looks at is not lent again", () => {
   returnReadBuffer(next, false);
 });
 
-Deno.test("a buffer that was given away is not lent again", () => {
+Deno.test("a transferred buffer is not reused", () => {
   const buffer = lendReadBuffer()!;
   const size = buffer.byteLength;
   structuredClone(buffer, { transfer: [buffer] });

@@ -1,10 +1,10 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { AdoptedConn } from "../../activation/adopted_conn.ts";
-import { UNIX_ADDR } from "../../activation/socket_address.ts";
-import type { Sink, Transport } from "../../activation/transport.ts";
+import { AdoptedConn } from "../../activation/_conn.ts";
+import { UNIX_ADDR } from "../../activation/_address.ts";
+import type { Sink, Transport } from "../../activation/_transport.ts";
 import { soon } from "../support/eventually.ts";
 
-/** Receives what it is told to, at that moment. */
+/** Receives on command. */
 class ScriptedTransport implements Transport {
   readonly localAddr = UNIX_ADDR;
   readonly remoteAddr = UNIX_ADDR;
@@ -15,11 +15,7 @@ class ScriptedTransport implements Transport {
     this.sink!.onChunk(new TextEncoder().encode(text));
   }
 
-  start(sink: Sink): void {
-    this.sink = sink;
-  }
-
-  shareChunks(sink: Sink): void {
+  setSink(sink: Sink): void {
     this.sink = sink;
   }
 
@@ -43,8 +39,8 @@ class ScriptedTransport implements Transport {
   setKeepAlive(): void {}
 }
 
-/** Returns a connection that has read chunks ahead, for nobody yet. */
-async function readAhead(
+/** Returns a connection with these chunks in its queue. */
+async function withQueued(
   ...texts: string[]
 ): Promise<[AdoptedConn<Deno.UnixAddr>, ScriptedTransport]> {
   const transport = new ScriptedTransport();
@@ -55,8 +51,8 @@ async function readAhead(
   return [conn, transport];
 }
 
-/** A callback that notes what it gets before it does something about it. */
-function noting(then: (text: string) => void | Promise<void> = () => {}) {
+/** A callback that records each chunk, then calls `then`. */
+function recording(then: (text: string) => void | Promise<void> = () => {}) {
   const seen: string[] = [];
   const onChunk = (chunk: Uint8Array): void | Promise<void> => {
     const text = new TextDecoder().decode(chunk);
@@ -66,10 +62,10 @@ function noting(then: (text: string) => void | Promise<void> = () => {}) {
   return { seen, onChunk };
 }
 
-Deno.test("forEachChunk: what was read ahead comes one by one, and then the rest", async () => {
-  const [conn, transport] = await readAhead("a", "b", "c");
+Deno.test("forEachChunk: queued chunks come one by one, then new ones", async () => {
+  const [conn, transport] = await withQueued("a", "b", "c");
   const turns: (() => void)[] = [];
-  const { seen, onChunk } = noting(() =>
+  const { seen, onChunk } = recording(() =>
     new Promise((resolve) => turns.push(resolve))
   );
   const done = conn.forEachChunk(onChunk);
@@ -92,9 +88,9 @@ for (
     ["rejects", () => Promise.reject(new TypeError("no more"))],
   ] as const
 ) {
-  Deno.test(`forEachChunk: a callback that ${how} on what was read ahead is not called again`, async () => {
-    const [conn, transport] = await readAhead("a", "b");
-    const { seen, onChunk } = noting(fail);
+  Deno.test(`forEachChunk: a callback that ${how} on a queued chunk is not called again`, async () => {
+    const [conn, transport] = await withQueued("a", "b");
+    const { seen, onChunk } = recording(fail);
     await soon(
       "it fails",
       assertRejects(() => conn.forEachChunk(onChunk), TypeError, "no more"),
@@ -110,9 +106,9 @@ for (const ended of [false, true]) {
       ended ? "also after the end" : "before the end"
     }`,
     async () => {
-      const [conn, transport] = await readAhead("a", "b");
+      const [conn, transport] = await withQueued("a", "b");
       if (ended) transport.sink!.onEnd();
-      const { seen, onChunk } = noting(() => conn.close());
+      const { seen, onChunk } = recording(() => conn.close());
       await soon(
         "it is interrupted",
         assertRejects(
@@ -126,20 +122,20 @@ for (const ended of [false, true]) {
   );
 }
 
-Deno.test("forEachChunk: who closes with the last chunk has had all", async () => {
-  const [conn, transport] = await readAhead("a", "b");
+Deno.test("forEachChunk: closing in the last chunk is no interruption", async () => {
+  const [conn, transport] = await withQueued("a", "b");
   transport.sink!.onEnd();
-  const { seen, onChunk } = noting((text) => {
+  const { seen, onChunk } = recording((text) => {
     if (text === "b") conn.close();
   });
   await soon("it has ended", conn.forEachChunk(onChunk));
   assertEquals(seen, ["a", "b"]);
 });
 
-Deno.test("forEachChunk: after a reset nothing comes that had been waiting", async () => {
-  const [conn, transport] = await readAhead("a", "b");
+Deno.test("forEachChunk: a reset drops queued chunks", async () => {
+  const [conn, transport] = await withQueued("a", "b");
   const turn = Promise.withResolvers<void>();
-  const { seen, onChunk } = noting(() => turn.promise);
+  const { seen, onChunk } = recording(() => turn.promise);
   const done = assertRejects(
     () => conn.forEachChunk(onChunk),
     Deno.errors.ConnectionReset,
@@ -152,9 +148,9 @@ Deno.test("forEachChunk: after a reset nothing comes that had been waiting", asy
   assertEquals(transport.reading, false);
 });
 
-Deno.test("forEachChunk: what a callback without types returns is waited for, whatever it is", async () => {
-  const [conn, transport] = await readAhead("a", "b");
-  const { seen, onChunk } = noting(() => 7 as unknown as void);
+Deno.test("forEachChunk: a callback may return something that is no promise", async () => {
+  const [conn, transport] = await withQueued("a", "b");
+  const { seen, onChunk } = recording(() => 7 as unknown as void);
   const done = conn.forEachChunk(onChunk);
   transport.sink!.onEnd();
   await soon("it has ended", done);

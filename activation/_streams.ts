@@ -1,13 +1,13 @@
-/** How much one pull of a readable stream asks for. */
+/** The most bytes that one pull of a readable stream reads. */
 const CHUNK_BYTES = 64 * 1024;
 
 type Reader = Pick<Deno.Conn, "read">;
 type Writer = Pick<Deno.Conn, "write" | "closeWrite">;
 
 /**
- * A byte stream of what a connection receives. Reads only when pulled.
+ * Returns a byte stream of the received bytes, which reads only when pulled.
  *
- * @param onDone Called once nothing more will be read.
+ * @param onDone Called after the last read.
  */
 export function connReadable(
   conn: Reader,
@@ -45,11 +45,10 @@ async function readOrDone(
 }
 
 /**
- * A stream whose chunks a connection sends, one at a time: the next chunk is
- * taken when the kernel has the one before. Closing it shuts down the write
- * side.
+ * Returns a stream that sends one chunk at a time: it takes the next one when the
+ * kernel has taken the one before. Closing the stream shuts down the write side.
  *
- * @param onDone Called once nothing more will be written.
+ * @param onDone Called after the last write.
  */
 export function connWritable(
   conn: Writer,

@@ -1,0 +1,111 @@
+import { RefusedFd } from "./_runtime.ts";
+import {
+  describeFds,
+  type ListenFd,
+  listenFds,
+  UNKNOWN_NAME,
+} from "./environment.ts";
+import { ActivationError } from "./errors.ts";
+
+/** Standard input: the connected socket of an inetd-style service. */
+const STDIN_FD = 0;
+
+/** The state of each descriptor that is not available. */
+const states = new Map<number, "owned" | "closed">();
+
+/** The error message of each use of a descriptor: action, default reason, next step. */
+const MESSAGES = {
+  listen: [
+    "listen on",
+    "it is not a listening stream socket",
+    "use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no",
+  ],
+  listenTcp: [
+    "listen on",
+    "it is not a listening stream socket",
+    "use ListenStream= with a TCP port, and Accept=no",
+  ],
+  connect: [
+    "take the connection on",
+    "it is not a connected stream socket",
+    "use Accept=yes with ListenStream=",
+  ],
+} as const;
+
+/**
+ * Takes ownership of an available descriptor: one that is untouched, or that another
+ * call refused. A number must be one that was passed to this process: any other may
+ * be the runtime's own, and adopting it would break the process. The number in an
+ * object is not checked: objects come from `listenFds()`.
+ *
+ * When `open` throws a `RefusedFd` that is still open, the descriptor becomes
+ * available again. After any other error its number may have been reused.
+ *
+ * @throws {ActivationError} The descriptor was not passed to this process, is owned
+ * or closed, or `open` has thrown.
+ */
+export async function adoptFd<T>(
+  which: number | ListenFd,
+  use: keyof typeof MESSAGES,
+  open: (fd: number) => T | Promise<T>,
+): Promise<T> {
+  const { fd, name } = typeof which === "number" ? findPassed(which) : which;
+  assertAvailable(fd, name);
+  states.set(fd, "owned");
+  try {
+    return await open(fd);
+  } catch (cause) {
+    const refused = cause instanceof RefusedFd ? cause : undefined;
+    if (refused === undefined || refused.closed) states.set(fd, "closed");
+    else states.delete(fd);
+    const [action, defaultReason, nextStep] = MESSAGES[use];
+    const reason = refused?.message ?? defaultReason;
+    throw new ActivationError(
+      `Cannot ${action} fd ${fd} "${name}": ${reason}; ${nextStep}`,
+      { fd, fdName: name, cause },
+    );
+  }
+}
+
+/** Records that the owner of a descriptor has closed it. */
+export function closedFd(fd: number): void {
+  states.set(fd, "closed");
+}
+
+function assertAvailable(fd: number, name: string): void {
+  const fail = (which: string, problem: string) => {
+    throw new ActivationError(`Cannot adopt fd ${which}: ${problem}`, {
+      fd,
+      fdName: name,
+    });
+  };
+  if (!Number.isInteger(fd) || fd < 0) {
+    fail(`"${fd}"`, "it is not a descriptor; pass a result of listenFds()");
+  }
+  switch (states.get(fd)) {
+    case "owned":
+      fail(
+        `${fd} "${name}"`,
+        "it was adopted before, and is open; keep the first listener or connection",
+      );
+      break;
+    case "closed":
+      fail(
+        `${fd} "${name}"`,
+        "it was adopted before, and is closed; restart the service to get it again",
+      );
+  }
+}
+
+function findPassed(fd: number): ListenFd {
+  const passed = listenFds();
+  const found = passed.find((listenFd) => listenFd.fd === fd);
+  if (found !== undefined) return found;
+  if (fd === STDIN_FD) return { fd, name: UNKNOWN_NAME };
+  throw new ActivationError(
+    `Cannot adopt fd ${fd}: it was not passed to this process (passed: ${
+      describeFds(passed)
+    }); start the program from a socket unit`,
+    { fd },
+  );
+}

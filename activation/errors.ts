@@ -1,0 +1,76 @@
+/** Options for {@linkcode ActivationError}. */
+export interface ActivationErrorOptions extends ErrorOptions {
+  /** The file descriptor at fault. */
+  fd?: number;
+  /** The name of that descriptor in `LISTEN_FDNAMES`. */
+  fdName?: string;
+  /** The environment variable at fault. */
+  variable?: string;
+}
+
+/**
+ * Thrown when the process cannot use what the service manager passed: a malformed
+ * `LISTEN_*` variable, or a descriptor that Deno cannot adopt.
+ *
+ * The message quotes the value at fault and names the next step. Programs can print
+ * it to an operator as it is.
+ *
+ * @example Distinguish an activation error from any other
+ * ```ts
+ * import { ActivationError, listenFds } from "@ipc/ipc";
+ *
+ * try {
+ *   listenFds();
+ * } catch (error) {
+ *   if (!(error instanceof ActivationError)) throw error;
+ *   console.error(error.message);
+ *   Deno.exit(78);
+ * }
+ * ```
+ */
+export class ActivationError extends Error {
+  /** Always `"ActivationError"`. */
+  override readonly name = "ActivationError";
+  /** The file descriptor at fault, if any. */
+  readonly fd: number | undefined;
+  /** The name of that descriptor, if known. */
+  readonly fdName: string | undefined;
+  /** The environment variable at fault, if any. */
+  readonly variable: string | undefined;
+
+  /**
+   * Creates an error. Programs usually catch this class instead.
+   *
+   * @param message The fault and the next step.
+   * @param options The descriptor or variable at fault, and the cause.
+   */
+  constructor(message: string, options: ActivationErrorOptions = {}) {
+    super(message, options);
+    this.fd = options.fd;
+    this.fdName = options.fdName;
+    this.variable = options.variable;
+  }
+}
+
+/** Deno's error class for each error number of a stream socket. */
+const CLASSES: Record<string, new (message: string) => Error> = {
+  EACCES: Deno.errors.PermissionDenied,
+  ECONNABORTED: Deno.errors.ConnectionAborted,
+  ECONNREFUSED: Deno.errors.ConnectionRefused,
+  ECONNRESET: Deno.errors.ConnectionReset,
+  ENOTCONN: Deno.errors.NotConnected,
+  EPIPE: Deno.errors.BrokenPipe,
+  ETIMEDOUT: Deno.errors.TimedOut,
+};
+
+/**
+ * Returns the error of Deno's own sockets for an error of `node:net`, which becomes
+ * its cause. Code that compares error classes then works on adopted sockets.
+ */
+export function socketError(error: Error & { code?: string }): Error {
+  const Class = CLASSES[error.code ?? ""];
+  if (Class === undefined) return error;
+  const mapped = new Class(error.message);
+  mapped.cause = error;
+  return mapped;
+}

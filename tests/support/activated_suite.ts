@@ -1,0 +1,45 @@
+/** Suites that run in an activated process: one socket for each case. */
+
+import { assertEquals } from "@std/assert";
+import { activate, type ActivateOptions, dial } from "./activate.ts";
+
+interface Result {
+  name: string;
+  error?: string;
+}
+
+/** Runs each case, prints its result as a line of JSON, and exits. */
+export async function runCases<Case extends { name: string }>(
+  cases: readonly Case[],
+  run: (each: Case, i: number) => Promise<void>,
+): Promise<never> {
+  for (const [i, each] of cases.entries()) {
+    const result: Result = { name: each.name };
+    try {
+      await run(each, i);
+    } catch (error) {
+      result.error = error instanceof Error ? error.stack : `${error}`;
+    }
+    console.log(JSON.stringify(result));
+  }
+  Deno.exit();
+}
+
+/**
+ * Activates a module that calls {@linkcode runCases}, and reports each case as a step.
+ * A connection to the first address starts the module; its arguments are the others.
+ */
+export async function runActivated(
+  t: Deno.TestContext,
+  { addresses, ...options }: Omit<ActivateOptions, "args">,
+): Promise<void> {
+  const [trigger, ...args] = addresses;
+  await using program = await activate({ addresses, args, ...options });
+  using _trigger = await dial(trigger!);
+  await program.exitCode({ within: 60_000 });
+  const results = program.stdout.seen.map((line) => JSON.parse(line) as Result);
+  for (const { name, error } of results) {
+    await t.step(name, () => assertEquals(error, undefined, error));
+  }
+  assertEquals(results.length, args.length, program.stderr.seen.join("\n"));
+}
