@@ -1,30 +1,30 @@
 /**
- * Socket activation for Deno, and talking back to systemd, in pure TypeScript.
+ * Socket activation and notification of systemd for Deno, in pure TypeScript.
  *
  * ## The protocol
  *
  * systemd listens on a socket, starts the service on the first connection, and
- * passes the socket as file descriptor 3. Three variables tell about it:
- * `LISTEN_PID` whom the descriptors are for, `LISTEN_FDS` how many they are,
- * `LISTEN_FDNAMES` what they are called. The service takes them:
+ * passes the socket as file descriptor 3. Three variables describe it: `LISTEN_PID` is
+ * the process that receives the descriptors, `LISTEN_FDS` their number,
+ * `LISTEN_FDNAMES` their names.
  *
  * - {@linkcode listenFds} reads the variables, and does no I/O.
  * - {@linkcode listen}, {@linkcode listeners} and {@linkcode connection} turn a
- *   descriptor into what `Deno.listen()` and `Deno.connect()` return.
+ *   descriptor into the objects of `Deno.listen()` and `Deno.connect()`.
  *
- * `NOTIFY_SOCKET` names a datagram socket on which the service talks back, in
- * lines of `NAME=value`; `WATCHDOG_USEC` says how often it has to:
+ * `NOTIFY_SOCKET` is a datagram socket that receives lines of `NAME=value` from the
+ * service; `WATCHDOG_USEC` is the interval in which systemd expects a ping:
  *
- * - {@linkcode notify} tells systemd that the service is ready, stopping, or how
- *   it is doing; {@linkcode watchdog} tells that it is alive.
- * - {@linkcode logger} writes lines that the journal knows the level of.
+ * - {@linkcode notify} sends the state of the service: ready, stopping, status;
+ *   {@linkcode watchdog} sends the pings.
+ * - {@linkcode logger} writes lines with a level for the journal.
  *
  * {@linkcode serve} does all of this for a web service.
  *
  * ## Permissions
  *
- * What each call needs, and nothing more; P is the path in `NOTIFY_SOCKET`.
- * Whatever sends a notification also needs `--unstable-net`.
+ * The permissions of each call; P is the path in `NOTIFY_SOCKET`. Every call that sends
+ * a notification also needs `--unstable-net`.
  *
  * | call                                                | permissions                                                             |
  * | --------------------------------------------------- | ----------------------------------------------------------------------- |

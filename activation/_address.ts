@@ -1,5 +1,8 @@
 import type { AddressInfo, Socket } from "node:net";
 
+/** The size of the kernel's socket path, with the NUL byte at its end. */
+export const UNIX_PATH_BYTES = 108;
+
 /**
  * The address of an adopted unix socket: Deno has no API that returns the path, and
  * reading it from /proc needs a permission.

@@ -1,15 +1,15 @@
-/** Made by systemd, and by nothing else, early at boot. */
+/** Created only by systemd, early at boot. */
 const SYSTEMD_RUNTIME_DIRECTORY = "/run/systemd/system";
 
 /**
- * Tells whether the system was booted with systemd.
+ * Returns whether the system was booted with systemd.
  *
  * Needs `--allow-read=/run/systemd/system`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_booted.html | sd_booted(3)}
  *
  * @returns False also in a container without systemd.
- * @throws {Deno.errors.NotCapable} The directory may not be looked at.
+ * @throws {Deno.errors.NotCapable} The permission to read the directory is missing.
  *
  * @example
  * ```ts

@@ -5,27 +5,25 @@ import { NOTIFY_VARIABLES } from "./environment.ts";
 export interface ChildEnv {
   /** Always true: the child gets `env` and nothing else. */
   clearEnv: true;
-  /** The environment of this process, less what was meant for it alone. */
+  /** The environment of this process without the variables of its service manager. */
   env: Record<string, string>;
 }
 
 /**
  * Returns the environment for a child process: that of this process without the
- * variables that are addressed to it. A child that got `NOTIFY_SOCKET` could
- * speak for the service; one that got `LISTEN_FDS` might take sockets that are
- * not its own.
+ * variables of the service manager. A child with `NOTIFY_SOCKET` could notify for the
+ * service; a child with `LISTEN_FDS` could use sockets of the service.
  *
- * The descriptors themselves cannot be kept from children: Deno does not set
- * close-on-exec on what was passed. They stay open in a child for as long as it
- * lives; a child that has to be free of them is better a unit of its own.
+ * Children still inherit the descriptors: Deno does not set close-on-exec on them.
+ * Run a child that must not have them as a unit of its own.
  *
- * Needs `--allow-env`, all of it: the environment is copied.
+ * Needs unscoped `--allow-env`: the whole environment is copied.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html | sd_listen_fds(3), unset_environment}
  *
- * @param env More variables for the child; they may name those above anew.
- * @returns What to spread into the options of `Deno.Command`.
- * @throws {Deno.errors.NotCapable} The environment may not be read.
+ * @param env More variables for the child, which replace those of this process.
+ * @returns Options to spread into those of `Deno.Command`.
+ * @throws {Deno.errors.NotCapable} The permission to read the environment is missing.
  *
  * @example
  * ```ts

@@ -1,8 +1,8 @@
-/** The variables that tell a service how to talk back to systemd. */
+/** The address of the notify socket. */
 export const NOTIFY_SOCKET = "NOTIFY_SOCKET";
-/** How often to ping, in microseconds. */
+/** The watchdog interval, in microseconds. */
 export const WATCHDOG_USEC = "WATCHDOG_USEC";
-/** Whose watchdog it is. */
+/** The process id that must ping the watchdog. */
 export const WATCHDOG_PID = "WATCHDOG_PID";
 /** The device and inode of the journal's end of stdout or stderr. */
 export const JOURNAL_STREAM = "JOURNAL_STREAM";
@@ -14,7 +14,7 @@ export const NOTIFY_VARIABLES: readonly string[] = [
   WATCHDOG_PID,
 ];
 
-/** Where variables are read from, in place of the environment of the process. */
+/** An environment to read variables from. */
 export interface ReadableEnv {
   /** Returns the value of a variable, or undefined when it is not set. */
   get(name: string): string | undefined;

@@ -5,20 +5,20 @@ const NAMED: Record<string, string> = {
 };
 
 /**
- * Characters that could end a line, move a terminal's cursor, or turn the
- * direction of text: control, format, separator and unassigned ones.
+ * Characters that could end a line, move a terminal's cursor, or reverse text: control,
+ * format, separator, private-use and unassigned ones.
  */
 const UNSAFE = "[\\p{Cc}\\p{Cf}\\p{Cn}\\p{Co}\\p{Cs}\\p{Zl}\\p{Zp}]";
 
-/** No literal: V8 would look the properties up whenever it loads this module. */
+/** Compiled on first use: for a literal, V8 loads the Unicode properties at start. */
 let unsafe: RegExp | undefined;
 
 /**
- * Renders text so that it stays on one line and means nothing to a terminal:
- * control characters are escaped as in C (`\n`, `\x1b`, `\u{202e}`). Backslashes
- * stay: where a text must not be able to look like an escape, double them first.
+ * Escapes control characters as in C (`\n`, `\x1b`, `\u{202e}`), so that the text stays
+ * on one line and cannot control a terminal. Backslashes are kept: to make the result
+ * unambiguous, double them first.
  *
- * @param text What somebody else wrote.
+ * @param text The text of an untrusted source.
  * @returns The text on one line.
  *
  * @example

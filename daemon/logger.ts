@@ -2,8 +2,8 @@ import { JOURNAL_STREAM, type ReadableEnv } from "./environment.ts";
 import { escapeControl } from "./escape_control.ts";
 
 /**
- * The levels of syslog(3), most severe first: the place of a level is the number
- * of its prefix in sd-daemon(3).
+ * The levels of syslog(3), most severe first. The index of a level is the number in
+ * its prefix of sd-daemon(3).
  */
 const LEVELS: readonly LogLevel[] = [
   "emergency",
@@ -16,7 +16,7 @@ const LEVELS: readonly LogLevel[] = [
   "debug",
 ];
 
-/** A level of {@linkcode Logger}: its method's name. */
+/** A level, which is the name of a method of {@linkcode Logger}. */
 export type LogLevel =
   | "emergency"
   | "alert"
@@ -27,51 +27,49 @@ export type LogLevel =
   | "info"
   | "debug";
 
-/** Writes one record a call, at the level that the method is named after. */
+/** A method for each level, which writes one record. */
 export type Logger = {
   readonly [level in LogLevel]: (text: string) => void;
 };
 
 /** Options for {@linkcode logger}. */
 export interface LoggerOptions {
-  /** What the program is called; the journal knows that by itself. */
+  /** The name of the program. Not used in the journal, which records it. */
   name?: string;
   /** Records less severe than this are dropped. @default {"info"} */
   level?: LogLevel;
-  /**
-   * Whether the records go to the journal, in place of finding out.
-   */
+  /** Whether standard error is the journal; detected by default. */
   journal?: boolean;
-  /** Where the records go, in place of standard error. */
+  /** Receives the records, in place of standard error. */
   sink?: { writeSync(bytes: Uint8Array): number };
-  /** Where `JOURNAL_STREAM` is read, in place of the process' environment. */
+  /** The environment to read, in place of `Deno.env`. */
   env?: ReadableEnv;
 }
 
 const encoder = new TextEncoder();
 
 /**
- * Makes a logger that writes to standard error, one line a record.
+ * Creates a logger that writes one line for each record to standard error.
  *
- * - When standard error is the journal, each line starts with its level as
- *   sd-daemon(3) has it: `<3>` for an error. The journal takes it off again.
- * - Otherwise it starts with the program's name and the level's: `web: error: `.
+ * - If standard error is the journal, the line starts with the level in the form of
+ *   sd-daemon(3), `<3>` for an error, which the journal removes.
+ * - Otherwise it starts with the names of the program and the level: `web: error: `.
  *
- * The journal is there when `JOURNAL_STREAM` is set and standard error is no
- * terminal; with `--allow-all` the device and inode that it tells are compared
- * with standard error as well.
+ * Standard error is the journal when `JOURNAL_STREAM` is set and standard error is no
+ * terminal. With `--allow-all`, the device and inode in the variable are also compared
+ * with standard error.
  *
  * A text of several lines becomes several lines of the same level. Other control
- * characters are escaped: what a peer sent cannot forge a record, nor move a
- * cursor. A record that cannot be written is lost, silently: logging is no
- * reason to fail.
+ * characters are escaped: text of a peer cannot forge a record or control a terminal.
+ * A record that cannot be written is dropped: a program must not fail because of its
+ * log.
  *
  * Needs `--allow-env=JOURNAL_STREAM`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html | sd-daemon(3)}
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24JOURNAL_STREAM | systemd.exec(5), JOURNAL_STREAM}
  *
- * @param options The least severe level, and where to write.
+ * @param options The least severe level, and the sink.
  * @returns The logger.
  *
  * @example
@@ -120,12 +118,12 @@ function writeRecord(
       written += sink.writeSync(bytes.subarray(written));
     }
   } catch {
-    // Nobody is left to be told.
+    // A failed log has no place to report it.
   }
 }
 
 function isJournal({ sink, env = Deno.env }: LoggerOptions): boolean {
-  // A shell may have inherited the variable from a service; a person has not.
+  // A shell may have inherited the variable from a service.
   if (sink === undefined && Deno.stderr.isTerminal()) return false;
   const stream = env.get(JOURNAL_STREAM);
   if (stream === undefined) return false;
@@ -138,7 +136,7 @@ function isJournal({ sink, env = Deno.env }: LoggerOptions): boolean {
   }
 }
 
-/** Deno opens `/dev/stderr` only to programs that may do everything. */
+/** Deno allows `stat` of `/dev/stderr` only with all permissions. */
 function mayStatStderr(): boolean {
   const names = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
   return names.every((name) =>

@@ -1,13 +1,13 @@
 /**
- * Talking back to systemd: the part of `@ipc/ipc` that notifies, pings the
- * watchdog and logs.
+ * Notifying systemd: the part of `@ipc/ipc` that sends state, pings the watchdog and
+ * logs.
  *
  * @example
  * ```ts
  * import { notify, watchdog } from "@ipc/ipc/daemon";
  *
  * watchdog();
- * await notify({ ready: true, status: "At work" });
+ * await notify({ ready: true, status: "Serving" });
  * ```
  *
  * @module
@@ -16,6 +16,7 @@
 export { booted } from "./booted.ts";
 export { type ChildEnv, childEnv } from "./child_env.ts";
 export type { ReadableEnv } from "./environment.ts";
+export { NotifyError, type NotifyErrorOptions } from "./errors.ts";
 export { escapeControl } from "./escape_control.ts";
 export {
   type Logger,
@@ -30,10 +31,10 @@ export {
   status,
   stopping,
 } from "./notify.ts";
-export { NotifyError, type NotifyErrorOptions } from "./notify_error.ts";
 export type { NotifyState } from "./notify_state.ts";
-export { watchdog, type WatchdogOptions } from "./watchdog.ts";
 export {
+  watchdog,
   watchdogEnabled,
   type WatchdogEnabledOptions,
-} from "./watchdog_enabled.ts";
+  type WatchdogOptions,
+} from "./watchdog.ts";

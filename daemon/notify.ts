@@ -1,6 +1,5 @@
 import { NOTIFY_SOCKET, type ReadableEnv } from "./environment.ts";
-import { monotonicUsec } from "./monotonic_clock.ts";
-import { sendToNotifySocket } from "./notify_socket.ts";
+import { sendToNotifySocket } from "./_notify_socket.ts";
 import {
   checkMessage,
   formatNotifyState,
@@ -9,34 +8,32 @@ import {
 
 /** Options for {@linkcode notify} and its short forms. */
 export interface NotifyOptions {
-  /** Where `NOTIFY_SOCKET` is read, in place of the process' environment. */
+  /** The environment to read, in place of `Deno.env`. */
   env?: ReadableEnv;
 }
 
 /**
- * Tells the service manager about the state of this service, all of it in one
- * datagram.
+ * Notifies the service manager of the state of this service, in one datagram.
  *
- * - `NOTIFY_SOCKET` is not set: nobody wants to know; returns false.
- * - The state says nothing: nothing is sent; returns false.
- * - The message was sent: returns true. It is queued then, not processed.
+ * - `NOTIFY_SOCKET` is not set: returns false.
+ * - The state is empty: sends nothing and returns false.
+ * - The message was sent: returns true. It is queued, not yet processed.
  *
- * A string is sent as it is: one `NAME=value` a line, for assignments that
- * {@linkcode NotifyState} does not have. Passing descriptors (`FDSTORE=1`,
- * `BARRIER=1`) is beyond Deno.
+ * A string is sent unchanged: one `NAME=value` on each line, for assignments that
+ * {@linkcode NotifyState} lacks. Deno cannot pass descriptors (`FDSTORE=1`,
+ * `BARRIER=1`).
  *
- * Needs `--unstable-net`, `--allow-env=NOTIFY_SOCKET` and, for the path of the
- * socket P, `--allow-net=unix:P --allow-write=P`; `--allow-net` for an abstract
- * one.
+ * Needs `--unstable-net`, `--allow-env=NOTIFY_SOCKET` and, for a socket with the path
+ * P, `--allow-net=unix:P --allow-write=P`; for an abstract one `--allow-net`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_notify.html | sd_notify(3)}
  *
- * @param state What to tell.
- * @param options Where to read the environment.
- * @returns Whether there was somebody to tell.
- * @throws {NotifyError} There is a notify socket, and it cannot be reached, or
- * takes nothing for five seconds; or systemd would discard the message: a value has
- * no place in one, there is a NUL byte, or it has more than 4096 bytes.
+ * @param state The state, or the text of the message.
+ * @param options The environment to read.
+ * @returns Whether a message was sent.
+ * @throws {NotifyError} The notify socket cannot be reached, or stays full for five
+ * seconds; or systemd would discard the message: a value is invalid, or the message
+ * has a NUL byte or more than 4096 bytes.
  *
  * @example
  * ```ts
@@ -52,7 +49,7 @@ export async function notify(
   options: NotifyOptions = {},
 ): Promise<boolean> {
   const { env = Deno.env } = options;
-  // A state that cannot be told is a mistake, also where nobody listens.
+  // An invalid state is an error also without a notify socket.
   const message = typeof state === "string" ? state : formatNotifyState(state);
   checkMessage(message);
   const socket = env.get(NOTIFY_SOCKET);
@@ -69,10 +66,10 @@ export async function notify(
 }
 
 /**
- * Says `READY=1`: start-up, or reloading, is finished.
+ * Sends `READY=1`: start-up, or reloading, is finished.
  *
  * @param options As for {@linkcode notify}.
- * @returns Whether there was somebody to tell.
+ * @returns Whether a message was sent.
  * @throws {NotifyError} As {@linkcode notify}.
  *
  * @example
@@ -87,10 +84,10 @@ export function ready(options?: NotifyOptions): Promise<boolean> {
 }
 
 /**
- * Says `STOPPING=1`: the service is on its way out.
+ * Sends `STOPPING=1`: the service is stopping.
  *
  * @param options As for {@linkcode notify}.
- * @returns Whether there was somebody to tell.
+ * @returns Whether a message was sent.
  * @throws {NotifyError} As {@linkcode notify}.
  *
  * @example
@@ -105,12 +102,11 @@ export function stopping(options?: NotifyOptions): Promise<boolean> {
 }
 
 /**
- * Says `STATUS=`: one line that `systemctl status` shows to people.
+ * Sends `STATUS=`: one line that `systemctl status` shows.
  *
- * @param text The line, which is cleaned and shortened as
- * {@linkcode NotifyState.status} says.
+ * @param text The line, escaped and shortened as {@linkcode NotifyState.status} says.
  * @param options As for {@linkcode notify}.
- * @returns Whether there was somebody to tell.
+ * @returns Whether a message was sent.
  * @throws {NotifyError} As {@linkcode notify}.
  *
  * @example
@@ -125,4 +121,25 @@ export function status(
   options?: NotifyOptions,
 ): Promise<boolean> {
   return notify({ status: text }, options);
+}
+
+/**
+ * Returns CLOCK_MONOTONIC in microseconds. `performance.now()` and `process.hrtime()`
+ * count from the start of the process instead. V8 stamps the start of a CPU profile
+ * with that clock, so this takes an empty profile, which costs about 50 ms.
+ *
+ * Needs `--allow-sys`; Deno 2.9.6 refuses `--allow-sys=inspector`.
+ */
+async function monotonicUsec(): Promise<number> {
+  const { Session } = await import("node:inspector/promises");
+  const session = new Session();
+  session.connect();
+  try {
+    await session.post("Profiler.enable");
+    await session.post("Profiler.start");
+    const { profile } = await session.post("Profiler.stop");
+    return profile.startTime;
+  } finally {
+    session.disconnect();
+  }
 }

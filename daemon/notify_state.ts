@@ -1,13 +1,12 @@
 import { escapeControl } from "./escape_control.ts";
-import { NotifyError } from "./notify_error.ts";
+import { NotifyError } from "./errors.ts";
 
 /** systemd ignores a longer message (NOTIFY_BUFFER_MAX, which is PIPE_BUF). */
 export const NOTIFY_BYTES_MAX = 4096;
 
 /**
- * What a service tells the service manager; each member is one of the
- * well-known assignments of sd_notify(3). Members that are undefined or false
- * are left out.
+ * The state of a service. Each member is a well-known assignment of sd_notify(3).
+ * Members that are undefined or false are left out.
  *
  * @example
  * ```ts
@@ -20,40 +19,40 @@ export interface NotifyState {
   /** `READY=1`: start-up, or reloading, is finished. */
   ready?: boolean;
   /**
-   * `RELOADING=1`: the configuration is being read anew; say `ready` when done.
-   * `MONOTONIC_USEC=` is added, as `Type=notify-reload` wants it. Reading that
-   * clock takes some 50 ms and needs `--allow-sys`.
+   * `RELOADING=1`: the service is reloading its configuration; send `ready` when it has
+   * finished. `MONOTONIC_USEC=` is added for `Type=notify-reload`. Reading that clock
+   * takes about 50 ms and needs `--allow-sys`.
    */
   reloading?: boolean;
-  /** `STOPPING=1`: the service is on its way out. */
+  /** `STOPPING=1`: the service is stopping. */
   stopping?: boolean;
   /**
-   * `STATUS=`: one line for people. Newlines in it become spaces, other control and
-   * bidi characters are escaped as in {@linkcode escapeControl}, and it is cut where
-   * the message would be too long for systemd.
+   * `STATUS=`: one line for people. Newlines become spaces, other control and bidi
+   * characters are escaped as by {@linkcode escapeControl}, and the line is shortened
+   * when the message is too long for systemd.
    */
   status?: string;
-  /** `ERRNO=`: why the service failed, an errno above 0. */
+  /** `ERRNO=`: the failure as an errno above 0. */
   errno?: number;
-  /** `BUSERROR=`: why the service failed, a D-Bus error name. */
+  /** `BUSERROR=`: the failure as a D-Bus error name. */
   busError?: string;
-  /** `VARLINKERROR=`: why the service failed, a Varlink error name. */
+  /** `VARLINKERROR=`: the failure as a Varlink error name. */
   varlinkError?: string;
   /** `EXIT_STATUS=`: the exit status of the service, 0 to 255. */
   exitStatus?: number;
   /** `MAINPID=`: the main process, when it is not this one. */
   mainPid?: number;
-  /** `WATCHDOG=1` keeps the watchdog content, `"trigger"` makes it bite. */
+  /** `WATCHDOG=1` pings the watchdog; `"trigger"` triggers it at once. */
   watchdog?: boolean | "trigger";
   /** `WATCHDOG_USEC=`: a new watchdog interval, in microseconds. */
   watchdogUsec?: number;
-  /** `EXTEND_TIMEOUT_USEC=`: how much longer this may take, in microseconds. */
+  /** `EXTEND_TIMEOUT_USEC=`: the time by which to extend the time-out, in microseconds. */
   extendTimeoutUsec?: number;
-  /** `NOTIFYACCESS=`: who may notify from now on. */
+  /** `NOTIFYACCESS=`: the processes that may notify from now on. */
   notifyAccess?: "none" | "main" | "exec" | "all";
 }
 
-/** How a member of the state is written. */
+/** Formats a member of the state; undefined leaves it out. */
 type Format = (value: unknown, name: string) => string | undefined;
 
 const flag: Format = (value) => value === true ? "1" : undefined;
@@ -114,9 +113,9 @@ const ASSIGNMENTS: Record<
 };
 
 /**
- * Writes a state as the text of one datagram.
+ * Returns the state as the text of one datagram.
  *
- * @throws {NotifyError} A value has no place in a message.
+ * @throws {NotifyError} A value is invalid.
  */
 export function formatNotifyState(state: NotifyState): string {
   const lines: string[] = [];
@@ -131,7 +130,7 @@ export function formatNotifyState(state: NotifyState): string {
   return lines.join("\n");
 }
 
-/** For the line that `notify` adds to RELOADING=1. */
+/** Room for the line that `notify` adds to RELOADING=1. */
 const RESERVE = "\nMONOTONIC_USEC=18446744073709551615".length;
 
 const encoder = new TextEncoder();
@@ -140,7 +139,7 @@ function byteLength(text: string): number {
   return encoder.encode(text).length;
 }
 
-/** Takes at least `excess` bytes off a line, as whole characters, and marks that. */
+/** Removes at least `excess` bytes, as whole characters, and appends an ellipsis. */
 function shortened(line: string, excess: number): string {
   const mark = "…";
   const keep = Math.max(byteLength(line) - excess - byteLength(mark), 0);

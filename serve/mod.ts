@@ -1,6 +1,6 @@
 /**
- * HTTP over the sockets that systemd passes, which `Deno.serve()` cannot take:
- * a web service that costs nothing until somebody calls it.
+ * HTTP on the sockets that systemd passes, which `Deno.serve()` cannot adopt: a web
+ * service that starts with its first client.
  *
  * @example
  * ```ts
@@ -16,6 +16,6 @@
  * @module
  */
 
-export type { ServeFallback } from "./open_servers.ts";
+export type { ServeFallback } from "./_open_servers.ts";
 export { type HttpServer, serve, type ServeOptions } from "./serve.ts";
 export type { ServeHandler, ServeInfo } from "./serve_handler.ts";

@@ -1,25 +1,24 @@
-/** What a {@linkcode ServeHandler} is told besides the request. */
+/** The second argument of a {@linkcode ServeHandler}. */
 export interface ServeInfo {
-  /** Who asks. The path of a unix socket's peer is not known: it is empty. */
+  /** The address of the client. The path of a unix socket is unknown: it is empty. */
   remoteAddr: Deno.NetAddr | Deno.UnixAddr;
   /**
-   * Resolves once the response has been sent, all of it. Rejects with
-   * `Deno.errors.Interrupted` when the client was gone before, or the response
-   * could not be completed; nobody has to care.
+   * Resolves once the whole response has been sent. Rejects with
+   * `Deno.errors.Interrupted` when the client has gone before, or the response could
+   * not be completed. A rejection needs no handler.
    */
   completed: Promise<void>;
 }
 
 /**
- * Answers a request. A handler that was written for `Deno.serve()` can be used
- * as it is.
+ * Answers a request. A handler of `Deno.serve()` works unchanged.
  *
- * The signal of the request is aborted when the client is gone before it was
- * answered.
+ * The signal of the request is aborted when the client closes the connection before it
+ * has the response.
  *
- * @param request What is asked for. Its body is received as it is read.
- * @param info Who asks.
- * @returns The answer. Its body is read as the client receives it.
+ * @param request The request. Its body is received as it is read.
+ * @param info The address of the client.
+ * @returns The response. Its body is read as the client receives it.
  */
 export type ServeHandler = (
   request: Request,

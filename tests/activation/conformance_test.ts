@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { parseActivation } from "../../activation/environment.ts";
-import { watchdogEnabled } from "../../daemon/watchdog_enabled.ts";
+import { watchdogEnabled } from "../../daemon/watchdog.ts";
 import { type Random, withRandom } from "../support/random.ts";
 
 type Environment = Record<string, string>;

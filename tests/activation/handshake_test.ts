@@ -44,7 +44,7 @@ const ENDINGS = ["FIN", "FIN after bytes", "RST", "RST after bytes", "silence"];
 
 const SERVICES = {
   listenTls: "tests/activation/tls_service.ts",
-  serve: "tests/serve/tls_service.ts",
+  serve: "tests/serve/https_program.ts",
 };
 
 Deno.test("connections that end before their TLS handshake leave no descriptor", async (t) => {

@@ -88,11 +88,11 @@ Deno.test("shutdown may be asked for again, and cuts nothing off", async () => {
   await soon("the service has stopped", Promise.all(both));
 });
 
-Deno.test("a certificate needs its key, and both have to be good", async () => {
+Deno.test("a certificate needs its key, and both must be valid", async () => {
   const tls = (cert?: string, key?: string) => () =>
     serve(hello, { ...HERE, cert, key });
-  await assertRejects(tls(CERT), TypeError, "go together");
-  await assertRejects(tls(undefined, KEY), TypeError, "go together");
+  await assertRejects(tls(CERT), TypeError, "set both cert and key");
+  await assertRejects(tls(undefined, KEY), TypeError, "set both cert and key");
   const { InvalidData } = Deno.errors;
   await assertRejects(tls("no PEM", KEY), InvalidData, "certificate");
   await assertRejects(tls(CERT, "no PEM"), InvalidData, "private key");

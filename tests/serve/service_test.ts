@@ -15,7 +15,7 @@ import {
 } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 
-const MODULE = "tests/serve/service.ts";
+const MODULE = "tests/serve/service_program.ts";
 const GET = (path: string) =>
   `GET ${path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n`;
 

@@ -1,28 +1,26 @@
-import { NotifyError } from "./notify_error.ts";
+import { UNIX_PATH_BYTES } from "../activation/_address.ts";
 import { NOTIFY_SOCKET } from "./environment.ts";
+import { NotifyError } from "./errors.ts";
 
-/** The kernel has room for so many bytes, the one that ends a path included. */
-const UNIX_PATH_BYTES = 108;
-
-/** How long a full notify socket is waited for, in milliseconds. */
+/** The time to wait for a full notify socket, in milliseconds. */
 const SEND_MS = 5_000;
 
-// The types of an unstable API come with a flag that library users may not have.
+// Library users may compile without the types of unstable API.
 type ListenDatagram = (
   options: { transport: "unixpacket" },
 ) => Pick<Deno.DatagramConn, "send" | "close">;
 
 /**
- * Returns the path to send to, in the form that Deno takes: `@` becomes a NUL.
+ * Returns the path of the notify socket in Deno's form: `@` becomes a NUL byte.
  *
- * @throws {NotifyError} The socket is of a kind that cannot be reached.
+ * @throws {NotifyError} Deno cannot reach a socket of this kind.
  */
 export function notifySocketPath(socket: string): string {
   const refuse = (problem: string) =>
     new NotifyError(
       `Cannot use ${NOTIFY_SOCKET}: ${
         JSON.stringify(socket)
-      } ${problem}; it has to be an absolute path or @abstract`,
+      } ${problem}; use an absolute path or @abstract`,
       { variable: NOTIFY_SOCKET },
     );
   if (/^vsock(-[a-z]+)?:/.test(socket)) {
@@ -39,7 +37,7 @@ export function notifySocketPath(socket: string): string {
 /**
  * Sends one datagram to the notify socket.
  *
- * @throws {NotifyError} It cannot be sent.
+ * @throws {NotifyError} The socket does not take it.
  */
 export async function sendToNotifySocket(
   socket: string,
@@ -57,8 +55,8 @@ export async function sendToNotifySocket(
   try {
     const unbound = listenDatagram({ transport: "unixpacket" });
     const late = Promise.withResolvers<never>();
-    // The first `setTimeout` of a program loads half of what Node has; a signal
-    // costs nothing. As long as somebody listens to it, it keeps the process alive.
+    // The first `setTimeout` of a program loads many modules of node:, a signal loads
+    // none. While it has a listener, it keeps the process alive.
     const deadline = AbortSignal.timeout(SEND_MS);
     const onLate = () =>
       late.reject(new Error(`it is full, and stayed so for ${SEND_MS} ms`));

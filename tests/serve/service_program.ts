@@ -4,7 +4,7 @@
  */
 
 import { ActivationError } from "../../activation/errors.ts";
-import { NotifyError } from "../../daemon/notify_error.ts";
+import { NotifyError } from "../../daemon/errors.ts";
 import { serve } from "../../serve/mod.ts";
 
 try {

@@ -9,12 +9,12 @@ import {
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
 
-/** Where to listen when the process was not activated. */
+/** The address to listen on when the process was not activated. */
 export type ServeFallback =
   | {
     /** The host name or address to listen on. @default {"127.0.0.1"} */
     hostname?: string;
-    /** The TCP port; 0 takes any that is free. */
+    /** The TCP port; 0 for any free one. */
     port: number;
   }
   | {
@@ -22,7 +22,7 @@ export type ServeFallback =
     path: string;
   };
 
-/** What it takes to open the servers. */
+/** Options for {@linkcode openServers}. */
 export interface OpenServersOptions {
   name?: string;
   fallback?: ServeFallback;
@@ -31,25 +31,24 @@ export interface OpenServersOptions {
   backlog?: number;
 }
 
-/** A server that listens, and where. */
+/** A listening server and its address. */
 export interface OpenServer {
   server: Server;
   addr: Deno.NetAddr | Deno.UnixAddr;
 }
 
-/** Only this machine: who runs a service by hand tries it. */
+/** A service that is run by hand is not open to the network by default. */
 const FALLBACK_HOSTNAME = "127.0.0.1";
 
-/** How long a client may take for its headers. */
+/** The time that a client has for its headers. */
 const HEADERS_TIMEOUT_MS = 60_000;
 
 /**
- * Opens a server on each socket that was passed, or on the fallback when none
- * was. When one of them fails, the others are closed.
+ * Opens a server on each passed socket, or on the fallback when none was passed. When
+ * one fails, closes the others.
  *
- * @param prepare Called with each before it listens: the first connection may be
- * there as soon as it does.
- * @throws {ActivationError} No socket fits, or one cannot be adopted.
+ * @param prepare Called with each server before it listens and accepts.
+ * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
 export async function openServers(
   options: OpenServersOptions,
@@ -62,7 +61,7 @@ export async function openServers(
   if (places.length === 0) {
     if (fallback === undefined) {
       throw new ActivationError(
-        "Cannot serve: no socket was passed to this process; start it from a socket unit, or give a fallback",
+        "Cannot serve: no socket was passed to this process; start it from a socket unit, or set a fallback",
       );
     }
     const where = "path" in fallback
@@ -90,7 +89,7 @@ async function serverFactory(
 ): Promise<() => Server> {
   const limits = {
     headersTimeout: HEADERS_TIMEOUT_MS,
-    // How long a body may take is for the handler to say.
+    // The handler decides on the time for a body.
     requestTimeout: 0,
   };
   if (cert === undefined && key === undefined) {
@@ -98,7 +97,7 @@ async function serverFactory(
     return () => createServer(limits);
   }
   if (cert === undefined || key === undefined) {
-    throw new TypeError("Cannot talk TLS: cert and key go together");
+    throw new TypeError("Cannot use TLS: set both cert and key");
   }
   await checkCertificate(cert, key);
   const { createServer } = await import("node:https");

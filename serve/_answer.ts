@@ -1,20 +1,18 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { remoteAddr } from "../activation/_address.ts";
-import { logFailure } from "./log_failure.ts";
-import { RefusedRequest } from "./refused_request.ts";
-import { discardRest } from "./request_body.ts";
-import { clientGone, sendResponse } from "./send_response.ts";
+import { logFailure } from "./_report.ts";
+import { discardRest, RefusedRequest, toRequest } from "./_request.ts";
+import { clientGone, sendResponse } from "./_response.ts";
 import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
-import { toRequest } from "./to_request.ts";
 
-/** How requests are answered. */
+/** Options for {@linkcode answer}. */
 export interface AnswerOptions {
   handler: ServeHandler;
-  /** Makes the response when the handler has failed. */
+  /** Returns the response when the handler has failed. */
   onError: ((error: unknown) => Response | Promise<Response>) | undefined;
-  /** Whether requests come over TLS. */
+  /** Whether the connections use TLS. */
   secure: boolean;
-  /** Whether the service stops: connections then end with their response. */
+  /** Whether the service is stopping: each response is then the last on its connection. */
   isStopping: () => boolean;
 }
 
@@ -25,17 +23,16 @@ const PLAIN_TEXT: Record<number, string> = {
 };
 
 /**
- * Answers one request: all the way from the message to the last byte of the
- * response. Never throws.
+ * Answers one request, from the message to the last byte of the response. Never throws.
  *
- * @param waits Whether the client waits for `100 Continue` before it sends the
- * body.
+ * @param expectsContinue Whether the client waits for `100 Continue` before it sends
+ * the body.
  */
 export async function answer(
   message: IncomingMessage,
   outgoing: ServerResponse,
   options: AnswerOptions,
-  waits: boolean,
+  expectsContinue: boolean,
 ): Promise<void> {
   const gone = new AbortController();
   const completed = Promise.withResolvers<void>();
@@ -52,20 +49,22 @@ export async function answer(
     gone.abort(clientGone());
   });
   const respond = (response: Response) =>
-    // A client that still waits may send its body after all, or may not.
-    sendResponse(response, outgoing, options.isStopping() || waits);
+    // A client that still waits for 100 may or may not send its body.
+    sendResponse(response, outgoing, options.isStopping() || expectsContinue);
 
-  let what = "Cannot answer a request";
+  let problem = "Cannot answer a request";
   try {
     const request = toRequest(message, {
       secure: options.secure,
       signal: gone.signal,
       onFirstRead() {
-        if (waits && !outgoing.headersSent) outgoing.writeContinue();
-        waits = false;
+        if (expectsContinue && !outgoing.headersSent) outgoing.writeContinue();
+        expectsContinue = false;
       },
     });
-    what = `Cannot answer ${request.method} ${new URL(request.url).pathname}`;
+    problem = `Cannot answer ${request.method} ${
+      new URL(request.url).pathname
+    }`;
     const response = await responseTo(request, options, {
       remoteAddr: remoteAddr(message.socket),
       completed: completed.promise,
@@ -77,11 +76,11 @@ export async function answer(
     }
   } catch (error) {
     if (gone.signal.aborted) return;
-    if (!(error instanceof RefusedRequest)) logFailure(what, error);
-    if (outgoing.headersSent) return cutOff(outgoing);
+    if (!(error instanceof RefusedRequest)) logFailure(problem, error);
+    if (outgoing.headersSent) return abort(outgoing);
     const status = error instanceof RefusedRequest ? error.status : 500;
     const response = new Response(`${PLAIN_TEXT[status]}\n`, { status });
-    await respond(response).catch(() => cutOff(outgoing));
+    await respond(response).catch(() => abort(outgoing));
   }
 }
 
@@ -108,9 +107,9 @@ function checked(response: unknown): Response {
   return response;
 }
 
-/** Half a response must not look like a whole one. */
-function cutOff(outgoing: ServerResponse): void {
-  // HTTP/1.0 has no chunks: there the end of the connection ends the response.
+/** Closes the connection so that the client detects the incomplete response. */
+function abort(outgoing: ServerResponse): void {
+  // Without chunks (HTTP/1.0), an ordinary end of the connection ends the response.
   if (outgoing.chunkedEncoding) outgoing.destroy();
   else outgoing.req.socket.resetAndDestroy();
 }

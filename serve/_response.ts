@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 
-/** About this connection, not about the content: how to frame that is ours. */
+/** Headers about the connection, which `node:http` sets. */
 const HOP_BY_HOP = [
   "connection",
   "keep-alive",
@@ -13,15 +13,16 @@ const HOP_BY_HOP = [
 
 type Chunk = ReadableStreamReadResult<unknown>;
 
-const NOT_YET = Symbol();
+/** A chunk that is not available yet. */
+const PENDING = Symbol();
 
 /**
- * Sends a response. The next chunk of its body is read when the socket has room
- * for it. Resolves early when the client is gone: the body is cancelled then.
+ * Sends a response. Reads the next chunk of its body when the socket has room for it.
+ * When the client has gone, cancels the body and resolves.
  *
  * @param close Whether this is the last response on its connection.
- * @throws What the body of the response threw, or a `TypeError` when it cannot
- * be sent. If `outgoing.headersSent`, the response is cut off half-way.
+ * @throws The error of the body, or a `TypeError` when the response cannot be sent. If
+ * `outgoing.headersSent`, the response is incomplete.
  */
 export async function sendResponse(
   response: Response,
@@ -29,7 +30,7 @@ export async function sendResponse(
   close: boolean,
 ): Promise<void> {
   if (response.bodyUsed || response.body?.locked) {
-    throw new TypeError("Cannot send a Response whose body was read");
+    throw new TypeError("Cannot send a Response whose body was already read");
   }
   const head = (length?: number) =>
     writeHead(response, outgoing, close, length);
@@ -50,9 +51,9 @@ export async function sendResponse(
   }
 }
 
-/** What the source of a body is told when nobody wants it any more. */
+/** Returns the reason with which the body of a response is cancelled. */
 export function clientGone(): Error {
-  return new Deno.errors.Interrupted("The client is gone");
+  return new Deno.errors.Interrupted("The client has gone");
 }
 
 async function sendBody(
@@ -61,17 +62,17 @@ async function sendBody(
   head: (length?: number) => void,
 ): Promise<void> {
   let reading = reader.read();
-  const first = await ifThere(reading);
-  if (first === NOT_YET) {
+  const first = await ifAvailable(reading);
+  if (first === PENDING) {
     head();
-    // The client is to know what comes, however long it takes to come.
+    // The first chunk may take long; the client gets the headers now.
     outgoing.flushHeaders();
   } else if (!first.done) {
     const bytes = toBytes(first);
     reading = reader.read();
-    const second = await ifThere(reading);
-    if (second !== NOT_YET && second.done) {
-      // All there is: its length can be told, and one packet will do.
+    const second = await ifAvailable(reading);
+    if (second !== PENDING && second.done) {
+      // The whole body: its length is known, and one packet is enough.
       head(bytes.length);
       outgoing.end(bytes);
       return;
@@ -90,18 +91,18 @@ async function sendBody(
 }
 
 /**
- * The result of a read when it takes no waiting, as for a body of text: such a
- * one is there after a few turns of the microtask queue. A read that fails later
- * counts as handled: it still fails when it is awaited.
+ * Returns the result of a read that needs no waiting, such as of a body of text, which
+ * is available after a few turns of the microtask queue. A later failure counts as
+ * handled, and is still thrown when the read is awaited.
  */
-async function ifThere(
+async function ifAvailable(
   reading: Promise<Chunk>,
-): Promise<Chunk | typeof NOT_YET> {
-  let isThere = false;
-  const arrive = () => isThere = true;
-  reading.then(arrive, arrive);
-  for (let turn = 0; turn < 8 && !isThere; turn++) await undefined;
-  return isThere ? await reading : NOT_YET;
+): Promise<Chunk | typeof PENDING> {
+  let isAvailable = false;
+  const onSettled = () => isAvailable = true;
+  reading.then(onSettled, onSettled);
+  for (let turn = 0; turn < 8 && !isAvailable; turn++) await undefined;
+  return isAvailable ? await reading : PENDING;
 }
 
 function toBytes({ value }: Chunk): Uint8Array {
@@ -109,7 +110,7 @@ function toBytes({ value }: Chunk): Uint8Array {
   throw new TypeError("Cannot send a body whose chunks are not Uint8Array");
 }
 
-/** Writes a chunk, and waits until there is room for another. */
+/** Writes a chunk, and waits until the socket has room for another. */
 function write(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
   if (outgoing.write(bytes) || outgoing.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
@@ -129,7 +130,7 @@ function writeHead(
   close: boolean,
   length?: number,
 ): void {
-  // A length that the body does not keep would spoil the next response.
+  // A wrong length would corrupt the next response.
   outgoing.strictContentLength = true;
   const { headers } = response;
   for (const [name, value] of headers) {

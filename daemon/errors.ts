@@ -1,17 +1,17 @@
-/** What a {@linkcode NotifyError} is about. */
+/** Options for {@linkcode NotifyError}. */
 export interface NotifyErrorOptions extends ErrorOptions {
   /** The environment variable at fault. */
   variable?: string;
 }
 
 /**
- * Thrown when the service manager asked to be notified and cannot be: the
- * notify socket is of a kind that Deno cannot reach, does not take the message,
- * or a value has no place in one. Also for a malformed `WATCHDOG_*` variable.
+ * Thrown when the service manager cannot be notified: Deno cannot reach the notify
+ * socket, the socket does not take the message, or a value is invalid. Also thrown for
+ * a malformed `WATCHDOG_*` variable.
  *
- * The message quotes the value at fault and says what to do next.
+ * The message quotes the value at fault and names the next step.
  *
- * @example A service that goes on when it cannot notify
+ * @example A service that continues when it cannot notify
  * ```ts
  * import { notify, NotifyError } from "@ipc/ipc";
  *
@@ -26,13 +26,13 @@ export interface NotifyErrorOptions extends ErrorOptions {
 export class NotifyError extends Error {
   /** Always `"NotifyError"`. */
   override readonly name = "NotifyError";
-  /** The environment variable at fault, when one is. */
+  /** The environment variable at fault, if any. */
   readonly variable: string | undefined;
 
   /**
-   * Makes an error; programs seldom do, they catch it.
+   * Creates an error. Programs usually catch this class instead.
    *
-   * @param message What is wrong and what to do about it.
+   * @param message The fault and the next step.
    * @param options The variable at fault, and the cause.
    */
   constructor(message: string, options: NotifyErrorOptions = {}) {

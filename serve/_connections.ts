@@ -2,17 +2,17 @@ import type { ServerResponse } from "node:http";
 import type { Server, Socket } from "node:net";
 
 /**
- * How long a client that has just connected may take to say what it wants, when
- * the service stops; in milliseconds.
+ * The time that a new client has for its first request when the service stops, in
+ * milliseconds.
  */
 const FIRST_REQUEST_MS = 500;
 
-/** The connections of one server, as far as it takes to end them well. */
+/** The connections of one server, with their requests, to drain them. */
 export class Connections {
   readonly #server: Server;
-  /** Those that talk HTTP, and how many of their requests are being answered. */
+  /** The connections after any handshake, with the number of pending requests. */
   readonly #open = new Map<Socket, number>();
-  /** Under TLS, those below them: also the ones whose handshake goes on. */
+  /** With TLS, the TCP sockets, also those with a pending handshake. */
   readonly #raw = new Set<Socket>();
   #changed = Promise.withResolvers<void>();
 
@@ -32,7 +32,7 @@ export class Connections {
     });
   }
 
-  /** Notes that a request is being answered. */
+  /** Counts a request until its response is closed. */
   answering(socket: Socket, outgoing: ServerResponse): void {
     const count = (by: number) => {
       const requests = this.#open.get(socket);
@@ -46,33 +46,33 @@ export class Connections {
   }
 
   /**
-   * Accepts no more, and waits until all connections have come to their end:
-   * those that are idle at once, the others with their response.
+   * Stops accepting, and waits until all connections are closed: the idle ones at once,
+   * the others with their response.
    */
   async drain(): Promise<void> {
-    let patient = true;
+    let inGracePeriod = true;
     const timer = setTimeout(() => {
-      patient = false;
+      inGracePeriod = false;
       this.#changed.resolve();
     }, FIRST_REQUEST_MS);
-    // This also closes those that are idle between two requests.
+    // Also closes connections that are idle between two requests.
     this.#server.close();
     while (this.#open.size + this.#raw.size > 0) {
       this.#changed = Promise.withResolvers();
-      if (!patient) this.#closeUnused();
+      if (!inGracePeriod) this.#closeUnused();
       await this.#changed.promise;
     }
     clearTimeout(timer);
   }
 
-  /** Ends all connections, whatever they are at. */
-  cut(): void {
+  /** Closes all connections at once. */
+  abort(): void {
     for (const socket of [...this.#open.keys(), ...this.#raw]) {
       socket.destroy();
     }
   }
 
-  /** Ends those without a request, and the handshakes once nothing else is left. */
+  /** Closes connections without a request, and then those with a pending handshake. */
   #closeUnused(): void {
     for (const [socket, requests] of this.#open) {
       if (requests === 0) socket.destroy();

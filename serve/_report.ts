@@ -1,0 +1,45 @@
+import {
+  JOURNAL_STREAM,
+  NOTIFY_SOCKET,
+  NOTIFY_VARIABLES,
+} from "../daemon/environment.ts";
+import { logger } from "../daemon/logger.ts";
+import { notify } from "../daemon/notify.ts";
+import type { NotifyState } from "../daemon/notify_state.ts";
+import { watchdog, type WatchdogOptions } from "../daemon/watchdog.ts";
+
+/**
+ * Notifies the service manager, if the program may read the address of its socket.
+ *
+ * @throws {NotifyError} The notify socket cannot be reached.
+ */
+export async function announce(state: NotifyState): Promise<void> {
+  if (mayReadEnv(NOTIFY_SOCKET)) await notify(state);
+}
+
+/**
+ * Pings the watchdog, if the program may read its variables.
+ *
+ * @param options.signal Stops the pings.
+ * @throws {NotifyError} A variable of the watchdog is malformed.
+ */
+export function pingWatchdog(
+  options: Pick<WatchdogOptions, "healthy" | "signal">,
+): void {
+  if (NOTIFY_VARIABLES.every(mayReadEnv)) watchdog(options);
+}
+
+/**
+ * Logs an error as one line.
+ *
+ * @param problem The failed action, as the start of a sentence.
+ */
+export function logFailure(problem: string, error: unknown): void {
+  const log = logger(mayReadEnv(JOURNAL_STREAM) ? {} : { journal: false });
+  log.error(`${problem}: ${error}`.replaceAll(/\s*[\r\n]+\s*/g, " "));
+}
+
+function mayReadEnv(variable: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted";
+}
