@@ -88,38 +88,25 @@ $(EXECUTABLES) &: $(SOURCES)
 		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
 
-# Both are made of what the programs' --help is made of. The manuals' date is
-# SOURCE_DATE_EPOCH, when that is set, and never the time of the build.
-$(DOCUMENTS) &: $(SOURCES) CHANGELOG.md $(wildcard manual/* completions/*)
+# Manuals, completions and --help share one description of the options.
+$(DOCUMENTS) &: $(SOURCES) $(wildcard cli/manual/* cli/completions/*)
 	@toolchain/find --quiet
 	@mkdir -p $(sort $(dir $(DOCUMENTS)))
 	$(say) WRITE 'manuals and completions'
-	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-env=SOURCE_DATE_EPOCH \
-		--allow-read=manual,CHANGELOG.md --allow-write=build/manual manual/main.ts build/manual
+	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-read=cli/manual \
+		--allow-write=build/manual cli/manual/main.ts build/manual
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build/completions \
-		completions/main.ts build/completions
-	$(Q)echo '$(SOURCE_DATE_EPOCH)' >$(dated)
-
-# With another date they are written anew. What is copied of build/ for a package has
-# no such record, and stays as it is.
-dated = build/source_date_epoch
-ifneq ($(wildcard $(dated)),)
-ifneq ($(file <$(dated)),$(SOURCE_DATE_EPOCH))
-.PHONY: another_date
-$(DOCUMENTS): another_date
-endif
-endif
+		cli/completions/main.ts build/completions
 
 .PHONY: run
 run: all
-	@units/run
+	@examples/run
 
 # REQUIRE_SYSTEM=1 makes a failure of what would be skipped; SUITE and ONLY
 # choose among the steps and the tests.
 .PHONY: check
 check: all
-	@mkdir -p build
-	@toolchain/deno run --quiet --allow-all --frozen tests/check.ts
+	@tests/check
 
 # Our server beside others; ROUNDS and the like change how long it takes.
 .PHONY: bench
@@ -152,18 +139,18 @@ install: $(filter-out $(wildcard $(built)),$(built))
 	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
-	$(Q)sed -i 's|/usr/libexec/ipc\b|$(pkglibexecdir)|' $(installed_units) $(installed_user_units)
 	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=build/manual/%)) \
 		$(DESTDIR)$(mandir)/man$(section) &&) :
 	$(Q)$(foreach it,bash zsh fish,$(INSTALL_DATA) \
 		$(filter build/completions/$(it)/%,$(DOCUMENTS)) $(DESTDIR)$($(it)completiondir) &&) :
-	$(Q)$(INSTALL_DATA) completions/ipc.fish $(DESTDIR)$(fishconfdir)
+	$(Q)$(INSTALL_DATA) cli/completions/ipc.fish $(DESTDIR)$(fishconfdir)
 	$(Q)$(INSTALL_DATA) units/README.md $(DESTDIR)$(docdir)/units
 	$(Q)$(INSTALL_DATA) $(DROP_INS) $(DESTDIR)$(docdir)/units/drop-ins
 	$(Q)sed -i -e 's|/usr/libexec/ipc\b|$(pkglibexecdir)|g' \
 		-e 's|/usr/bin/ipc-client\b|$(bindir)/ipc-client|' \
 		-e 's|/usr/lib/systemd/system\b|$(systemdsystemunitdir)|' \
 		-e 's|/usr/lib/systemd/user\b|$(systemduserunitdir)|' \
+		$(installed_units) $(installed_user_units) \
 		$(installed_manuals) $(installed_completions) $(installed_docs)
 	@printf 'installed: %s\n' $(installed)
 	$(if $(DESTDIR),,@echo 'next: systemctl daemon-reload && systemctl start ipc-client.service')

@@ -2,7 +2,7 @@ import type { Options } from "./option.ts";
 
 /**
  * How a program is used. Its parser, its `--help`, its manual and the shells'
- * completions are all made of this; what only the manual tells is in `manual/`.
+ * completions are all made of this; what only the manual tells is in `cli/manual/`.
  */
 export interface ProgramUsage {
   /** What the program is called. */

@@ -12,10 +12,12 @@ const ARROWS = new Map(
   ),
 );
 
-/** The part of the tree that a file is in, as the page calls it. */
+/** The row of a file in the table of imports: its folder, or the file itself. */
 function part(path: string): string {
-  const [first, ...rest] = path.split("/");
-  return rest.length === 0 ? first! : `${first}/`;
+  const [first, second, ...rest] = path.split("/");
+  if (second === undefined) return path;
+  const inner = `${first}/${second}/`;
+  return rest.length > 0 && ARROWS.has(inner) ? inner : `${first}/`;
 }
 
 function written({ from, to }: Import): string {

@@ -18,7 +18,7 @@ import { TempDir } from "../support/temp_dir.ts";
 
 /** What nobody sets but the Makefile itself: lists, and what is made of others. */
 const OF_THE_MAKEFILE =
-  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|DIRECTORIES|unfit|check_directory|targetdirs|installed\w*|made_\w+|built|dated)$/;
+  /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|DIRECTORIES|unfit|check_directory|targetdirs|installed\w*|made_\w+|built)$/;
 
 /** What packagers set, and the Makefile only passes on. */
 const FROM_ENVIRONMENT = [
@@ -159,22 +159,6 @@ Deno.test("make checks every directory that it has a variable for", async () => 
   );
 });
 
-Deno.test("the manuals are written anew for another date, and for no other reason", async () => {
-  const record = await Deno.readTextFile(
-    `${REPOSITORY}build/source_date_epoch`,
-  );
-  const written = async (seconds: string) => {
-    const { code, stdout, stderr } = await run("make", [
-      "--dry-run",
-      `SOURCE_DATE_EPOCH=${seconds}`,
-    ], { cwd: REPOSITORY, env: makeEnvironment() });
-    assertEquals(code, 0, stderr);
-    return stdout.includes("manual/main.ts");
-  };
-  assertEquals(await written(record.trimEnd()), false);
-  assertEquals(await written("1000000000"), true);
-});
-
 Deno.test("make run shows both sides of the main job, and leaves nothing behind", async () => {
   using directory = new TempDir();
   const { code, stdout, stderr } = await run("make", ["run"], {
@@ -206,7 +190,7 @@ Deno.test("make run shows both sides of the main job, and leaves nothing behind"
 });
 
 Deno.test("the demonstration exits with the client's status", async () => {
-  const { code, stdout } = await run("units/run", [], {
+  const { code, stdout } = await run("examples/run", [], {
     cwd: REPOSITORY,
     env: { INTERVAL: "nonsense" },
   });

@@ -4,8 +4,6 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { benchJson } from "../../client/bench_report.ts";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
 import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
-import { denoEnv } from "../support/script.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const PAGES = ["ipc-client.1", "ipc-server.8", "ipc-server.socket.5"];
 
@@ -191,32 +189,4 @@ Deno.test("ipc-server.socket.5 shows drop-ins as they are shipped", async () => 
     const bare = rest.filter((line) => !line.startsWith("#")).join("\n");
     assertEquals([place, settings], [first, bare]);
   }
-});
-
-Deno.test("the manuals' date is the builder's, and else not the day of the build", async () => {
-  using directory = new TempDir();
-  const build = async (folder: string, env: Record<string, string>) => {
-    await Deno.mkdir(directory.join(folder));
-    const finished = await run(Deno.execPath(), [
-      ...["run", "--quiet", "--no-prompt", "--frozen"],
-      ...["--allow-env=SOURCE_DATE_EPOCH", "--allow-read=manual,CHANGELOG.md"],
-      `--allow-write=${directory.path}`,
-      ...["manual/main.ts", directory.join(folder)],
-    ], { cwd: REPOSITORY, env: { ...denoEnv(), ...env } });
-    assertEquals(finished, { code: 0, stdout: "", stderr: "" });
-    return await Promise.all(
-      PAGES.map((page) =>
-        Deno.readTextFile(directory.join(`${folder}/${page}`))
-      ),
-    );
-  };
-  const settled = await build("settled", { SOURCE_DATE_EPOCH: "1000000000" });
-  for (const page of settled) {
-    assertStringIncludes(page, ".Dd September 9, 2001\n");
-  }
-  const [one, other] = [
-    await build("one", { TZ: "Pacific/Kiritimati", LANG: "de_DE.UTF-8" }),
-    await build("other", { TZ: "Pacific/Pago_Pago" }),
-  ];
-  assertEquals(one, other);
 });

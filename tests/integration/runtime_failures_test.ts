@@ -2,7 +2,7 @@
 // docs/limits.md list them.
 
 import { assert, assertNotEquals, assertStringIncludes } from "@std/assert";
-import { RUNTIME_FAILURES } from "../../manual/runtime_failures.ts";
+import { RUNTIME_FAILURES } from "../../cli/manual/runtime_failures.ts";
 import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 

@@ -1,5 +1,5 @@
-import { type Option, writtenOption } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
+import { type Option, writtenOption } from "../option.ts";
+import type { ProgramUsage } from "../program_usage.ts";
 
 /** Returns a completion for zsh, to be found in its `fpath`. */
 export function zshCompletion(usage: ProgramUsage): string {

@@ -1,5 +1,5 @@
-import { writtenOption } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
+import { writtenOption } from "../option.ts";
+import type { ProgramUsage } from "../program_usage.ts";
 
 /** Where the executables are; `make install` puts another place here as it must. */
 const FOLDER = "/usr/libexec/ipc";

@@ -1,39 +1,30 @@
-import { type Option, writtenDefault } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
-import { wrap } from "../cli/wrap.ts";
+import { type Option, writtenDefault } from "../option.ts";
+import type { ProgramUsage } from "../program_usage.ts";
+import { wrap } from "../wrap.ts";
 import { RUNTIME_FAILURES } from "./runtime_failures.ts";
 
-/** No line of mdoc is longer, as its linter wants it. */
+/** The longest line that the linter of mdoc(7) accepts. */
 const COLUMNS = 80;
 
-/** What a template gets besides what is told of its program. */
-export interface Edition {
-  version: string;
-  /** The date that the page bears; that of the template when there is none. */
-  date?: Date;
-}
-
 /**
- * Fills in the template of a page: mdoc(7), with these lines replaced.
+ * Fills in the template of a page in mdoc(7).
  *
+ * - `@VERSION@`: the version.
  * - `@SYNOPSIS`: the options and the operand, as on a command line.
- * - `@OPTIONS` to `@END`: entries for all options. What follows `@OPTION NAME`
- *   between the two is added to the entry of that option.
+ * - `@OPTIONS` to `@END`: entries for all options. Between the two, the lines after
+ *   `@OPTION NAME` are added to the entry of that option.
  * - `@EXITS`: entries for the exit statuses.
- * - `@DIAGNOSTICS`: entries for the faults that the runtime reports itself.
+ * - `@DIAGNOSTICS`: entries for the errors that the runtime reports itself.
  *
- * @param usage The program that the page is about, if it is about one.
- * @throws {Error} The template names what there is not.
+ * @param usage The program of the page, if any.
+ * @throws {Error} The template names an unknown option.
  */
 export function fillIn(
   template: string,
   usage: ProgramUsage | undefined,
-  { version, date }: Edition,
+  version: string,
 ): string {
-  const dated = date === undefined
-    ? template
-    : template.replace(/^\.Dd .*$/m, `.Dd ${inWords(date)}`);
-  const page = dated.replaceAll("@VERSION@", version);
+  const page = template.replaceAll("@VERSION@", version);
   return usage === undefined ? page : page
     .replace(/^@DIAGNOSTICS$/m, diagnostics)
     .replace(/^@SYNOPSIS$/m, () => synopsis(usage))
@@ -64,7 +55,7 @@ function options(usage: ProgramUsage, added: Map<string, string>): string {
   for (const name of added.keys()) {
     if (!Object.hasOwn(usage.options, name)) {
       throw new Error(
-        `The manual tells more of "${name}", which is no option of ${usage.name}`,
+        `Cannot fill in the manual: "${name}" is not an option of ${usage.name}`,
       );
     }
   }
@@ -93,7 +84,7 @@ function diagnostics(): string {
   ).join("\n");
 }
 
-/** `Fl -name`: mdoc itself puts a dash before it. */
+/** `Fl -name`: mdoc adds the first dash. */
 function mainForm(name: string, option: Option): string {
   return "oneDash" in option ? `Fl ${name}` : `Fl -${name}`;
 }
@@ -113,21 +104,14 @@ function sentence(clause: string): string {
   return sentences(`${clause.slice(0, 1).toUpperCase()}${clause.slice(1)}.`);
 }
 
-/** Each begins a line, as mdoc wants it. */
+/** Starts each sentence on a new line, as mdoc requires. */
 function sentences(text: string): string {
   return text.split(/(?<=\.) (?=[A-Z])/)
     .map((sentence) => wrap(plain(sentence), COLUMNS).join("\n")).join("\n");
 }
 
-/** Text that is nothing but text for mdoc; the dashes of options stay dashes. */
+/** Escapes text for mdoc; dashes stay ASCII. */
 function plain(text: string): string {
   return text.replaceAll("\\", "\\e").replaceAll("-", "\\-")
     .replaceAll(/(?<=^| )(?=[.'])/g, "\\&");
-}
-
-function inWords(date: Date): string {
-  return date.toLocaleDateString("en-US", {
-    dateStyle: "long",
-    timeZone: "UTC",
-  });
 }

@@ -5,8 +5,8 @@
  * @module
  */
 
-import { CLIENT_USAGE } from "../client/usage.ts";
-import { SERVER_USAGE } from "../server/usage.ts";
+import { CLIENT_USAGE } from "../../client/usage.ts";
+import { SERVER_USAGE } from "../../server/usage.ts";
 import { bashCompletion } from "./bash.ts";
 import { fishCompletion } from "./fish.ts";
 import { zshCompletion } from "./zsh.ts";

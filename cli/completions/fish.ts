@@ -1,5 +1,5 @@
-import type { Option } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
+import type { Option } from "../option.ts";
+import type { ProgramUsage } from "../program_usage.ts";
 
 /** Returns a completion for fish. */
 export function fishCompletion(
