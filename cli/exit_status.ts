@@ -1,17 +1,22 @@
 /**
- * The exit statuses of both programs; the larger ones are those of sysexits(3).
+ * The exit statuses of both programs; 64 and 78 are those of sysexits(3).
  */
 export const EXIT = {
-  /** Did what was asked. */
+  /** Success. */
   ok: 0,
-  /** Failed while running. */
+  /** A run-time failure. */
   failure: 1,
-  /** Called in a way it does not understand (`EX_USAGE`). */
+  /** Wrong options or arguments (`EX_USAGE`). */
   usage: 64,
-  /** Was not handed the socket it needs (`EX_CONFIG`). */
+  /** The expected socket was not passed (`EX_CONFIG`). */
   config: 78,
-  /** Was interrupted, as by Ctrl-C (128 + SIGINT, as shells have it). */
+  /** Interrupted by Ctrl-C (128 + SIGINT). */
   interrupted: 130,
-  /** Nobody reads its output any more (128 + SIGPIPE, as shells have it). */
-  unread: 141,
+  /** The output was closed early (128 + SIGPIPE). */
+  outputClosed: 141,
 } as const;
+
+/** Thrown for wrong options or arguments. */
+export class UsageError extends Error {
+  override readonly name = "UsageError";
+}

@@ -1,10 +1,13 @@
-import { type Option, writtenDefault, writtenOption } from "./option.ts";
-import type { ProgramUsage } from "./program_usage.ts";
-import { NO_BREAK, wrap } from "./wrap.ts";
+import {
+  type Option,
+  type ProgramUsage,
+  writtenDefault,
+  writtenOption,
+} from "./program_usage.ts";
 
 const COLUMNS = 80;
 
-/** Returns what `--help` prints, without the last newline. */
+/** Returns the output of `--help`, without the last newline. */
 export function helpText(usage: ProgramUsage): string {
   const rows = Object.entries(usage.options).map(([name, option]) => ({
     left: `  ${leftSide(name, option)}  `,
@@ -42,4 +45,19 @@ function rightSide(option: Option): string {
   if (written === undefined) return option.help;
   const note = `(default: ${written})`;
   return `${option.help} ${note.replaceAll(" ", NO_BREAK)}`;
+}
+
+/** A space at which a line must not end. */
+export const NO_BREAK = "\xa0";
+
+/** Breaks text into lines of at most `columns` columns; longer words stay whole. */
+export function wrap(text: string, columns: number): string[] {
+  const lines = [""];
+  for (const word of text.split(" ")) {
+    const line = lines.at(-1)!;
+    if (line === "") lines[lines.length - 1] = word;
+    else if (line.length + 1 + word.length > columns) lines.push(word);
+    else lines[lines.length - 1] = `${line} ${word}`;
+  }
+  return lines.map((line) => line.replaceAll(NO_BREAK, " "));
 }

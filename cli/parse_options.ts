@@ -1,6 +1,6 @@
 import { parseArgs as untypedParseArgs } from "@std/cli/parse-args";
-import type { Options, ValueOption } from "./option.ts";
-import { UsageError } from "./usage_error.ts";
+import type { Options, ValueOption } from "./program_usage.ts";
+import { UsageError } from "./exit_status.ts";
 
 // The npm copy of @std/cli carries no types; these are the ones used here.
 const parseArgs = untypedParseArgs as (
@@ -11,35 +11,34 @@ const parseArgs = untypedParseArgs as (
   },
 ) => Record<string, unknown> & { _: string[] };
 
-/** The names of the options that have a value. */
+/** The names of options with a value. */
 export type ValueName<O extends Options> = {
   [name in keyof O & string]: O[name] extends ValueOption ? name : never;
 }[keyof O & string];
 
-/** The names of the options that have none. */
+/** The names of options without a value. */
 export type FlagName<O extends Options> = Exclude<
   keyof O & string,
   ValueName<O>
 >;
 
-/** What a command line says. */
+/** The result of parsing a command line. */
 export interface ParsedOptions<O extends Options> {
-  /** The values given, of an option given twice the last; else the defaults. */
+  /** The last given value of each option, or its default. */
   values: { [name in ValueName<O>]: string };
-  /** Which flags were given. */
+  /** Whether each flag was given. */
   flags: { [name in FlagName<O>]: boolean };
-  /** Which options with a value were given. */
+  /** Whether each option with a value was given. */
   given: { [name in ValueName<O>]: boolean };
   /** The arguments that are not options. */
   operands: string[];
 }
 
 /**
- * Parses a command line strictly. Long options may have one dash, as Go programs
- * have them, or two.
+ * Parses a command line strictly. Long options may have one dash (as in Go) or two.
  *
- * @throws {UsageError} An option is unknown, lacks its value, or has a value
- * that it does not take.
+ * @throws {UsageError} An option is unknown, lacks its value, or has a value although
+ * it is a flag.
  */
 export function parseOptions<O extends Options>(
   args: readonly string[],
@@ -51,7 +50,7 @@ export function parseOptions(
 ): ParsedOptions<Options> {
   const names = namesOf(options);
   const parsed = parseArgs(canonical(args, names), {
-    // "_" keeps operands that look like numbers as they were typed.
+    // "_" keeps operands that look like numbers as strings.
     string: [...names.values.keys(), "_"],
     boolean: [...names.flags],
   });
@@ -68,13 +67,13 @@ export function parseOptions(
   return { values, flags, given, operands: parsed._ };
 }
 
-/** The names that may be written, by what they stand for. */
+/** The accepted names. */
 interface Names {
-  /** Those with a value, and its default. */
+  /** Options with a value, and their defaults. */
   values: Map<string, string>;
-  /** Those without one. */
+  /** Options without a value. */
   flags: Set<string>;
-  /** The letters of flags, and their names. */
+  /** The letters of flags, with their names. */
   letters: Map<string, string>;
 }
 
@@ -96,9 +95,8 @@ function namesOf(options: Options): Names {
 }
 
 /**
- * Returns the same command line in the one form that leaves nothing to guess:
- * `--name=value`, `--flag`, and the operands behind `--`. The parser alone would
- * let unknown and half-written options pass in several guises.
+ * Returns the command line in an unambiguous form: `--name=value`, `--flag`, and the
+ * operands after `--`. The parser alone accepts unknown and incomplete options.
  */
 function canonical(args: readonly string[], names: Names): string[] {
   const options: string[] = [];
@@ -132,12 +130,12 @@ function canonical(args: readonly string[], names: Names): string[] {
   return [...options, "--", ...operands];
 }
 
-/** Whether all that follows the dash are letters of flags, at least one. */
+/** Whether the dash is followed only by letters of flags, at least one. */
 function isLetters(arg: string, { letters }: Names): boolean {
   return arg.length > 1 && [...arg.slice(1)].every((it) => letters.has(it));
 }
 
-/** A value that begins with a dash is more likely a forgotten value. */
+/** A next argument with a dash is an option: the value is missing. */
 function nextValue(rest: Iterator<string>, name: string): string {
   const { value = "" } = rest.next();
   if (value === "" || (value.startsWith("-") && value !== "-")) {

@@ -1,22 +1,71 @@
-import type { Options } from "./option.ts";
-
 /**
- * How a program is used. Its parser, its `--help`, its manual and the shells'
- * completions are all made of this; what only the manual tells is in `cli/manual/`.
+ * The usage of a program: the source of its parser, its `--help`, its manual and its
+ * shell completions. `cli/manual/` has the rest of the manual.
  */
 export interface ProgramUsage {
-  /** What the program is called. */
+  /** The name of the program. */
   name: string;
-  /** What follows the name on the command line. */
+  /** The arguments after the name. */
   synopsis: string;
-  /** What stands for its operand, if it takes one: the address of a socket. */
+  /** The metavariable of its operand, if it takes one: the address of a socket. */
   operand?: "ADDRESS";
-  /** What it does, in lines of at most 80 columns. */
+  /** The description, in lines of at most 80 columns. */
   about: string;
-  /** Its options. */
+  /** The options. */
   options: Options;
-  /** What else the help tells, in lines of at most 80 columns. */
+  /** More text of the help, in lines of at most 80 columns. */
   notes: string;
-  /** What its exit statuses mean. */
+  /** The meanings of the exit statuses. */
   exits: Readonly<Record<number, string>>;
+}
+
+/**
+ * The metavariable of a value: a duration (TIME), an integer (N), or a name (NAME).
+ */
+export type ValueKind = "TIME" | "N" | "NAME";
+
+/** An option without a value: `--quiet`. */
+export interface Flag {
+  /** The description: a clause, usually in the imperative. */
+  help: string;
+  /** The short form: `-h`. */
+  letter?: string;
+  /** Whether the usual form has one dash; two dashes are accepted too. */
+  oneDash?: true;
+}
+
+/** An option with a value: `--name NAME`. */
+export interface ValueOption {
+  /** As {@linkcode Flag.help}. */
+  help: string;
+  /** The metavariable of its value. */
+  value: ValueKind;
+  /** The default value. */
+  default: string;
+  /** The meaning of the default, if it is not obvious: `never`. */
+  defaultMeans?: string;
+}
+
+/** An option of a program. */
+export type Option = Flag | ValueOption;
+
+/** The options of a program by name, in the order of its help. */
+export type Options = Readonly<Record<string, Option>>;
+
+/** The last options of every program. */
+export const COMMON_OPTIONS = {
+  help: { letter: "h", help: "print this help" },
+  version: { letter: "V", help: "print the version" },
+} as const satisfies Options;
+
+/** Returns the usual form of an option: `--name`, `-unix`. */
+export function writtenOption(name: string, option: Option): string {
+  return "oneDash" in option ? `-${name}` : `--${name}`;
+}
+
+/** Returns the default and its meaning: `0, never`; undefined for a flag. */
+export function writtenDefault(option: Option): string | undefined {
+  if (!("value" in option)) return undefined;
+  const { default: value, defaultMeans } = option;
+  return defaultMeans === undefined ? value : `${value}, ${defaultMeans}`;
 }

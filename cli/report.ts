@@ -1,6 +1,5 @@
 import { logger } from "../mod.ts";
-import { EXIT } from "./exit_status.ts";
-import { UsageError } from "./usage_error.ts";
+import { EXIT, UsageError } from "./exit_status.ts";
 import { OutputError } from "./write_line.ts";
 
 /**
@@ -8,11 +7,13 @@ import { OutputError } from "./write_line.ts";
  * was closed early (SIGPIPE) is no problem to report.
  */
 export function report(name: string, problem: unknown): number {
-  if (problem instanceof OutputError && problem.isUnread) return EXIT.unread;
+  if (problem instanceof OutputError && problem.isClosed) {
+    return EXIT.outputClosed;
+  }
   const message = problem instanceof Error ? problem.message : `${problem}`;
   const isUsage = problem instanceof UsageError;
   const hint = isUsage ? `; see ${name} --help` : "";
-  // A library's message may be of several lines; an operator's is of one.
+  // A message of a library may have several lines.
   const oneLine = message.replaceAll(/\s*\n\s*/g, ": ");
   logger({ name }).error(`${oneLine}${hint}`);
   return isUsage ? EXIT.usage : EXIT.failure;

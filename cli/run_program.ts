@@ -1,21 +1,21 @@
 import config from "../deno.json" with { type: "json" };
 
-/** What a program is called, and what it does with its arguments. */
+/** A program: its name and its main function. */
 export interface Program {
-  /** Its name, as messages show it. */
+  /** The name for messages. */
   name: string;
-  /** Runs it and returns its exit status. */
+  /** Runs the program and returns its exit status. */
   run(args: readonly string[]): Promise<number>;
 }
 
 /**
- * Runs a program and exits with its status. Whatever goes wrong is told on one
- * line of stderr: an operator never meets a stack trace.
+ * Runs a program and exits with its status. Reports every error as one line on stderr,
+ * without a stack trace.
  */
 export async function runProgram(program: Program): Promise<never> {
   const { name } = program;
   const fail = async (error: unknown) => {
-    // A program that succeeds needs no logger.
+    // Loaded only on failure.
     const { report } = await import("./report.ts");
     return Deno.exit(report(name, error));
   };
@@ -34,7 +34,7 @@ export async function runProgram(program: Program): Promise<never> {
   }
 }
 
-/** Returns what `--version` prints. */
+/** Returns the output of `--version`. */
 export function versionLine(name: string): string {
   return `${name} ${config.version} (Deno ${Deno.version.deno})`;
 }

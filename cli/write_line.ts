@@ -1,15 +1,15 @@
 const encoder = new TextEncoder();
 
-/** Where whole lines can be written, one after the other. */
+/** An output for whole lines. */
 export interface LineSink {
-  /** Writes some of the bytes and returns how many it took. */
+  /** Writes some of the bytes and returns their number. */
   writeSync(bytes: Uint8Array): number;
 }
 
 /**
- * Writes a line, all of it.
+ * Writes a whole line.
  *
- * @throws {OutputError} The sink takes no more: a closed pipe, a full disk.
+ * @throws {OutputError} The sink fails: a closed pipe, a full disk.
  */
 export function writeLine(sink: LineSink, line: string): void {
   const bytes = encoder.encode(`${line}\n`);
@@ -22,17 +22,17 @@ export function writeLine(sink: LineSink, line: string): void {
   }
 }
 
-/** Output could not be written. */
+/** Thrown when output cannot be written. */
 export class OutputError extends Error {
   override readonly name = "OutputError";
 
-  /** Whether whoever read it has gone, as `head` does when it has seen enough. */
-  get isUnread(): boolean {
+  /** Whether the reader has closed the output (SIGPIPE), as `head` does. */
+  get isClosed(): boolean {
     return this.cause instanceof Deno.errors.BrokenPipe;
   }
 }
 
-/** Returns the error that tells that output could not be written. */
+/** Returns the error of a failed write. */
 export function outputError(cause: unknown): OutputError {
   const reason = cause instanceof Error ? cause.message : cause;
   return new OutputError(`Cannot write output: ${reason}`, { cause });

@@ -1,15 +1,10 @@
-import { UsageError } from "../cli/usage_error.ts";
+import { UNIX_PATH_BYTES } from "../activation/_address.ts";
+import { UsageError } from "../cli/exit_status.ts";
 
-/** Where the server is, in the form that `Deno.connect()` takes. */
+/** The address of the server, as an option of `Deno.connect()`. */
 export type Address =
   | { transport: "unix"; path: string }
   | { transport: "tcp"; hostname: string; port: number };
-
-/**
- * The kernel has room for so many bytes, with the NUL that begins an abstract name;
- * a path ends with one.
- */
-const UNIX_PATH_BYTES = 108;
 
 const URL_LIKE = /^(?<scheme>unix:|[a-z][a-z0-9+.-]*:\/\/)(?<rest>.*)$/is;
 const TCP_ADDRESS =
@@ -20,9 +15,8 @@ const LINK_LOCAL = /^fe[89ab]/i;
  * Parses an address: a socket path, `@abstract`, `host:port` or `[v6]:port`; or a
  * URL: `unix:/path`, `unix:///path`, `unix:@abstract`, `tcp://host:port`.
  *
- * @param unix Take it for the path, or the abstract name, of a unix socket, whatever
- * it looks like.
- * @throws {UsageError} It is none of these.
+ * @param unix Whether the text is a socket path or an abstract name in any case.
+ * @throws {UsageError} The text is none of these.
  */
 export function parseAddress(text: string, unix: boolean): Address {
   if (unix) return unixAddress(text);
@@ -33,7 +27,7 @@ export function parseAddress(text: string, unix: boolean): Address {
     case "unix:":
       if (/^\/\/(?!\/)/.test(rest!)) {
         throw new UsageError(
-          `Cannot parse address: "${text}" names a host, and a unix socket has none; give unix:///PATH`,
+          `Cannot parse address: "${text}" names a host, which a unix socket has not; use unix:///PATH`,
         );
       }
       return unixAddress(rest!.replace(/^\/\/(?=\/)/, ""), text);
@@ -41,7 +35,7 @@ export function parseAddress(text: string, unix: boolean): Address {
       return tcpAddress(rest!.replace(/\/$/, ""), text);
     default:
       throw new UsageError(
-        `Cannot parse address: "${text}" is a URL of another kind; give unix:/PATH or tcp://HOST:PORT`,
+        `Cannot parse address: "${text}" is a URL of another kind; use unix:/PATH or tcp://HOST:PORT`,
       );
   }
 }
@@ -50,14 +44,15 @@ function isTcp(text: string): boolean {
   return text.includes(":") && !text.startsWith("@") && !text.includes("/");
 }
 
-/** @param text The whole of what was typed, for messages. */
+/** @param text The whole argument, for messages. */
 function unixAddress(name: string, text = name): Address {
   const isAbstract = name.startsWith("@");
   const path = isAbstract ? `\0${name.slice(1)}` : name;
   if (path === "" || path === "\0") {
-    throw new UsageError(`Cannot parse address: "${text}" names no socket`);
+    throw new UsageError(`Cannot parse address: "${text}" has no path or name`);
   }
   const bytes = new TextEncoder().encode(path).length;
+  // The first byte of an abstract name, and the last of a path, is NUL.
   const most = isAbstract ? UNIX_PATH_BYTES : UNIX_PATH_BYTES - 1;
   if (bytes > most) {
     throw new UsageError(
@@ -71,7 +66,7 @@ function unixAddress(name: string, text = name): Address {
   return { transport: "unix", path };
 }
 
-/** @param text The whole of what was typed, for messages. */
+/** @param text The whole argument, for messages. */
 function tcpAddress(hostAndPort: string, text = hostAndPort): Address {
   const { v6, zone = "", name, port } = TCP_ADDRESS.exec(hostAndPort)?.groups ??
     {};
@@ -80,8 +75,8 @@ function tcpAddress(hostAndPort: string, text = hostAndPort): Address {
   if (port === undefined) {
     throw wrong(
       /^[0-9a-f]*:[0-9a-f:.]*:/i.test(hostAndPort)
-        ? "an IPv6 address goes in brackets, as in [::1]:80"
-        : "it is neither host:port nor [v6]:port; for a socket path with a colon give -unix",
+        ? "put an IPv6 address in brackets, as in [::1]:80"
+        : "it is neither host:port nor [v6]:port; for a socket path with a colon use -unix",
     );
   }
   if (v6 !== undefined && !URL.canParse(`tcp://[${v6}]`)) {
@@ -89,7 +84,7 @@ function tcpAddress(hostAndPort: string, text = hostAndPort): Address {
   }
   if (v6 !== undefined && LINK_LOCAL.test(v6) && zone === "") {
     throw wrong(
-      `${v6} is link-local, so it needs an interface, as in [${v6}%eth0]:${port}`,
+      `${v6} is link-local; add the interface, as in [${v6}%eth0]:${port}`,
     );
   }
   const number = /^[0-9]+$/.test(port) ? Number(port) : 0;

@@ -3,40 +3,39 @@ import { BenchPayload } from "./bench_payload.ts";
 import { noReply } from "./client_error.ts";
 import { LatencyHistogram } from "./latency_histogram.ts";
 
-/** How often it is told how far the measurement is, in milliseconds. */
+/** The interval of progress reports, in milliseconds. */
 const PROGRESS_MS = 500;
 
-/** How a server is measured. */
+/** Options for {@linkcode bench}. */
 export interface BenchOptions extends BenchLoad {
-  /** How long to measure, in milliseconds. */
+  /** The duration of the measurement, in milliseconds. */
   durationMs: number;
-  /** How long nothing may come back on a connection, in milliseconds. */
+  /** The longest silence of a connection, in milliseconds. */
   timeoutMs: number;
-  /** Ends the measurement early when it is aborted. */
+  /** Ends the measurement early when aborted. */
   signal?: AbortSignal;
-  /** Called now and then with how far the measurement is. */
-  onProgress?: (sofar: { elapsedMs: number; messages: number }) => void;
+  /** Called periodically with the progress. */
+  onProgress?: (progress: { elapsedMs: number; messages: number }) => void;
 }
 
-/** What was measured. */
+/** The result of a measurement. */
 export interface BenchResult {
-  /** For how long, in milliseconds. */
+  /** The duration, in milliseconds. */
   elapsedMs: number;
-  /** Whether it was ended early. */
+  /** Whether it ended early. */
   interrupted: boolean;
-  /** How many connections there were. */
+  /** The number of connections. */
   connections: number;
-  /** How many bytes came back in that time. */
+  /** The number of bytes received. */
   bytes: number;
-  /** How many messages came back in that time, and how long each took. */
+  /** The latencies of the messages received. */
   latencies: LatencyHistogram;
 }
 
 /**
  * Loads an echo server over these connections, and closes them.
  *
- * @throws {ClientError} A connection is lost, replies are missing, or other bytes
- * came back than were sent.
+ * @throws {ClientError} A connection is lost, or replies are missing or wrong.
  */
 export async function bench(
   conns: readonly Deno.Conn[],
@@ -90,9 +89,9 @@ export async function bench(
   }
 }
 
-/** Notices when nothing comes back on a connection. */
+/** Detects connections that receive nothing. */
 class SilenceWatch implements Disposable {
-  /** Rejects when a connection has been silent for too long. */
+  /** Rejects when a connection is silent for too long. */
   readonly broken: Promise<never>;
   readonly #watched = new Map<
     BenchConnection,
@@ -105,19 +104,19 @@ class SilenceWatch implements Disposable {
   ) {
     const { promise, reject } = Promise.withResolvers<never>();
     this.broken = promise;
-    // Looks are counted, not the time: a client that was stopped for long finds
-    // the replies waiting when it goes on.
-    const lookMs = Math.min(250, Math.max(1, timeoutMs / 4));
+    // Checks are counted instead of time: after a stopped client continues, it still
+    // receives the pending replies.
+    const checkMs = Math.min(250, Math.max(1, timeoutMs / 4));
     this.#timer = setInterval(() => {
       for (const [connection, seen] of this.#watched) {
         if (connection.received !== seen.received) {
           seen.received = connection.received;
           seen.silentMs = 0;
-        } else if ((seen.silentMs += lookMs) > timeoutMs) {
+        } else if ((seen.silentMs += checkMs) > timeoutMs) {
           reject(noReply(addressText, timeoutMs, connection.progress));
         }
       }
-    }, lookMs);
+    }, checkMs);
   }
 
   watch(connection: BenchConnection): void {

@@ -1,43 +1,42 @@
 import { type BenchPayload, WINDOW_BYTES } from "./bench_payload.ts";
-import { ClientError } from "./client_error.ts";
-import { deadline, LINGER_MS } from "./deadline.ts";
-import { writeAll } from "./write_all.ts";
+import { ClientError, deadline, LINGER_MS } from "./client_error.ts";
+import { writeAll } from "./connect.ts";
 
 /** The shape of the load on one connection. */
 export interface BenchLoad {
-  /** The address as it was typed, for messages. */
+  /** The address argument, for messages. */
   addressText: string;
-  /** How many bytes a message has. */
+  /** The size of a message, in bytes. */
   sizeBytes: number;
-  /** How many messages are on their way at a time. */
+  /** The number of messages in flight. */
   pipeline: number;
 }
 
 /**
- * One connection under load: as soon as a message has come back, the next one is
- * sent. Writing never waits for reading, nor the other way round, so that a server
- * may hold back as much as it likes.
+ * One connection under load: sends the next message as soon as one has come back. Writing
+ * and reading do not wait for each other, so that the server may buffer any amount.
  */
 export class BenchConnection {
   readonly #conn: Deno.Conn;
   readonly #load: BenchLoad;
   readonly #payload: BenchPayload;
-  /** Which connection it is, counted from 1. */
+  /** The number of the connection, from 1. */
   readonly #number: number;
-  /** Where in the payload it begins. */
+  /** The offset of its first byte in the payload. */
   readonly #start: number;
-  /** When the messages were let go that are on their way, by their numbers. */
+  /** The times at which the messages in flight were released, by number. */
   readonly #releasedAt: Float64Array;
-  /** How many bytes may be sent; were given to be written; have come back. */
+  /** Bytes that may be sent. */
   #released = 0;
+  /** Bytes whose write has started. */
   #begun = 0;
   #received = 0;
-  /** How many messages have come back. */
+  /** Messages received. */
   #messages = 0;
   #writing = false;
   #stopped = false;
 
-  /** Connections begin at different messages: mixing them up shows. */
+  /** Connections start at different messages, so that a mix-up is detected. */
   constructor(
     conn: Deno.Conn,
     number: number,
@@ -52,24 +51,23 @@ export class BenchConnection {
     this.#releasedAt = new Float64Array(load.pipeline);
   }
 
-  /** How many bytes have come back. */
+  /** The number of received bytes. */
   get received(): number {
     return this.#received;
   }
 
-  /** How far it has come, for messages. */
+  /** The progress in words, for messages. */
   get progress(): string {
     return `connection ${this.#number} got ${this.#received} of ${this.#begun} bytes back`;
   }
 
   /**
-   * Keeps messages going until {@linkcode stop}, and closes the connection when
-   * the last ones have come back.
+   * Sends messages until {@linkcode stop}, and closes the connection after the last
+   * reply.
    *
-   * @param onLatency Called with the milliseconds that a message took; not after
+   * @param onLatency Called with the latency of a message in milliseconds; not after
    * `stop`.
-   * @throws {ClientError} The connection is lost, or other bytes came back than
-   * were sent.
+   * @throws {ClientError} The connection is lost, or a reply is wrong.
    */
   async run(onLatency: (ms: number) => void): Promise<void> {
     const { sizeBytes, pipeline } = this.#load;
@@ -94,11 +92,11 @@ export class BenchConnection {
     await this.#close(buffer);
   }
 
-  /** Begins no more messages; those that were begun are completed. */
+  /** Starts no more messages; completes the started ones. */
   stop(): void {
     this.#stopped = true;
     const { sizeBytes } = this.#load;
-    // A read waits for at least one message, even if its write has not returned.
+    // A pending read waits for at least one message, even if its write has not returned.
     const begun = Math.max(this.#begun, this.#received + 1);
     this.#released = Math.min(
       this.#released,
@@ -128,7 +126,7 @@ export class BenchConnection {
         await writeAll(this.#conn, bytes);
       }
     } catch {
-      // Reading tells the reason, and after how many bytes.
+      // Reading reports the reason and the number of bytes.
       return;
     }
     this.#writing = false;
@@ -156,10 +154,10 @@ export class BenchConnection {
     }
   }
 
-  /** Says that no more comes, and lets the server close first. */
+  /** Half-closes the connection, and lets the server close first. */
   async #close(buffer: Uint8Array): Promise<void> {
     const rest = this.#conn.closeWrite().then(() => this.#conn.read(buffer));
-    // All is back: a server that goes in another way does no harm.
+    // All replies are complete: an error of the server at the end is ignored.
     const more = await deadline(rest, LINGER_MS, () => new Error("late"))
       .catch(() => null);
     if (more !== null) {

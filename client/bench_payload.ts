@@ -1,22 +1,22 @@
-/** Thirty-two letters and digits; without a "c" they never make a "close". */
+/** Thirty-two letters and digits, without the "c" of "close". */
 const ALPHABET = new TextEncoder().encode("abdefghijkmnopqrstuvwxyz23456789");
 
 const NEWLINE = 0x0a;
 
-/** Small messages differ from each other for so many bytes, before they repeat. */
+/** The length after which small messages repeat. */
 const VARIED_BYTES = 32 * 1024;
 
-/** The most that is written, or compared, at a time. */
+/** The most bytes written or compared at a time. */
 export const WINDOW_BYTES = 64 * 1024;
 
 /**
- * The bytes that a load is made of: an endless stream of messages of one size.
- * Each ends with a newline, so that a server that echoes lines echoes them, too.
+ * The bytes of a load: an endless stream of messages of one size. Each ends with a newline
+ * for servers that echo lines.
  */
 export class BenchPayload {
-  /** How many bytes the stream repeats after: whole messages. */
+  /** The number of bytes after which the stream repeats: whole messages. */
   readonly period: number;
-  /** One period, and so much of the next that a window never ends amid it. */
+  /** One period, and the start of the next, so that every window is contiguous. */
   readonly #bytes: Uint8Array<ArrayBuffer>;
 
   constructor(messageBytes: number) {
@@ -37,7 +37,7 @@ export class BenchPayload {
   /**
    * Returns bytes of the stream, up to {@linkcode WINDOW_BYTES} of them.
    *
-   * @param offset Where in the stream they begin.
+   * @param offset The offset of the first byte in the stream.
    */
   at(offset: number, length: number): Uint8Array<ArrayBuffer> {
     const begin = offset % this.period;
@@ -48,11 +48,10 @@ export class BenchPayload {
   }
 
   /**
-   * Compares bytes with those of the stream, and returns at which of them they
-   * differ, or -1.
+   * Returns the index of the first byte that differs from the stream, or -1.
    *
    * @param bytes At most {@linkcode WINDOW_BYTES}.
-   * @param offset Where in the stream they should be.
+   * @param offset Their offset in the stream.
    */
   differenceAt(bytes: Uint8Array, offset: number): number {
     const expected = this.at(offset, bytes.length);
@@ -61,7 +60,7 @@ export class BenchPayload {
   }
 }
 
-/** Letters in no order, the same at every run. */
+/** Returns pseudo-random letters, the same in every run. */
 function letters(length: number): Uint8Array {
   const bytes = new Uint8Array(length);
   let state = 1;
@@ -80,9 +79,8 @@ function repeat(pattern: Uint8Array, into: Uint8Array): void {
 }
 
 /**
- * The one comparison that is native: without a JIT, a loop takes a thousand times
- * as long. The global costs nothing until it is used; an import of `node:buffer`
- * would be paid for at every start.
+ * Compares natively: without a JIT, a loop takes a thousand times as long. The global is
+ * loaded on first use; importing `node:buffer` slows every start.
  */
 function compare(a: Uint8Array, b: Uint8Array): number {
   const { Buffer } = globalThis as unknown as {

@@ -1,12 +1,12 @@
 import type { BenchOptions, BenchResult } from "./bench.ts";
 
-/** What a report tells besides the result. */
+/** The settings in a report. */
 export type BenchSettings = Pick<
   BenchOptions,
   "addressText" | "sizeBytes" | "pipeline"
 >;
 
-/** Returns the result as lines for a person. */
+/** Returns the result as a table. */
 export function benchTable(
   result: BenchResult,
   settings: BenchSettings,
@@ -61,7 +61,7 @@ export function benchJson(
   });
 }
 
-/** Returns what is shown while the measurement goes on. */
+/** Returns the progress line of a running measurement. */
 export function benchProgress(
   { elapsedMs, messages }: { elapsedMs: number; messages: number },
   durationMs: number,
@@ -89,7 +89,7 @@ function latencyText(ms: number): string {
   return ms >= 1 ? `${significant(ms)} ms` : `${significant(ms * 1e3)} µs`;
 }
 
-/** Three digits, or all of those before the point. */
+/** Formats with three digits, or with all digits before the point. */
 function significant(value: number): string {
   return value >= 100 ? grouped(value) : value.toPrecision(3);
 }

@@ -1,19 +1,45 @@
-/** The conversation with the server could not be had, or not be finished. */
+/** Thrown when the client cannot connect, or a reply is missing or wrong. */
 export class ClientError extends Error {
   override readonly name = "ClientError";
 }
 
 /**
- * Returns the error for a server that keeps the connection and says nothing.
+ * Returns the error of a missing reply on an open connection.
  *
- * @param soFar What had been sent, or had come back, by then.
+ * @param progress The data sent or received so far, in words.
  */
 export function noReply(
   addressText: string,
   timeoutMs: number,
-  soFar: string,
+  progress: string,
 ): ClientError {
   return new ClientError(
-    `No reply from "${addressText}" within ${timeoutMs} ms: ${soFar}; --timeout waits longer`,
+    `No reply from "${addressText}" within ${timeoutMs} ms: ${progress}; use a longer --timeout`,
   );
+}
+
+/**
+ * The time in which a server must close its side after the last reply, in
+ * milliseconds.
+ */
+export const LINGER_MS = 1_000;
+
+/**
+ * Waits for a promise with a time limit.
+ *
+ * @param ms The limit, in milliseconds.
+ * @param onLate Returns the error to throw after the limit.
+ */
+export async function deadline<T>(
+  promise: Promise<T>,
+  ms: number,
+  onLate: () => Error,
+): Promise<T> {
+  const late = Promise.withResolvers<never>();
+  const timer = setTimeout(() => late.reject(onLate()), ms);
+  try {
+    return await Promise.race([promise, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

@@ -1,35 +1,34 @@
 import type { Address } from "./address.ts";
-import { ClientError } from "./client_error.ts";
-import { deadline } from "./deadline.ts";
+import { ClientError, deadline } from "./client_error.ts";
 
-/** The first pause between two tries, in milliseconds; each is twice the last. */
+/** The first pause between two attempts, in milliseconds; each is twice the last. */
 const FIRST_PAUSE_MS = 5;
 
-/** No pause is longer, in milliseconds. */
+/** The longest pause, in milliseconds. */
 const LONGEST_PAUSE_MS = 250;
 
-/** How to connect. */
+/** Options for {@linkcode connect}. */
 export interface ConnectOptions {
-  /** How long it may take, in milliseconds. */
+  /** The time limit, in milliseconds. */
   timeoutMs: number;
-  /** Keep trying for that long while nothing listens, or there is no socket. */
+  /** Whether to retry within the limit while there is no listening socket. */
   retry?: boolean;
 }
 
 /**
- * Connects to the server. While the backlog of a unix socket is full, it keeps
- * trying: the kernel refuses such a connection where it lets a TCP one wait.
+ * Connects to the server. Retries while the backlog of a unix socket is full: the kernel
+ * refuses such a connection, where it queues a TCP connection.
  *
- * @throws {ClientError} There is no connection to be had.
+ * @throws {ClientError} The connection failed.
  */
 export async function connect(
   address: Address,
   addressText: string,
   { timeoutMs, retry = false }: ConnectOptions,
 ): Promise<Deno.Conn> {
-  const gaveUp = new AbortController();
+  const ended = new AbortController();
   let refusal = "";
-  const isPassing = (error: unknown) => {
+  const isTransient = (error: unknown) => {
     refusal = `; last: ${reason(error)}`;
     return isBacklogFull(error) || (retry && isAbsent(error));
   };
@@ -37,30 +36,30 @@ export async function connect(
     new ClientError(`Cannot connect to "${addressText}": ${cause}`);
   try {
     return await deadline(
-      keepTrying(address, isPassing, gaveUp.signal),
+      retrying(address, isTransient, ended.signal),
       timeoutMs,
       () => failed(`no answer within ${timeoutMs} ms${refusal}`),
     );
   } catch (error) {
     throw error instanceof ClientError ? error : failed(reason(error));
   } finally {
-    gaveUp.abort();
+    ended.abort();
   }
 }
 
-async function keepTrying(
+async function retrying(
   address: Address,
-  isPassing: (error: unknown) => boolean,
+  isTransient: (error: unknown) => boolean,
   signal: AbortSignal,
 ): Promise<Deno.Conn> {
   for (let pauseMs = FIRST_PAUSE_MS;; pauseMs *= 2) {
     try {
       const conn = await dial(address);
-      // Too late: nobody waits for it any more.
+      // After the time limit.
       if (signal.aborted) conn.close();
       return conn;
     } catch (error) {
-      if (!isPassing(error) || signal.aborted) throw error;
+      if (!isTransient(error) || signal.aborted) throw error;
     }
     const ms = Math.min(pauseMs, LONGEST_PAUSE_MS);
     await new Promise((resolve) => setTimeout(resolve, ms));
@@ -78,7 +77,7 @@ function isBacklogFull(error: unknown): boolean {
     (error instanceof Error && "code" in error && error.code === "EAGAIN");
 }
 
-/** Whether it is worth waiting for somebody to listen. */
+/** Whether there is no listening socket yet. */
 function isAbsent(error: unknown): boolean {
   return error instanceof Deno.errors.NotFound ||
     error instanceof Deno.errors.ConnectionRefused;
@@ -87,9 +86,19 @@ function isAbsent(error: unknown): boolean {
 function reason(error: unknown): string {
   if (error instanceof Deno.errors.NotFound) return "no such socket";
   if (error instanceof Deno.errors.ConnectionRefused) {
-    return "connection refused, nothing listens there";
+    return "connection refused: no program listens on it";
   }
   if (isBacklogFull(error)) return "its backlog is full";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   return error instanceof Error ? error.message : `${error}`;
+}
+
+/** Writes all bytes, in as many writes as needed. */
+export async function writeAll(
+  to: { write(bytes: Uint8Array): Promise<number> },
+  bytes: Uint8Array,
+): Promise<void> {
+  for (let written = 0; written < bytes.length;) {
+    written += await to.write(bytes.subarray(written));
+  }
 }

@@ -1,35 +1,33 @@
-import { escapeBytes } from "../cli/escape_bytes.ts";
-import { ClientError, noReply } from "./client_error.ts";
-import { deadline } from "./deadline.ts";
+import { escapeBytes } from "../server/escape_bytes.ts";
+import { ClientError, deadline, noReply } from "./client_error.ts";
 import { LineReader } from "./line_reader.ts";
-import { writeAll } from "./write_all.ts";
+import { writeAll } from "./connect.ts";
 
-/** How the numbers are sent. */
+/** Options for {@linkcode count}. */
 export interface CountOptions {
-  /** The address as it was typed, for messages. */
+  /** The address argument, for messages. */
   addressText: string;
-  /** How many numbers to send. */
+  /** The number of numbers to send. */
   count: number;
   /** The pause between two numbers, in milliseconds. */
   intervalMs: number;
-  /** How long a reply may take, in milliseconds. */
+  /** The time limit of a reply, in milliseconds. */
   timeoutMs: number;
 }
 
 const encoder = new TextEncoder();
 
-/** How long a server that greeted may take to echo as well, in milliseconds. */
+/** The time to wait for an echo after a greeting, in milliseconds. */
 const GREETED_MS = 1_000;
 
-/** How many characters of a reply an error quotes. */
+/** The most characters of a reply in an error message. */
 const QUOTED = 80;
 
 /**
  * Sends the numbers from 1, then `close`, and prints each with its reply.
  *
  * @param print Prints one line.
- * @throws {ClientError} A reply is missing or another than what was sent, or the
- * connection is lost.
+ * @throws {ClientError} A reply is missing or wrong, or the connection is lost.
  */
 export async function count(
   conn: Deno.Conn,
@@ -63,7 +61,7 @@ export async function count(
     first = false;
   }
 
-  /** A server that greets has sent a line of its own before its first echo. */
+  /** A server with a greeting sends a line before its first echo. */
   async function wrong(data: string, reply: Uint8Array): Promise<ClientError> {
     const { text, cut } = escapeBytes(reply, QUOTED);
     const quoted = cut ? `${text}…` : text;

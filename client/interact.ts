@@ -1,28 +1,26 @@
-import { CloseWord } from "../cli/close_word.ts";
-import { ClientError, noReply } from "./client_error.ts";
-import { LINGER_MS } from "./deadline.ts";
-import { writeAll } from "./write_all.ts";
+import { CloseWord } from "../server/close_word.ts";
+import { ClientError, LINGER_MS, noReply } from "./client_error.ts";
+import { writeAll } from "./connect.ts";
 
-/** How a conversation is had. */
+/** Options for {@linkcode interact}. */
 export interface InteractOptions {
-  /** The address as it was typed, for messages. */
+  /** The address argument, for messages. */
   addressText: string;
-  /** How long the rest of the replies may take, in milliseconds. */
+  /** The longest silence before the rest of the replies, in milliseconds. */
   timeoutMs: number;
 }
 
-/** The two ends of the conversation on this side. */
+/** The input and output of the user. */
 export interface Terminal {
-  /** What is typed or piped in. */
+  /** The typed or piped data. */
   input: ReadableStream<Uint8Array>;
-  /** Takes what comes back. */
+  /** Receives the replies. */
   output: { write(bytes: Uint8Array): Promise<number> };
 }
 
 /**
- * Sends what comes in and puts out what comes back, byte for byte, until the
- * input ends and the server closes or has sent all of it back, or `close` has ended
- * the conversation.
+ * Sends the input and writes the replies, byte for byte. Ends when the input has ended
+ * and the server has closed the connection or sent everything back, or after `close`.
  *
  * @throws {ClientError} The connection is lost, or replies are missing.
  */
@@ -34,18 +32,18 @@ export async function interact(
   const closeWord = new CloseWord();
   let sent = 0;
   let received = 0;
-  let saidClose = false;
+  let sentClose = false;
   let inputEnded = false;
 
   const sending = send();
   const receiving = receive();
   await Promise.race([
     receiving,
-    // A server that is gone shows in what is received, with a better reason.
-    sending.then((sentAll) => sentAll ? waitForTheRest() : receiving),
+    // Receiving reports a closed connection with a better reason.
+    sending.then((sentAll) => sentAll ? waitForRest() : receiving),
   ]);
 
-  if (saidClose) return;
+  if (sentClose) return;
   if (!inputEnded) throw failed("the server closed it");
   if (received < sent) {
     throw failed(`${received} of ${sent} bytes came back`);
@@ -54,7 +52,7 @@ export async function interact(
   /** Returns whether the server took all of the input. */
   async function send(): Promise<boolean> {
     for await (const chunk of readable(input)) {
-      saidClose ||= closeWord.completedBy(chunk);
+      sentClose ||= closeWord.completedBy(chunk);
       sent += chunk.length;
       if (!await taken(writeAll(conn, chunk))) return false;
     }
@@ -76,14 +74,14 @@ export async function interact(
     try {
       return await conn.read(buffer);
     } catch (error) {
-      // A server may well close with input unread, once it was asked to.
-      if (saidClose) return null;
+      // After `close`, a server may close with unread input.
+      if (sentClose) return null;
       throw failed(error instanceof Error ? error.message : `${error}`);
     }
   }
 
-  /** An echo is complete when all of it is there, whether or not the server closes. */
-  async function waitForTheRest(): Promise<void> {
+  /** The echo is complete once it is as long as the input, even if the server does not close. */
+  async function waitForRest(): Promise<void> {
     for (let before = -1; before !== received;) {
       before = received;
       const { timeoutMs } = options;

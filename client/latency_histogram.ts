@@ -1,28 +1,27 @@
-/** Latencies are counted in steps of this many milliseconds: 0.1 µs. */
+/** The resolution, in milliseconds: 0.1 µs. */
 const STEP_MS = 1e-4;
 
-/** Each power of two is divided into 2⁷ buckets: an error of 1/128 at most. */
+/** Each power of two has 2⁷ buckets: the error is at most 1/128. */
 const DIVISION_BITS = 7;
 const DIVISIONS = 2 ** DIVISION_BITS;
 
-/** What is longer counts as that, some 7 minutes; the maximum stays exact. */
+/** The longest distinguished latency, about 7 minutes; the maximum stays exact. */
 const STEPS_MAX = 2 ** 32 - 1;
 
 /**
- * Counts latencies in buckets that get wider as the latencies get longer, so that
- * memory stays the same for however many.
+ * Counts latencies in buckets of growing width, in constant memory.
  */
 export class LatencyHistogram {
   readonly #buckets = new Float64Array(bucketOf(STEPS_MAX) + 1);
   #count = 0;
   #maxMs = 0;
 
-  /** How many latencies there are. */
+  /** The number of latencies. */
   get count(): number {
     return this.#count;
   }
 
-  /** The longest one, in milliseconds; 0 when there is none. */
+  /** The longest latency, in milliseconds; 0 when there is none. */
   get maxMs(): number {
     return this.#maxMs;
   }
@@ -35,8 +34,7 @@ export class LatencyHistogram {
   }
 
   /**
-   * Returns the latency that this share of all does not exceed (nearest rank),
-   * in milliseconds, within 1 %.
+   * Returns a percentile (nearest rank), in milliseconds, within 1 %.
    *
    * @param share From 0 to 1: 0.5 for the median.
    * @returns 0 when there is no latency.

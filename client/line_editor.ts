@@ -2,21 +2,20 @@ import type { Interface } from "node:readline";
 import { outputError } from "../cli/write_line.ts";
 import type { Terminal } from "./interact.ts";
 
-/** The signals that end the program, with the exit statuses that shells expect. */
-const DEADLY = {
+/** The signals that end the program, with their exit statuses. */
+const FATAL = {
   SIGHUP: 129,
   SIGINT: 130,
   SIGQUIT: 131,
   SIGTERM: 143,
 } as const;
 
-/** As wide as terminals are that do not tell. */
+/** The width of a terminal that does not report it. */
 const COLUMNS = 80;
 
 /**
- * Lines are typed at the terminal with cursor keys and history, and what comes
- * back is printed above the one that is being typed. Disposing of it gives the
- * terminal back as it was, and so do the end of the program and signals.
+ * Edits lines at the terminal, with cursor keys and history, and prints replies above the
+ * edited line. Restores the terminal when disposed, at exit and on signals.
  */
 export class LineEditor implements Terminal, Disposable {
   readonly input: ReadableStream<Uint8Array>;
@@ -31,7 +30,7 @@ export class LineEditor implements Terminal, Disposable {
     { stdin, stdout }: typeof import("node:process"),
   ) {
     this.#screen = stdout;
-    // Whoever writes is told by the callback.
+    // The callback of each write reports its error.
     stdout.on("error", () => {});
     this.#readline = createInterface({
       input: stdin,
@@ -42,12 +41,11 @@ export class LineEditor implements Terminal, Disposable {
     this.input = new ReadableStream({
       start: (controller) => this.#feed(controller),
     });
-    this.#own();
+    this.#takeTerminal();
   }
 
   /**
-   * Takes over the terminal that is standard input and output. The libraries are
-   * loaded only now: nobody else has to wait for them.
+   * Takes over the terminal of standard input and output. Loads node:readline only now.
    */
   static async open(): Promise<LineEditor> {
     const [readline, process] = await Promise.all([
@@ -57,7 +55,7 @@ export class LineEditor implements Terminal, Disposable {
     return new LineEditor(readline, process);
   }
 
-  /** Whether there is a terminal to edit lines at. */
+  /** Whether standard input and output are a terminal with cursor control. */
   static isPossible(): boolean {
     return Deno.stdin.isTerminal() && Deno.stdout.isTerminal() &&
       Deno.env.get("TERM") !== "dumb";
@@ -66,10 +64,10 @@ export class LineEditor implements Terminal, Disposable {
   [Symbol.dispose](): void {
     if (this.#restored.signal.aborted) return;
     this.#restored.abort();
-    // What was half typed is left to see.
+    // Leaves an incomplete line visible.
     if (this.#readline.line !== "") this.#screen.write("\n");
     this.#readline.close();
-    giveBack();
+    restoreMode();
   }
 
   #feed(controller: ReadableStreamDefaultController<Uint8Array>): void {
@@ -84,9 +82,9 @@ export class LineEditor implements Terminal, Disposable {
     });
   }
 
-  /** Has the terminal to itself, but leaves Ctrl-C and Ctrl-Z to the kernel. */
-  #own(): void {
-    takeKeys();
+  /** Sets cbreak mode, in which the kernel still handles Ctrl-C and Ctrl-Z. */
+  #takeTerminal(): void {
+    setCbreak();
     const { signal } = this.#restored;
     const on = (name: Deno.Signal, act: () => void) => {
       Deno.addSignalListener(name, act);
@@ -94,16 +92,16 @@ export class LineEditor implements Terminal, Disposable {
         Deno.removeSignalListener(name, act);
       });
     };
-    for (const [name, status] of Object.entries(DEADLY)) {
-      on(name as keyof typeof DEADLY, () => Deno.exit(status));
+    for (const [name, status] of Object.entries(FATAL)) {
+      on(name as keyof typeof FATAL, () => Deno.exit(status));
     }
-    // The shell had the terminal meanwhile.
+    // The shell has used the terminal in between.
     on("SIGCONT", () => {
-      giveBack();
-      takeKeys();
+      restoreMode();
+      setCbreak();
       this.#readline.prompt(true);
     });
-    // Every exit comes by here, whatever led to it.
+    // Emitted on every exit.
     globalThis.addEventListener("unload", () => this[Symbol.dispose](), {
       signal,
     });
@@ -114,23 +112,23 @@ export class LineEditor implements Terminal, Disposable {
     const { cursor } = this.#readline;
     if (typed !== "") this.#show("", 0);
     const written = this.#write(bytes);
-    const unended = this.#unendedLine(bytes);
-    const fits = unended.length < (this.#screen.columns || COLUMNS);
+    const incomplete = this.#incompleteLine(bytes);
+    const fits = incomplete.length < (this.#screen.columns || COLUMNS);
     if (!fits && typed !== "") this.#screen.write("\n");
-    // It is redrawn with what is typed behind it.
-    this.#readline.setPrompt(fits ? unended : "");
+    // The prompt is redrawn before the typed text.
+    this.#readline.setPrompt(fits ? incomplete : "");
     if (typed !== "") this.#show(typed, cursor);
     await written;
     return bytes.length;
   }
 
-  /** Returns what the screen shows of a line that the server has not ended. */
-  #unendedLine(bytes: Uint8Array): string {
+  /** Returns the visible part of a line that the server has not ended. */
+  #incompleteLine(bytes: Uint8Array): string {
     const text = this.#decoder.decode(bytes, { stream: true });
     return (this.#readline.getPrompt() + text).split(/[\r\n]/).at(-1) ?? "";
   }
 
-  /** Redraws the line, as if that had been typed. */
+  /** Redraws the line with this text as typed. */
   #show(line: string, cursor: number): void {
     Object.assign(this.#readline, { line, cursor });
     this.#readline.prompt(true);
@@ -146,14 +144,14 @@ export class LineEditor implements Terminal, Disposable {
   }
 }
 
-function takeKeys(): void {
+function setCbreak(): void {
   Deno.stdin.setRaw(true, { cbreak: true });
 }
 
-function giveBack(): void {
+function restoreMode(): void {
   try {
     Deno.stdin.setRaw(false);
   } catch {
-    // The terminal is gone.
+    // The terminal is closed.
   }
 }

@@ -1,6 +1,6 @@
 const NEWLINE = 0x0a;
 
-/** No reply is longer: a server that never ends a line must not fill the memory. */
+/** The longest reply: a line without end must not exhaust memory. */
 const LINE_BYTES_MAX = 1024 * 1024;
 
 /** Reads a connection line by line. */
@@ -14,8 +14,8 @@ export class LineReader {
   }
 
   /**
-   * Returns the next line without its newline. What is left at the end of the
-   * connection counts as a line.
+   * Returns the next line without its newline. The rest at the end of the connection
+   * counts as a line.
    *
    * @returns The bytes, or null when the connection has ended.
    * @throws {RangeError} The line does not end within 1 MiB.

@@ -42,9 +42,11 @@ function dial(options: ClientOptions): Promise<Deno.Conn> {
 async function runInteractive(options: ClientOptions): Promise<void> {
   const conn = await dial(options);
   if (LineEditor.isPossible()) return await runAtTerminal(conn, options);
-  // As a filter, stdout carries what comes back and nothing else.
-  const greeted: LineSink = Deno.stdin.isTerminal() ? Deno.stdout : Deno.stderr;
-  writeLine(greeted, "connect success !");
+  // As a filter, stdout carries only the replies.
+  const messages: LineSink = Deno.stdin.isTerminal()
+    ? Deno.stdout
+    : Deno.stderr;
+  writeLine(messages, "connect success !");
   await interact(conn, options, {
     input: Deno.stdin.readable,
     output: {

@@ -1,43 +1,42 @@
-import { parseCount } from "../cli/parse_count.ts";
-import { parseDuration } from "../cli/parse_duration.ts";
+import { parseCount, parseDuration } from "../cli/parse_value.ts";
 import { type ParsedOptions, parseOptions } from "../cli/parse_options.ts";
-import { UsageError } from "../cli/usage_error.ts";
+import { UsageError } from "../cli/exit_status.ts";
 import { type Address, parseAddress } from "./address.ts";
 import { CLIENT_USAGE } from "./usage.ts";
 
-/** What `ipc-client` was asked to do. */
+/** The options of `ipc-client`. */
 export interface ClientOptions {
-  /** The address as it was typed. */
+  /** The address argument. */
   addressText: string;
   /** The address to connect to. */
   address: Address;
-  /** Send what is typed or piped in, instead of counting. */
+  /** Send typed or piped input instead of numbers. */
   interactive: boolean;
-  /** How many numbers to send. */
+  /** The number of numbers to send. */
   count: number;
   /** The pause between two numbers, in milliseconds. */
   intervalMs: number;
-  /** How long a reply may take, in milliseconds. */
+  /** The time limit of a reply, in milliseconds. */
   timeoutMs: number;
-  /** How long connecting may take, in milliseconds. */
+  /** The time limit of connecting, in milliseconds. */
   connectTimeoutMs: number;
-  /** Keep trying to connect for that long, also while nothing listens. */
+  /** Retry within that limit while nothing listens. */
   retry: boolean;
-  /** Measure the server, instead of counting. */
+  /** Measure the server instead of sending numbers. */
   bench: BenchSettings | undefined;
 }
 
-/** How `ipc-client` was asked to measure the server. */
+/** The options of `--bench`. */
 export interface BenchSettings {
-  /** How long to measure, in milliseconds. */
+  /** The duration, in milliseconds. */
   durationMs: number;
-  /** How many bytes a message has. */
+  /** The size of a message, in bytes. */
   sizeBytes: number;
-  /** How many connections to load. */
+  /** The number of connections. */
   connections: number;
-  /** How many messages are on their way at a time, on each connection. */
+  /** The number of messages in flight on each connection. */
   pipeline: number;
-  /** Print JSON for machines. */
+  /** Print JSON. */
   json: boolean;
 }
 
@@ -49,9 +48,9 @@ const PIPELINE_MAX = 1_000;
 /**
  * Parses the command line of `ipc-client`.
  *
- * @param stdinIsTerminal Whether somebody sits there to be interactive with.
- * @returns What to do, or which text to print instead.
- * @throws {UsageError} It is not understood.
+ * @param stdinIsTerminal Whether interactive mode is the default.
+ * @returns The options, or the text to print instead.
+ * @throws {UsageError} An option or argument is wrong.
  */
 export function parseClientOptions(
   args: readonly string[],
@@ -125,7 +124,9 @@ function parseBench(
 function parseTimeout(option: string, text: string): number {
   const ms = parseDuration(option, text);
   if (ms === 0) {
-    throw new UsageError(`Cannot use ${option}: "${text}" leaves no time`);
+    throw new UsageError(
+      `Cannot use ${option}: "${text}" is no time at all; use a longer one`,
+    );
   }
   return ms;
 }

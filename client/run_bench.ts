@@ -2,23 +2,22 @@ import { EXIT } from "../cli/exit_status.ts";
 import { writeLine } from "../cli/write_line.ts";
 import { bench, type BenchOptions } from "./bench.ts";
 import { benchJson, benchProgress, benchTable } from "./bench_report.ts";
-import { ProgressLine } from "./progress_line.ts";
 
-/** What a measurement consists of. */
+/** Options for {@linkcode runBench}. */
 export interface RunBenchOptions extends BenchOptions {
-  /** How many connections to load. */
+  /** The number of connections. */
   connections: number;
-  /** Print JSON for machines. */
+  /** Print JSON. */
   json: boolean;
 }
 
 /**
- * Measures a server and prints the result. Ctrl-C ends it early; a second one at
- * once.
+ * Measures a server and prints the result. Ctrl-C ends the measurement early; a second
+ * one exits at once.
  *
- * @param dial Makes one connection.
+ * @param dial Opens one connection.
  * @returns The exit status.
- * @throws {ClientError} There is no connection to be had, or one went wrong.
+ * @throws {ClientError} A connection failed.
  */
 export async function runBench(
   options: RunBenchOptions,
@@ -48,15 +47,15 @@ async function measured(conns: Deno.Conn[], options: RunBenchOptions) {
     return await bench(conns, {
       ...options,
       signal: interrupted.signal,
-      onProgress: (sofar) =>
-        line.show(benchProgress(sofar, options.durationMs)),
+      onProgress: (progress) =>
+        line.show(benchProgress(progress, options.durationMs)),
     });
   } finally {
     Deno.removeSignalListener("SIGINT", onInterrupt);
   }
 }
 
-/** Makes all the connections, or none. */
+/** Opens all connections; closes them if one fails. */
 async function dialAll(
   count: number,
   dial: () => Promise<Deno.Conn>,
@@ -71,4 +70,40 @@ async function dialAll(
   if (failed === undefined) return conns;
   for (const conn of conns) conn.close();
   throw failed.reason;
+}
+
+const encoder = new TextEncoder();
+
+/** Moves to the start of the line and clears it. */
+const CLEAR = "\r\x1b[K";
+
+/** A line on a terminal that is overwritten, and removed at the end. */
+export class ProgressLine implements Disposable {
+  readonly #terminal: Pick<typeof Deno.stderr, "isTerminal" | "writeSync">;
+  #shown = false;
+
+  constructor(terminal: Pick<typeof Deno.stderr, "isTerminal" | "writeSync">) {
+    this.#terminal = terminal;
+  }
+
+  /** Replaces the line. Writes nothing if there is no terminal. */
+  show(text: string): void {
+    if (!this.#terminal.isTerminal()) return;
+    this.#shown = true;
+    this.#write(CLEAR + text);
+  }
+
+  /** Removes the line. */
+  [Symbol.dispose](): void {
+    if (this.#shown) this.#write(CLEAR);
+    this.#shown = false;
+  }
+
+  #write(text: string): void {
+    try {
+      this.#terminal.writeSync(encoder.encode(text));
+    } catch {
+      // A closed terminal needs no progress.
+    }
+  }
 }

@@ -1,6 +1,5 @@
 import { EXIT } from "../cli/exit_status.ts";
-import { COMMON_OPTIONS } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
+import { COMMON_OPTIONS, type ProgramUsage } from "../cli/program_usage.ts";
 
 /** How `ipc-client` is used. */
 export const CLIENT_USAGE = {
@@ -8,15 +7,15 @@ export const CLIENT_USAGE = {
   synopsis: "[options] [-unix] ADDRESS",
   operand: "ADDRESS",
   about:
-    `Talks to an echo server: sends the numbers from 1, one line each, then "close",
-and prints what comes back.
+    `Client of an echo server: sends the numbers from 1, one on each line, then
+"close", and prints the replies.
 
 ADDRESS is a socket path, @abstract, host:port or [v6]:port; or a URL, unix:PATH
 or tcp://host:port.`,
   options: {
     "unix": {
       oneDash: true,
-      help: "ADDRESS is a unix socket, even with a colon in it",
+      help: "use ADDRESS as a unix socket, also with a colon in it",
     },
     "count": {
       value: "N",
@@ -31,57 +30,55 @@ or tcp://host:port.`,
     "timeout": {
       value: "TIME",
       default: "10s",
-      help: "how long a reply may take",
+      help: "wait for a reply for at most TIME",
     },
     "connect-timeout": {
       value: "TIME",
       default: "5s",
-      help: "how long connecting may take",
+      help: "connect within TIME",
     },
     "retry": {
-      help:
-        "while nothing listens there, keep trying for as long as connecting may take",
+      help: "while nothing listens on ADDRESS, retry within --connect-timeout",
     },
     "interactive": {
       help:
-        "send what is typed, line by line, and print what comes back; the default at a terminal, without --count",
+        "send standard input line by line and print the replies; the default at a terminal without --count",
     },
     "bench": {
       help:
-        "measure the server: load it, check what it echoes, and print messages per second and latencies",
+        "measure the server under load: check its echo, print messages per second and latencies",
     },
     "duration": {
       value: "TIME",
       default: "5s",
-      help: "with --bench: how long to measure",
+      help: "with --bench: measure for TIME",
     },
     "size": {
       value: "N",
       default: "64",
-      help: "with --bench: bytes in a message",
+      help: "with --bench: send messages of N bytes",
     },
     "connections": {
       value: "N",
       default: "1",
-      help: "with --bench: connections at a time",
+      help: "with --bench: use N connections at a time",
     },
     "pipeline": {
       value: "N",
       default: "1",
-      help: "with --bench: messages on their way at a time, on each connection",
+      help: "with --bench: keep N messages in flight on each connection",
     },
     "json": {
-      help: "with --bench: print one line of JSON for machines",
+      help: "with --bench: print one line of JSON",
     },
     ...COMMON_OPTIONS,
   },
   notes: "TIME is 200ms, 1.5s or plain seconds.",
   exits: {
-    [EXIT.ok]: "done",
-    [EXIT.failure]:
-      "no connection, no or a wrong reply, or the connection lost",
+    [EXIT.ok]: "success",
+    [EXIT.failure]: "no or a lost connection, or a missing or wrong reply",
     [EXIT.usage]: "wrong usage",
     [EXIT.interrupted]: "interrupted by Ctrl-C",
-    [EXIT.unread]: "nobody reads its output any more",
+    [EXIT.outputClosed]: "output closed early (SIGPIPE)",
   },
 } as const satisfies ProgramUsage;

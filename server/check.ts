@@ -3,17 +3,16 @@ import { type LineSink, writeLine } from "../cli/write_line.ts";
 import type { ActivationEnv } from "../mod.ts";
 import { checkActivation } from "./check_activation.ts";
 import { checkManager } from "./check_manager.ts";
-import { descriptorsNeeded } from "./descriptors_needed.ts";
 import { type Finding, note } from "./finding.ts";
 import type { ServerOptions } from "./options.ts";
 
 /**
- * Tells an operator, line by line, what the service manager handed over and what
- * is wrong with it. Accepts nothing and removes nothing.
+ * Prints what the service manager passed and the errors in it, one finding on each line.
+ * Accepts no connection and keeps the variables.
  *
  * @param env The activation and notify variables.
- * @param sink Where the lines go.
- * @returns The exit status: that of a server which would start, or would not.
+ * @param sink Receives the lines.
+ * @returns `EXIT.ok` if the server would start, otherwise `EXIT.config`.
  */
 export async function check(
   options: ServerOptions,
@@ -27,25 +26,47 @@ export async function check(
   for (const { verdict, text } of findings) {
     writeLine(sink, `${verdict}: ${text}`);
   }
-  const mistakes = findings.some(({ verdict }) => verdict === "wrong");
+  const isWrong = findings.some(({ verdict }) => verdict === "wrong");
   writeLine(
     sink,
-    mistakes
-      ? 'The server would not start, for what "wrong:" stands before.'
+    isWrong
+      ? 'The server would not start: fix the lines marked "wrong:".'
       : "The server would start.",
   );
-  return mistakes ? EXIT.config : EXIT.ok;
+  return isWrong ? EXIT.config : EXIT.ok;
 }
 
-/** What the units have to say, and the server cannot see. */
+/** The settings of units that the server needs but cannot read. */
 function limits(options: ServerOptions): Finding[] {
   const { maxConnections, maxWaiting, backlog } = options;
   return [
     note(
-      `${maxConnections} connections are served at a time, and ${maxWaiting} more held: LimitNOFILE= of the service has to be ${
+      `LimitNOFILE= of the service must be at least ${
         descriptorsNeeded(options)
-      } or more ("systemctl show --property=LimitNOFILE ipc-server.service" tells it)`,
+      } for ${maxConnections} connections and ${maxWaiting} waiting; see "systemctl show --property=LimitNOFILE ipc-server.service"`,
     ),
-    note(`Backlog= of the socket unit has to be ${backlog}, as --backlog is`),
+    note(
+      `Backlog= of the socket unit must be ${backlog}, the value of --backlog`,
+    ),
   ];
+}
+
+/** The most connections that the runtime accepts before JavaScript runs. */
+const ACCEPTED_AT_ONCE = 128;
+
+/** Descriptors that are not connections: standard streams, the runtime's own. */
+const RESERVE = 64;
+
+/**
+ * Returns the lowest `LimitNOFILE=` with which the server cannot run out of
+ * descriptors: the inequality of docs/limits.md.
+ */
+export function descriptorsNeeded(
+  { maxConnections, maxWaiting, backlog }: Pick<
+    ServerOptions,
+    "maxConnections" | "maxWaiting" | "backlog"
+  >,
+): number {
+  const pending = Math.max(backlog, ACCEPTED_AT_ONCE);
+  return maxConnections + maxWaiting + pending + RESERVE;
 }

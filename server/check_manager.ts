@@ -5,12 +5,12 @@ import {
   watchdogEnabled,
 } from "../mod.ts";
 import { type Finding, note, ok, wrong } from "./finding.ts";
-import { notifyProblem } from "./notify_problem.ts";
+import { notifyProblem } from "./status_report.ts";
 
-/** An assignment that means something to nobody: only its arrival counts. */
+/** An assignment that systemd ignores. */
 const PROBE = "X_IPC_SERVER_CHECK=1";
 
-/** Tells whether the server can talk back to the service manager. */
+/** Returns findings about the notify socket and the watchdog. */
 export async function checkManager(
   env: ReadableEnv,
   pid: number,
@@ -19,7 +19,7 @@ export async function checkManager(
   if (socket === undefined || socket === "") {
     return [
       note(
-        "NOTIFY_SOCKET is not set: the server reports to nobody; right for Type=exec or simple, and for a try by hand",
+        "NOTIFY_SOCKET is not set: the server sends no notifications; right for Type=exec or simple, and when run by hand",
       ),
     ];
   }
@@ -31,7 +31,7 @@ export async function checkManager(
       note(
         `${
           notifyProblem(error, socket)
-        }; the server would serve, but could not say that it is ready: right for Type=exec and NotifyAccess=none, wrong for Type=notify`,
+        }; the server would serve, but could not send READY=1: right for Type=exec and NotifyAccess=none, wrong for Type=notify`,
       ),
     ];
   }
@@ -58,7 +58,7 @@ function checkWatchdog(env: ReadableEnv, pid: number): Finding {
   const watchdogPid = env.get("WATCHDOG_PID");
   return note(
     env.get("WATCHDOG_USEC") === undefined
-      ? "WATCHDOG_USEC is not set: nobody notices if the server hangs; WatchdogSec= in the service unit would"
-      : `WATCHDOG_PID=${watchdogPid} names another process, this is ${pid}: the server does not ping`,
+      ? "WATCHDOG_USEC is not set: systemd does not detect a hanging server; set WatchdogSec= in the service unit"
+      : `WATCHDOG_PID=${watchdogPid} is another process, this is ${pid}: the server does not ping`,
   );
 }

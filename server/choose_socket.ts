@@ -1,19 +1,19 @@
 import { ActivationError, type ListenFd } from "../mod.ts";
 
-/** How many a message names: a forged count may be huge. */
+/** The most descriptors in a message: a forged count may be huge. */
 const SHOWN = 8;
 
 /**
- * What to do when no socket was passed. "systemctl start" would not help where the
- * socket unit is active: a reload of a changed unit drops its sockets.
+ * The next step when no socket was passed. "systemctl start" does not help when the
+ * socket unit is active: reloading a changed unit drops its sockets.
  */
 export const PASS_A_SOCKET =
   'run "systemctl restart ipc-server.socket", as after each change of the socket unit, and set no StandardInput=socket in the service';
 
 /**
- * Returns the one socket that the server serves.
+ * Returns the socket to serve.
  *
- * @throws {ActivationError} Not exactly one was passed, or it has another name.
+ * @throws {ActivationError} Not exactly one socket was passed, or it has another name.
  */
 export function chooseSocket(
   listenFds: readonly ListenFd[],
@@ -30,8 +30,8 @@ export function chooseSocket(
   const advice = only === undefined
     ? PASS_A_SOCKET
     : listenFds.length > 1
-    ? "pass one only: one ListenStream= in one socket unit"
-    : `set FileDescriptorName=${name} in the socket unit, or give --name`;
+    ? "pass only one: one ListenStream= in one socket unit"
+    : `set FileDescriptorName=${name} in the socket unit, or use --name`;
   throw new ActivationError(
     `Wanted one socket named "${name}" from systemd, got ${got || "none"}${
       more > 0 ? ` and ${more} more` : ""

@@ -1,8 +1,8 @@
 import type { ServerOptions } from "./options.ts";
 
 /**
- * The options of a server that was given none, so that its start needs no parser.
- * A test compares them with what the parser makes of an empty command line.
+ * The default options: a start without arguments needs no parser. A test compares them
+ * with the parser's result for an empty command line.
  */
 export const SERVER_DEFAULTS: ServerOptions = {
   show: undefined,

@@ -1,39 +1,39 @@
 import type { InheritedConn } from "../mod.ts";
-import { CloseWord } from "../cli/close_word.ts";
+import { CloseWord } from "./close_word.ts";
 
-/** How long a peer may take to close its side once it was told that we did. */
+/** The time in which a peer must close its side after the server, in milliseconds. */
 const LINGER_MS = 1_000;
 
-/** How long nothing must come before what was sent counts as received. */
+/** The silence after which all sent data counts as received, in milliseconds. */
 const QUIET_MS = 100;
 
-/** How much is received from a client that waits, unless it has sent all. */
-const HELD_BYTES = 64 * 1024;
+/** The most bytes received from a waiting client that has not sent its end. */
+const WAITING_BYTES = 64 * 1024;
 
-/** One peer: every byte that it sends goes back to it, in order. */
+/** Echoes every byte of one peer, in order. */
 export class EchoConnection {
   readonly #conn: InheritedConn;
   readonly #closeWord = new CloseWord();
   #bytes = 0;
-  /** How many bytes there were, and when, as last seen by `silentSince`. */
+  /** The number of bytes, and the time, of the last change seen by `silentSince`. */
   #seen = { bytes: 0, at: performance.now() };
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
-  /** Resolves when the connection is admitted; undefined if it did not wait. */
+  /** Resolves when the connection is admitted; undefined if it does not wait. */
   #admission: PromiseWithResolvers<void> | undefined;
 
   /**
-   * @param options.waits Whether nothing is echoed before {@linkcode admit}. Of a
-   * client that sends its last byte meanwhile, within the first 64 KiB, all is
-   * received: its echo is sent at once, and a client that has left frees its place.
+   * @param options.waits Whether the connection waits for {@linkcode admit}. A waiting
+   * client that sends its end within 64 KiB is served at once, so that a client that has
+   * left frees its place.
    */
   constructor(conn: InheritedConn, { waits = false } = {}) {
     this.#conn = conn;
     if (waits) this.#admission = Promise.withResolvers();
   }
 
-  /** How much was received, in bytes. */
+  /** The number of received bytes. */
   get bytes(): number {
     return this.#bytes;
   }
@@ -42,9 +42,9 @@ export class EchoConnection {
    * Echoes until the peer has sent its last byte or `close`, then closes the
    * connection.
    *
-   * @param onChunk Called with each chunk once it is on its way back; the chunk is
-   * valid during the call.
-   * @throws {Error} The peer is gone.
+   * @param onChunk Called with each chunk after its write has started; the chunk is valid
+   * during the call.
+   * @throws {Error} The peer has gone.
    */
   async serve(onChunk?: (chunk: Uint8Array) => void): Promise<void> {
     const conn = this.#conn;
@@ -66,15 +66,15 @@ export class EchoConnection {
     }
   }
 
-  /** Lets a connection that waits be served. */
+  /** Starts to serve a waiting connection. */
   admit(): void {
     this.#seen.at = performance.now();
     this.#admission?.resolve();
   }
 
   /**
-   * Returns for how long nothing has come, in milliseconds, as far as earlier
-   * calls can tell.
+   * Returns the time since the last received byte, in milliseconds, in the resolution of
+   * the calls.
    */
   silentSince(now: number): number {
     if (this.#seen.bytes !== this.#bytes) {
@@ -83,7 +83,7 @@ export class EchoConnection {
     return now - this.#seen.at;
   }
 
-  /** Lets what has been received be echoed, then ends the connection. */
+  /** Echoes all received data, then ends the connection. */
   async drain(): Promise<void> {
     while (!this.#ended) {
       const before = this.#bytes;
@@ -100,8 +100,8 @@ export class EchoConnection {
   }
 
   /**
-   * Receives up to 64 KiB until the connection is admitted or the client has sent
-   * all, and echoes them then.
+   * Receives up to 64 KiB until the connection is admitted or the client has sent its end,
+   * then echoes them.
    *
    * @returns Whether the client has sent its last byte.
    */
@@ -109,19 +109,19 @@ export class EchoConnection {
     echo: (chunk: Uint8Array) => Promise<void> | undefined,
   ): Promise<boolean> {
     const admitted = this.#admission!.promise;
-    const held: Uint8Array[] = [];
-    let heldBytes = 0;
+    const queue: Uint8Array[] = [];
+    let bytes = 0;
     let reading = this.#conn.readChunk();
     for (;;) {
       const chunk = await Promise.race([admitted, reading]);
       if (!chunk) break;
-      held.push(chunk);
-      heldBytes += chunk.length;
-      if (heldBytes >= HELD_BYTES) await admitted;
+      queue.push(chunk);
+      bytes += chunk.length;
+      if (bytes >= WAITING_BYTES) await admitted;
       reading = this.#conn.readChunk();
     }
-    for (const chunk of held) await echo(chunk);
-    // The read that is under way comes before those of forEachChunk.
+    for (const chunk of queue) await echo(chunk);
+    // The pending read precedes those of forEachChunk.
     const next = await reading;
     if (next) await echo(next);
     return next === null;
@@ -134,8 +134,8 @@ export class EchoConnection {
   }
 
   /**
-   * Tells the peer that no more comes, and leaves the closing to it: a unix
-   * socket that is closed with unread input takes back what was sent last.
+   * Half-closes the connection and waits for the peer to close: closing a unix socket
+   * with unread input resets the peer and drops the last sent bytes.
    */
   #end(lingerMs: number): void {
     this.#ended = true;

@@ -1,47 +1,47 @@
 import type { InheritedConn, InheritedListener } from "../mod.ts";
 import { EchoConnection } from "./echo_connection.ts";
 
-/** How much an {@linkcode EchoServer} takes on, and whom it tells. */
+/** Options for {@linkcode EchoServer}. */
 export interface EchoServerOptions {
-  /** How many connections are served at a time. */
+  /** The most connections served at a time. */
   maxConnections: number;
-  /** How many more are held until others leave, with what they sent first. */
+  /** The most connections that wait until others leave. */
   maxWaiting: number;
-  /** Close a connection that sent nothing for so long, in milliseconds; 0 never. */
+  /** The time after which to close a silent connection, in milliseconds; 0: never. */
   connectionTimeoutMs: number;
-  /** Stop when there was no connection for so long, in milliseconds; 0 never. */
+  /** The time without connections after which to stop, in milliseconds; 0: never. */
   idleTimeoutMs: number;
   /**
-   * Called with each accepted connection. Returns what is called with each chunk
-   * that it sends; a chunk is valid during that call.
+   * Called with each accepted connection. Returns a callback for its chunks; a chunk is
+   * valid during the call.
    */
   onConnection?(conn: InheritedConn): ((chunk: Uint8Array) => void) | undefined;
-  /** Called when a connection had to be closed because there were too many. */
+  /** Called when a connection above both limits was closed. */
   onRefused(): void;
 }
 
-/** What an {@linkcode EchoServer} has done so far. */
+/** The counters of an {@linkcode EchoServer}. */
 export interface EchoServerStatus {
-  /** Connections that are served now. */
+  /** Connections being served. */
   open: number;
-  /** Connections that wait for others to leave. */
+  /** Waiting connections. */
   waiting: number;
-  /** Connections that were served, those that are open included. */
+  /** Served connections, including open ones. */
   served: number;
-  /** Bytes that were received. */
+  /** Received bytes. */
   bytes: number;
 }
 
-/** Serves every peer of a listener, each on its own. */
+/** Serves all peers of a listener concurrently. */
 export class EchoServer {
   readonly #listener: InheritedListener;
   readonly #options: EchoServerOptions;
   readonly #open = new Set<EchoConnection>();
-  /** Those who wait, in order. */
+  /** In the order of arrival. */
   readonly #waiting = new Set<EchoConnection>();
   readonly #idle = Promise.withResolvers<void>();
-  /** What the connections did that are closed. */
-  readonly #left = { served: 0, bytes: 0 };
+  /** The counters of closed connections. */
+  readonly #closed = { served: 0, bytes: 0 };
   #idleTimer: ReturnType<typeof setTimeout> | undefined;
   #stopping = false;
 
@@ -51,7 +51,7 @@ export class EchoServer {
   }
 
   get status(): EchoServerStatus {
-    let { served, bytes } = this.#left;
+    let { served, bytes } = this.#closed;
     for (const connection of this.#open) {
       served += 1;
       bytes += connection.bytes;
@@ -64,9 +64,9 @@ export class EchoServer {
     };
   }
 
-  /** Serves until it was stopped and the last connection is closed. */
+  /** Serves until the server is stopped and the last connection is closed. */
   async run(): Promise<void> {
-    const sweeper = this.#sweepSilent();
+    const sweeper = this.#closeSilent();
     this.#awaitIdle();
     for await (const conn of this.#listener) this.#take(conn);
     this.#settle();
@@ -75,8 +75,8 @@ export class EchoServer {
   }
 
   /**
-   * Accepts no more, and lets what has been received be echoed. Peers that
-   * connect from now on wait in the kernel for the next instance.
+   * Stops accepting and drains the connections. The kernel queues new connections for the
+   * next instance.
    */
   stop(): void {
     if (this.#stopping) return;
@@ -105,7 +105,7 @@ export class EchoServer {
     const connection = new EchoConnection(conn, { waits });
     if (waits) this.#waiting.add(connection);
     else this.#admit(connection);
-    // A peer that is gone is nobody else's concern.
+    // An error of one peer does not affect the others.
     connection.serve(this.#options.onConnection?.(conn)).catch(() => {})
       .finally(() => this.#leave(connection));
   }
@@ -119,10 +119,10 @@ export class EchoServer {
   #leave(connection: EchoConnection): void {
     const admitted = this.#open.delete(connection);
     this.#waiting.delete(connection);
-    // A client that had sent all while it waited was served without being admitted.
+    // A client that sent its end while waiting was served without being admitted.
     if (!admitted && connection.bytes === 0) return;
-    this.#left.served += 1;
-    this.#left.bytes += connection.bytes;
+    this.#closed.served += 1;
+    this.#closed.bytes += connection.bytes;
     if (!admitted) return;
     const [next] = this.#waiting;
     if (next === undefined) return this.#settle();
@@ -144,10 +144,10 @@ export class EchoServer {
   }
 
   /**
-   * Looks at all connections from time to time, instead of setting a timer for
-   * each message: nothing of this is paid for where bytes pass.
+   * Closes silent connections. Checks all of them periodically: a timer for each message
+   * would slow the hot path.
    */
-  #sweepSilent(): ReturnType<typeof setInterval> | undefined {
+  #closeSilent(): ReturnType<typeof setInterval> | undefined {
     const { connectionTimeoutMs } = this.#options;
     if (connectionTimeoutMs === 0) return undefined;
     return setInterval(() => {

@@ -1,12 +1,12 @@
-/** How long a line may wait for others to be written with it, in milliseconds. */
+/** The time that a line waits for others to be written with it, in milliseconds. */
 const DELAY_MS = 5;
 
-/** How many characters may wait for a reader that is slow. */
-const WAITING_MAX = 1024 * 1024;
+/** The most characters queued for a slow reader. */
+const QUEUE_MAX = 1024 * 1024;
 
 /**
- * What a pipe, or the journal's socket, takes in one piece even when it is nearly
- * full (PIPE_BUF): of more, others' lines could come in the midst.
+ * The most bytes that a nearly full pipe or journal socket takes in one piece (PIPE_BUF):
+ * lines of other programs may split a longer write.
  */
 const WHOLE_BYTES = 4096;
 
@@ -14,39 +14,37 @@ const NEWLINE = "\n".charCodeAt(0);
 
 const TOO_SLOW = "its reader is too slow";
 
-/** Where a {@linkcode LineLog} writes. */
+/** The output of a {@linkcode LineLog}. */
 export interface LineLogSink {
-  /** Writes some of the bytes and tells how many. */
+  /** Writes some of the bytes and returns their number. */
   write(bytes: Uint8Array): Promise<number>;
 }
 
 /**
- * Writes lines, many at a time and without waiting: a busy server would spend
- * more on writing them one by one than on its peers, and a log that nobody reads
- * must not stop it.
+ * Writes lines in batches without blocking: writing each line would take a busy server
+ * longer than serving its peers, and a log without a reader must not stop it.
  */
 export class LineLog {
   readonly #sink: LineLogSink;
   readonly #onLost: (lines: number, reason: string) => void;
   readonly #encoder = new TextEncoder();
   readonly #decoder = new TextDecoder();
-  readonly #waiting: string[] = [];
-  #waitingLength = 0;
-  /** What is being written, as far as it is not written yet. */
+  readonly #queue: string[] = [];
+  #queueLength = 0;
+  /** The part of the current batch that is not written yet. */
   #unwritten = new Uint8Array(0);
   #lost = 0;
-  /** Whether what was written last is a part of a line: a disk was full. */
-  #torn = false;
+  /** Whether the last write ended within a line, as on a full disk. */
+  #isPartial = false;
   #held: boolean;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #written = Promise.resolve();
 
   /**
-   * @param sink Where the lines go. It may go away without taking the service
-   * with it.
-   * @param onLost Told how many lines could not be written, and why.
-   * @param options.held Whether lines wait for the first `flush`: a program that
-   * starts has more urgent work, and its first timer takes long to load.
+   * @param sink Receives the lines. Its failure does not affect the service.
+   * @param onLost Called with the number of lost lines and the reason.
+   * @param options.held Whether to queue lines until the first `flush`: the first timer
+   * of a program takes long to load.
    */
   constructor(
     sink: LineLogSink,
@@ -58,47 +56,47 @@ export class LineLog {
     this.#onLost = onLost;
   }
 
-  /** Takes a line, to be written soon. */
+  /** Queues a line. */
   line(text: string): void {
-    if (this.#waitingLength > WAITING_MAX) {
+    if (this.#queueLength > QUEUE_MAX) {
       this.#lost += 1;
       return;
     }
-    this.#waiting.push(text);
-    this.#waitingLength += text.length;
+    this.#queue.push(text);
+    this.#queueLength += text.length;
     if (!this.#held) this.#timer ??= setTimeout(() => this.flush(), DELAY_MS);
   }
 
   /**
-   * Takes a line as bytes that end with a newline, as a logger writes it.
+   * Queues a line of bytes that end with a newline, as a sink of a logger.
    *
-   * @returns How many bytes that were.
+   * @returns The number of bytes.
    */
   writeSync(bytes: Uint8Array): number {
     this.line(this.#decoder.decode(bytes.subarray(0, -1)));
     return bytes.length;
   }
 
-  /** Writes what waits, and resolves when it is written or lost. */
+  /** Writes the queued lines, and resolves when they are written or lost. */
   flush(): Promise<void> {
     this.#held = false;
-    return this.#written = this.#written.then(() => this.#writeWaiting());
+    return this.#written = this.#written.then(() => this.#writeQueue());
   }
 
-  /** Reports all that is not written yet as lost: the program is about to exit. */
+  /** Reports all unwritten lines as lost, before the program exits. */
   giveUp(): void {
-    this.#lost += this.#waiting.splice(0).length;
+    this.#lost += this.#queue.splice(0).length;
     this.#loseUnwritten(TOO_SLOW);
   }
 
   /** Lines added during a write go into the next batch. */
-  async #writeWaiting(): Promise<void> {
+  async #writeQueue(): Promise<void> {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    const lines = this.#waiting.splice(0);
-    this.#waitingLength = 0;
+    const lines = this.#queue.splice(0);
+    this.#queueLength = 0;
     if (lines.length === 0) return;
-    const start = this.#torn ? "\n" : "";
+    const start = this.#isPartial ? "\n" : "";
     const bytes = this.#encoder.encode(`${start}${lines.join("\n")}\n`);
     let written = 0;
     this.#unwritten = bytes.subarray(start.length);
@@ -108,10 +106,10 @@ export class LineLog {
         written += await this.#sink.write(part);
         this.#unwritten = bytes.subarray(written);
       }
-      this.#torn = false;
+      this.#isPartial = false;
       this.#reportLost(TOO_SLOW);
     } catch (error) {
-      if (written > 0) this.#torn = bytes[written - 1] !== NEWLINE;
+      if (written > 0) this.#isPartial = bytes[written - 1] !== NEWLINE;
       this.#loseUnwritten(error instanceof Error ? error.message : `${error}`);
     }
   }
@@ -129,7 +127,7 @@ export class LineLog {
   }
 }
 
-/** Where the longest part that stays whole ends, or a line that is longer. */
+/** Returns the end of the longest part that is written in one piece, or of a longer line. */
 function endOfPart(bytes: Uint8Array, start: number): number {
   const limit = start + WHOLE_BYTES;
   if (bytes.length <= limit) return bytes.length;

@@ -2,25 +2,26 @@ import { EXIT } from "../cli/exit_status.ts";
 import { runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
 import { ActivationError, listen, listenFds } from "../mod.ts";
-import { acceptLine } from "./accept_line.ts";
+import { onStopSignals } from "../serve/_stop_signals.ts";
+import { acceptLine, recvLine } from "./recv_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { SERVER_DEFAULTS } from "./defaults.ts";
 import { EchoServer, type EchoServerOptions } from "./echo_server.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
-import { recvLine } from "./recv_line.ts";
 import type { Reporting } from "./reporting.ts";
 
-// A client waits for the start of the server. V8 reads all code that is loaded, so
-// what its first echo does not need is imported later: the bundle has it in files of
-// its own.
+// A client waits while the server starts, and V8 parses all code that is loaded. Code
+// that the first echo does not need is imported later, from chunks of the bundle.
 
 const NAME = "ipc-server";
 
-/** What the first echo may take before the rest of the server starts, in milliseconds. */
+const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
+
+/** The time for the first echo before the rest of the server loads, in milliseconds. */
 const FIRST_ECHO_MS = 2;
 
-/** How long writing the last warnings may take, in milliseconds. */
+/** The time to write the last warnings, in milliseconds. */
 const LAST_WARNINGS_MS = 1_000;
 
 async function run(args: readonly string[]): Promise<number> {
@@ -63,11 +64,13 @@ async function serve(options: ServerOptions): Promise<number> {
     onConnection: chunkLog(options, lines),
     onRefused: async () => (await loaded.promise).refused(),
   });
-  const onSignal = stopper(server, loaded.promise, options.drainTimeoutMs);
-  // Before anything is accepted: a signal must not cut a connection off.
-  for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
-    Deno.addSignalListener(signal, onSignal);
-  }
+  const stop = () => {
+    server.stop();
+    loaded.promise.then(({ status }) => status.stop());
+    setTimeout(() => server.abort(), options.drainTimeoutMs);
+  };
+  // Before the first accept, so that a signal drains that connection too.
+  onStopSignals(STOP_SIGNALS, stop, () => server.abort());
   const stopped = server.run();
 
   await new Promise((resolve) => setTimeout(resolve, FIRST_ECHO_MS));
@@ -85,13 +88,13 @@ async function serve(options: ServerOptions): Promise<number> {
   return EXIT.ok;
 }
 
-/** Waits for a promise, no longer than a time in milliseconds. */
+/** Waits for a promise, at most a time in milliseconds. */
 async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
   const late = new Promise((resolve) => setTimeout(resolve, ms));
   await Promise.race([promise, late]);
 }
 
-/** Returns what logs the chunks of each connection; undefined when nothing does. */
+/** Returns the `onConnection` that logs connections and chunks as the options say. */
 function chunkLog(
   { quiet, connectionNumbers }: ServerOptions,
   lines: LineLog,
@@ -107,25 +110,6 @@ function chunkLog(
     const label = `[${++accepted}] `;
     lines.line(acceptLine(remoteAddr, label));
     return quiet ? undefined : (chunk) => lines.line(recvLine(chunk, label));
-  };
-}
-
-/**
- * Returns what stops the server: the first call lets the connections finish, a
- * second one does not.
- */
-function stopper(
-  server: EchoServer,
-  reporting: Promise<Reporting>,
-  drainTimeoutMs: number,
-): () => void {
-  let signals = 0;
-  return () => {
-    signals += 1;
-    if (signals > 1) return server.abort();
-    server.stop();
-    reporting.then(({ status }) => status.stop());
-    setTimeout(() => server.abort(), drainTimeoutMs);
   };
 }
 

@@ -1,32 +1,31 @@
-import { parseCount } from "../cli/parse_count.ts";
-import { parseDuration } from "../cli/parse_duration.ts";
+import { parseCount, parseDuration } from "../cli/parse_value.ts";
 import { parseOptions } from "../cli/parse_options.ts";
-import { UsageError } from "../cli/usage_error.ts";
+import { UsageError } from "../cli/exit_status.ts";
 import { SERVER_USAGE } from "./usage.ts";
 
-/** What `ipc-server` was asked to do. */
+/** The options of `ipc-server`. */
 export interface ServerOptions {
-  /** Print the help or the version, and nothing else. */
+  /** Only print the help or the version. */
   show: "help" | "version" | undefined;
-  /** Tell what was handed over, and serve nobody. */
+  /** Only check the passed socket. */
   check: boolean;
-  /** The name that the inherited socket must have. */
+  /** The expected name of the socket. */
   name: string;
-  /** Print no line for what is received. */
+  /** Log no received chunks. */
   quiet: boolean;
-  /** Number the connections, and print the number in each line. */
+  /** Log accepted connections, and the number of the connection in each line. */
   connectionNumbers: boolean;
-  /** How long stopping may take, in milliseconds. */
+  /** The time to drain connections on stop, in milliseconds. */
   drainTimeoutMs: number;
-  /** Exit when there was no connection for so long, in milliseconds; 0 never. */
+  /** The time without connections after which to exit, in milliseconds; 0: never. */
   idleTimeoutMs: number;
-  /** Close a connection that was silent for so long, in milliseconds; 0 never. */
+  /** The time after which to close a silent connection, in milliseconds; 0: never. */
   connectionTimeoutMs: number;
-  /** How many connections are served at a time. */
+  /** The most connections served at a time. */
   maxConnections: number;
-  /** How many more are held until others leave. */
+  /** The most connections that wait until others leave. */
   maxWaiting: number;
-  /** How many connections the kernel keeps waiting, as in `Backlog=`. */
+  /** The most connections that the kernel queues, as in `Backlog=`. */
   backlog: number;
 }
 
@@ -35,7 +34,7 @@ const COUNT_MAX = 1_000_000;
 /**
  * Parses the command line of `ipc-server`.
  *
- * @throws {UsageError} It is not understood.
+ * @throws {UsageError} An option or argument is wrong.
  */
 export function parseServerOptions(args: readonly string[]): ServerOptions {
   const { values, flags, operands } = parseOptions(args, SERVER_USAGE.options);

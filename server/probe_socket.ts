@@ -1,29 +1,28 @@
 import type { Server } from "node:net";
 import { streamBinding } from "../activation/_runtime.ts";
 
-/** What a descriptor turned out to be. */
+/** The kind of a descriptor. */
 export interface ProbedSocket {
-  /** Whether the server could serve it. */
+  /** Whether the server can serve it. */
   listens: boolean;
-  /** What it is, as an operator would call it: `a unix stream socket`. */
-  what: string;
+  /** The kind in words: `a unix stream socket`. */
+  kind: string;
 }
 
 /**
- * Finds out what a passed descriptor is, without accepting anything: listen(2) is
- * called as serving would call it, and the descriptor is closed again before the
- * runtime gets to look for connections. Those that wait stay in the kernel, and
- * so does the path of a unix socket.
+ * Returns the kind of a passed descriptor without accepting connections: calls listen(2)
+ * as the server does, and closes the descriptor before the runtime polls it. Pending
+ * connections stay in the kernel's queue, and a unix socket keeps its path.
  *
- * @param backlog What listen(2) is given, which sets it for a unix socket: the
- * same as in serving.
+ * @param backlog The backlog for listen(2), the same as in serving: it changes that of a
+ * unix socket.
  */
 export async function probeSocket(
   fd: number,
   backlog: number,
 ): Promise<ProbedSocket> {
   const { createServer } = await import("node:net");
-  // Asked first: what cannot listen is closed.
+  // Before `listen`, which closes a descriptor that cannot listen.
   const type = (await streamBinding())?.kindOf(fd);
   const server = createServer();
   const failed = new Promise<NodeJS.ErrnoException>((resolve) =>
@@ -31,12 +30,12 @@ export async function probeSocket(
   );
   server.listen({ fd }, backlog);
   if (server.listening) {
-    const what = describeListener(server);
+    const kind = describeListener(server);
     server.close();
-    return { listens: true, what };
+    return { listens: true, kind };
   }
   const { code } = await failed;
-  return { listens: false, what: describeOther(code, type) };
+  return { listens: false, kind: describeOther(code, type) };
 }
 
 function describeListener(server: Server): string {
@@ -49,7 +48,7 @@ function describeListener(server: Server): string {
   return `a TCP socket that listens on ${shown}:${port}`;
 }
 
-/** Tells as much as Deno can find out about what cannot listen. */
+/** Returns the kind of a descriptor that cannot listen, as far as Deno can tell. */
 function describeOther(
   code: string | undefined,
   type: string | undefined,
@@ -58,5 +57,5 @@ function describeOther(
   if (type === "TCP" || type === "PIPE") {
     return "a connection, as a unit with Accept=yes passes it";
   }
-  return "no stream socket, but perhaps a datagram or sequential packet one";
+  return "not a stream socket: a datagram, sequential packet or vsock socket, or closed";
 }

@@ -1,23 +1,22 @@
-import { utf8Slice } from "../cli/buffer_slices.ts";
-import { escapeBytes, isPlain } from "../cli/escape_bytes.ts";
+import { utf8Slice } from "./buffer_slices.ts";
+import { escapeBytes, isPlain } from "./escape_bytes.ts";
 
-/** How many characters of what was received a line shows. */
+/** The most characters of a chunk in a line. */
 const SHOWN_CHARACTERS = 128;
 
 const NEWLINE = 0x0a;
 
 /**
- * Returns the line for what was received: as text, without a trailing newline,
- * escaped so that a peer cannot forge lines, and with its length where it is
- * cut. The mark of a cut begins with a backslash, which the text has only in
- * escapes, and in none of them before a dot.
+ * Returns the log line of a chunk: its text without a trailing newline, escaped so that
+ * a peer cannot forge lines, and with its length if it is cut. The mark of a cut, `\...`,
+ * cannot occur in escaped text.
  *
- * @param label Precedes the text.
+ * @param label The text before that of the chunk.
  */
 export function recvLine(chunk: Uint8Array, label = ""): string {
   const { length } = chunk;
   const end = chunk[length - 1] === NEWLINE ? length - 1 : length;
-  // What nearly every line is has a way of its own: it is most of what logging costs.
+  // The fast path of nearly every line.
   if (end <= SHOWN_CHARACTERS) {
     const text = utf8Slice(chunk, 0, end);
     if (isPlain(text, end)) return `server recv: ${label}${text}`;
@@ -26,4 +25,17 @@ export function recvLine(chunk: Uint8Array, label = ""): string {
   return cut
     ? `server recv: ${label}${text}\\... (${length} bytes)`
     : `server recv: ${label}${text}`;
+}
+
+/**
+ * Returns the log line of an accepted connection. Clients of a unix socket have no
+ * address.
+ *
+ * @param label The text before the address.
+ */
+export function acceptLine(addr: Deno.Addr, label: string): string {
+  if (addr.transport !== "tcp") return `server accept: ${label}unix`;
+  const { hostname, port } = addr;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `server accept: ${label}${host}:${port}`;
 }

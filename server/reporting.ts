@@ -2,18 +2,17 @@ import { type Logger, logger } from "../mod.ts";
 import type { EchoServer } from "./echo_server.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
-import { StatusReport } from "./report_status.ts";
-import { throttle, type Throttled } from "./throttle.ts";
+import { StatusReport } from "./status_report.ts";
 
-/** How often refused connections are reported at most, in milliseconds. */
+/** The shortest interval between two reports of refused connections, in milliseconds. */
 const REFUSED_INTERVAL_MS = 1_000;
 
-/** How often lost lines are reported at most, in milliseconds. */
+/** The shortest interval between two reports of lost lines, in milliseconds. */
 const LOST_INTERVAL_MS = 10_000;
 
 /**
- * What the server reports of itself, to the operator and to the service manager.
- * Nothing of it is needed for the first connection, so it is loaded after that.
+ * Warnings for the operator and notifications of the service manager. Loaded after the
+ * first connection, which does not need it.
  */
 export class Reporting {
   readonly status: StatusReport;
@@ -27,7 +26,7 @@ export class Reporting {
     server: EchoServer,
     { maxConnections, maxWaiting }: ServerOptions,
   ) {
-    // The journal reads both outputs, or neither: a warning must not wait either.
+    // Like the log, warnings must not block on a journal that does not read.
     this.#warnings = new LineLog(Deno.stderr, () => {});
     const log: Logger = logger({
       name,
@@ -41,27 +40,62 @@ export class Reporting {
         `Closed ${count} ${connections}: ${maxConnections} are served and ${maxWaiting} wait; see --max-connections and --max-waiting`,
       );
     });
-    // A full disk would fill stderr too.
+    // Reported seldom: on a full disk, stderr fails too.
     this.#lost = throttle(LOST_INTERVAL_MS, (count) => {
       log.warning(`Cannot write output: ${this.#reason}; lines lost: ${count}`);
     });
   }
 
-  /** A connection was closed because there were too many. */
+  /** Reports a connection that was closed above the limits. */
   refused(): void {
     this.#refused();
   }
 
-  /** Lines of the server's output could not be written. */
+  /** Reports lines that could not be written. */
   lost(lines: number, reason: string): void {
     this.#reason = reason;
     this.#lost(lines);
   }
 
-  /** Resolves when everything is written that the intervals held back. */
+  /** Reports and writes everything that is throttled. */
   flush(): Promise<void> {
     this.#lost.flush();
     this.#refused.flush();
     return this.#warnings.flush();
   }
+}
+
+/** A function that adds to a count, which is reported in intervals. */
+export interface Throttled {
+  /** Adds to the count. Reports the first at once, later ones once in an interval. */
+  (count?: number): void;
+  /** Reports the pending count now. */
+  flush(): void;
+}
+
+/**
+ * Returns a function that adds to a count and reports it at most once in an interval.
+ *
+ * @param intervalMs The interval, in milliseconds.
+ * @param report Called with the count since the last report.
+ */
+export function throttle(
+  intervalMs: number,
+  report: (count: number) => void,
+): Throttled {
+  let count = 0;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const flush = () => {
+    clearTimeout(timer);
+    timer = undefined;
+    if (count === 0) return;
+    report(count);
+    count = 0;
+    timer = setTimeout(flush, intervalMs);
+  };
+  const add = (more = 1) => {
+    count += more;
+    if (timer === undefined) flush();
+  };
+  return Object.assign(add, { flush });
 }

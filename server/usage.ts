@@ -1,6 +1,5 @@
 import { EXIT } from "../cli/exit_status.ts";
-import { COMMON_OPTIONS } from "../cli/option.ts";
-import type { ProgramUsage } from "../cli/program_usage.ts";
+import { COMMON_OPTIONS, type ProgramUsage } from "../cli/program_usage.ts";
 
 /** How `ipc-server` is used. */
 export const SERVER_USAGE = {
@@ -18,63 +17,62 @@ a connection has received "close", it is closed.`,
     },
     "check": {
       help:
-        "tell what systemd handed over and what is wrong with it, and exit; accepts nothing",
+        "check the socket and settings from systemd, print the result, and exit",
     },
-    "quiet": { help: "print no line for what is received" },
+    "quiet": { help: "log no received chunks" },
     "connection-numbers": {
       help:
-        "print a line for each accepted connection, and its number in each line for what is received",
+        "log accepted connections, and the number of the connection with each chunk",
     },
     "drain-timeout": {
       value: "TIME",
       default: "5s",
-      help: "how long stopping may take",
+      help: "on stop, close connections that are open after TIME",
     },
     "idle-timeout": {
       value: "TIME",
       default: "0",
       defaultMeans: "never",
       help:
-        "exit when there was no connection for so long; the next one starts the server again",
+        "exit after TIME without connections; the next connection starts the server again",
     },
     "connection-timeout": {
       value: "TIME",
       default: "0",
       defaultMeans: "never",
-      help: "close a connection that sent nothing for so long",
+      help: "close connections that are silent for TIME",
     },
     "max-connections": {
       value: "N",
       default: "4096",
-      help: "serve so many connections at a time",
+      help: "serve at most N connections at a time",
     },
     "max-waiting": {
       value: "N",
       default: "1024",
-      help: "hold so many more until others leave, and close what exceeds that",
+      help: "keep up to N more connections waiting; close the rest",
     },
     "backlog": {
       value: "N",
       default: "1024",
       help:
-        "let so many wait in the kernel: what Backlog= of the socket unit says",
+        "set the kernel's queue to N connections, as Backlog= of the socket unit",
     },
     ...COMMON_OPTIONS,
   },
   notes:
-    `TIME is 200ms, 1.5s or plain seconds. LimitNOFILE= of the service has to be at
-least --max-connections + --max-waiting + --backlog (128 if that is less) + 64:
-a server that runs out of descriptors keeps newcomers waiting, and cannot tell
-systemd that it is alive.
+    `TIME is 200ms, 1.5s or plain seconds. The limits on connections require a
+LimitNOFILE= of the service, which --check prints.
 
-Start it with "systemctl start ipc-server.socket", or for a try with
+Start it with "systemctl start ipc-server.socket", or by hand with
   systemd-socket-activate --listen=/tmp/job.socket \\
     --fdname=ipc-server.socket ipc-server`,
   exits: {
-    [EXIT.ok]: "stopped as asked, or nothing wrong with --check",
-    [EXIT.failure]: "failed while running",
+    [EXIT.ok]:
+      "stopped by a signal or --idle-timeout, or --check found no error",
+    [EXIT.failure]: "run-time failure",
     [EXIT.usage]: "wrong usage",
-    [EXIT.config]: "not given the socket that it needs",
-    [EXIT.unread]: "nobody reads what --help or --check prints any more",
+    [EXIT.config]: "the expected socket was not passed",
+    [EXIT.outputClosed]: "output closed early (SIGPIPE)",
   },
 } as const satisfies ProgramUsage;

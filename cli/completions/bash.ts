@@ -1,10 +1,9 @@
-import { writtenOption } from "../option.ts";
-import type { ProgramUsage } from "../program_usage.ts";
+import { type ProgramUsage, writtenOption } from "../program_usage.ts";
 
-/** Where the executables are; `make install` puts another place here as it must. */
+/** The default directory of the executables, which `make install` replaces. */
 const FOLDER = "/usr/libexec/ipc";
 
-/** Returns a completion for bash, which needs nothing but bash itself. */
+/** Returns a completion for bash, which needs no other package. */
 export function bashCompletion(usage: ProgramUsage): string {
   const { name, options, operand } = usage;
   const call = `_${name.replaceAll("-", "_")}`;
@@ -22,7 +21,7 @@ export function bashCompletion(usage: ProgramUsage): string {
 ${call}() {
   local word=\${COMP_WORDS[COMP_CWORD]} before=\${COMP_WORDS[COMP_CWORD - 1]}
   COMPREPLY=()
-  # bash takes --option=value for three words.
+  # bash splits --option=value into three words.
   if [[ $word == = ]]; then
     word=
   elif [[ $before == = ]]; then
@@ -32,8 +31,8 @@ ${call}() {
   ${takeValue.join(" | ")}) return ;;
   esac
 ${operand === undefined ? flagsOnly(wordsOf) : flagsAndSockets(wordsOf)}}
-# The second name is for the first use: bash-completion loads this file when it
-# does not know the name that was typed, and bash then asks for just that name.
+# The second name is for the first use: bash-completion loads this file for the typed
+# name, and bash then looks for a completion of that name.
 complete -F ${call} ${name} ${FOLDER}/${name}
 `;
 }
@@ -52,7 +51,7 @@ function flagsAndSockets(words: string): string {
     ${words}
     return
   fi
-  # Sockets, and the directories on the way to them.
+  # Sockets, and directories.
   compopt -o filenames 2>/dev/null
   while IFS= read -r it; do
     [[ -S \${it/#\\~/$HOME} || -d \${it/#\\~/$HOME} ]] && COMPREPLY+=("$it")

@@ -1,5 +1,4 @@
-import type { Option } from "../option.ts";
-import type { ProgramUsage } from "../program_usage.ts";
+import type { Option, ProgramUsage } from "../program_usage.ts";
 
 /** Returns a completion for fish. */
 export function fishCompletion(
@@ -25,7 +24,7 @@ function words(name: string, option: Option): string {
 
 function sockets(name: string, call: string): string {
   return `
-# Sockets, and the directories on the way to them.
+# Sockets, and directories.
 function ${call}
     for candidate in (__fish_complete_path (commandline -ct))
         set -l path (string split \\t -- $candidate)[1]

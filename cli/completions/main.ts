@@ -1,6 +1,6 @@
 /**
- * Writes the shells' completions into the folder that is given, one folder a shell.
- * They are made of what the programs say about themselves; run by `make`.
+ * Writes the shell completions into a folder, with one folder for each shell. Generates
+ * them from the options of the programs; run by `make`.
  *
  * @module
  */

@@ -1,7 +1,10 @@
-import { type Option, writtenOption } from "../option.ts";
-import type { ProgramUsage } from "../program_usage.ts";
+import {
+  type Option,
+  type ProgramUsage,
+  writtenOption,
+} from "../program_usage.ts";
 
-/** Returns a completion for zsh, to be found in its `fpath`. */
+/** Returns a completion for the `fpath` of zsh. */
 export function zshCompletion(usage: ProgramUsage): string {
   const specs = Object.entries(usage.options)
     .map(([name, option]) => spec(name, option));

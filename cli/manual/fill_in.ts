@@ -1,6 +1,9 @@
-import { type Option, writtenDefault } from "../option.ts";
-import type { ProgramUsage } from "../program_usage.ts";
-import { wrap } from "../wrap.ts";
+import {
+  type Option,
+  type ProgramUsage,
+  writtenDefault,
+} from "../program_usage.ts";
+import { wrap } from "../help_text.ts";
 import { RUNTIME_FAILURES } from "./runtime_failures.ts";
 
 /** The longest line that the linter of mdoc(7) accepts. */

@@ -24,7 +24,7 @@ Deno.test("descriptors are numbered from 3 and named in order", () => {
 const NOT_ACTIVATED: [string, Record<string, string>][] = [
   ["nothing is set", {}],
   ["LISTEN_PID is absent", { LISTEN_FDS: "1" }],
-  ["LISTEN_PID names another process", { LISTEN_PID: "1", LISTEN_FDS: "1" }],
+  ["LISTEN_PID is another process", { LISTEN_PID: "1", LISTEN_FDS: "1" }],
   ["another process' variables are broken", {
     LISTEN_PID: "1",
     LISTEN_FDS: "many",

@@ -1,5 +1,5 @@
-import { createServer } from "node:net";
 import process from "node:process";
+import { createServer } from "node:net";
 import { assertEquals } from "@std/assert";
 import type { Acceptor } from "../../activation/_transport.ts";
 import { adoptedConn, type ChunkConn } from "../../activation/_conn.ts";

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
 import { parseOptions } from "../../cli/parse_options.ts";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 
 function parse(args: readonly string[]) {
   return parseOptions(args, {

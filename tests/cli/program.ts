@@ -1,6 +1,6 @@
 /** A program that ends as its first argument says, for `run_program_test.ts`. */
 import { runProgram } from "../../cli/run_program.ts";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 import { outputError } from "../../cli/write_line.ts";
 
 const ENDINGS: Record<string, () => Promise<number> | number> = {

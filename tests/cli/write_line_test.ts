@@ -59,9 +59,9 @@ Deno.test("line: an error tells that output could not be written, and why", () =
 
 Deno.test("line: that its reader has gone is told from other reasons", () => {
   const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
-  assertEquals(outputError(gone).isUnread, true);
-  assertEquals(outputError(new Error("No space left")).isUnread, false);
-  assertEquals(outputError("gone").isUnread, false);
+  assertEquals(outputError(gone).isClosed, true);
+  assertEquals(outputError(new Error("No space left")).isClosed, false);
+  assertEquals(outputError("gone").isClosed, false);
 });
 
 Deno.test("line: an error after part of it is told as well", () => {

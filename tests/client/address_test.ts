@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 import { type Address, parseAddress } from "../../client/address.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -56,8 +56,8 @@ Deno.test("address: with -unix an @ still means abstract", () => {
 });
 
 const NEITHER =
-  "it is neither host:port nor [v6]:port; for a socket path with a colon give -unix";
-const BRACKETS = "an IPv6 address goes in brackets, as in [::1]:80";
+  "it is neither host:port nor [v6]:port; for a socket path with a colon use -unix";
+const BRACKETS = "put an IPv6 address in brackets, as in [::1]:80";
 const noPort = (port: string) =>
   `"${port}" is not a port, a number from 1 to 65535`;
 
@@ -91,7 +91,7 @@ const REFUSED: [text: string, cause: string][] = [
   ["::1]:80", BRACKETS],
   [
     "[fe80::1]:80",
-    "fe80::1 is link-local, so it needs an interface, as in [fe80::1%eth0]:80",
+    "fe80::1 is link-local; add the interface, as in [fe80::1%eth0]:80",
   ],
 ];
 for (const [text, cause] of REFUSED) {
@@ -105,17 +105,17 @@ for (const [text, cause] of REFUSED) {
 }
 
 const NO_SOCKETS: [text: string, cause: string][] = [
-  ["", "names no socket"],
-  ["@", "names no socket"],
-  ["unix:", "names no socket"],
-  ["unix:@", "names no socket"],
+  ["", "has no path or name"],
+  ["@", "has no path or name"],
+  ["unix:", "has no path or name"],
+  ["unix:@", "has no path or name"],
   [
     "unix://host/path",
-    "names a host, and a unix socket has none; give unix:///PATH",
+    "names a host, which a unix socket has not; use unix:///PATH",
   ],
   [
     "http://host:80",
-    "is a URL of another kind; give unix:/PATH or tcp://HOST:PORT",
+    "is a URL of another kind; use unix:/PATH or tcp://HOST:PORT",
   ],
 ];
 for (const [text, cause] of NO_SOCKETS) {

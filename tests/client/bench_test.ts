@@ -5,7 +5,7 @@ import {
   type BenchResult,
 } from "../../client/bench.ts";
 import { ClientError } from "../../client/client_error.ts";
-import { CloseWord } from "../../cli/close_word.ts";
+import { CloseWord } from "../../server/close_word.ts";
 import { soon } from "../support/eventually.ts";
 import { send } from "../support/peer.ts";
 import { echo, silence, withPeer } from "./peers.ts";
@@ -190,7 +190,7 @@ Deno.test("bench: a server that says nothing is given up", async () => {
   });
   assertEquals(
     failure,
-    'No reply from "/run/job.socket" within 100 ms: connection 1 got 0 of 64 bytes back; --timeout waits longer',
+    'No reply from "/run/job.socket" within 100 ms: connection 1 got 0 of 64 bytes back; use a longer --timeout',
   );
 });
 
@@ -203,7 +203,7 @@ Deno.test("bench: a server that stops replying is given up, also when the time i
   }, { timeoutMs: 300, durationMs: 50 });
   assertEquals(
     failure,
-    'No reply from "/run/job.socket" within 300 ms: connection 1 got 10 of 64 bytes back; --timeout waits longer',
+    'No reply from "/run/job.socket" within 300 ms: connection 1 got 10 of 64 bytes back; use a longer --timeout',
   );
 });
 

@@ -63,7 +63,7 @@ Deno.test("connect: tells that there is no such socket", async () => {
 Deno.test("connect: tells that there is no such abstract socket", async () => {
   assertEquals(
     await failure(unix(`\0${crypto.randomUUID()}`), "@nobody"),
-    'Cannot connect to "@nobody": connection refused, nothing listens there',
+    'Cannot connect to "@nobody": connection refused: no program listens on it',
   );
 });
 
@@ -76,7 +76,7 @@ Deno.test("connect: tells that nothing listens at a socket", async () => {
   listener.close();
   assertEquals(
     await failure(unix(directory.join("left")), "left"),
-    'Cannot connect to "left": connection refused, nothing listens there',
+    'Cannot connect to "left": connection refused: no program listens on it',
   );
 });
 
@@ -86,14 +86,14 @@ Deno.test("connect: tells that a file is no socket", async () => {
   await Deno.writeTextFile(path, "");
   assertEquals(
     await failure(unix(path), path),
-    `Cannot connect to "${path}": connection refused, nothing listens there`,
+    `Cannot connect to "${path}": connection refused: no program listens on it`,
   );
 });
 
 Deno.test("connect: tells that a TCP port is closed", async () => {
   assertEquals(
     await failure(tcp({ port: freePort("127.0.0.1") }), "127.0.0.1:7000"),
-    'Cannot connect to "127.0.0.1:7000": connection refused, nothing listens there',
+    'Cannot connect to "127.0.0.1:7000": connection refused: no program listens on it',
   );
 });
 

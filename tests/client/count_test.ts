@@ -14,7 +14,7 @@ const QUICK: CountOptions = {
 
 const LOST = 'Lost the connection to "/run/job.socket": ';
 const NO_REPLY =
-  'No reply from "/run/job.socket" within 100 ms: "1" was sent; --timeout waits longer';
+  'No reply from "/run/job.socket" within 100 ms: "1" was sent; use a longer --timeout';
 
 /** What was printed, and the message of the error that ended it. */
 async function counted(

@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
-import { deadline } from "../../client/deadline.ts";
+import { deadline } from "../../client/client_error.ts";
 import { run } from "../support/program.ts";
 
 const late = () => new RangeError("late");
@@ -42,7 +42,7 @@ Deno.test("deadline: an error that comes too late is nobody's", async () => {
 });
 
 Deno.test("deadline: one that was met keeps no process waiting", async () => {
-  const url = new URL("../../client/deadline.ts", import.meta.url).href;
+  const url = new URL("../../client/client_error.ts", import.meta.url).href;
   const script = `import { deadline } from "${url}";
     await deadline(Promise.resolve(), 60_000, () => new Error("late"));
     console.log("done");`;

@@ -233,7 +233,7 @@ Deno.test("interact: replies that do not come any more are given up", async () =
     {
       output: "ab",
       failure:
-        'No reply from "/run/job.socket" within 100 ms: 2 of 4 bytes came back; --timeout waits longer',
+        'No reply from "/run/job.socket" within 100 ms: 2 of 4 bytes came back; use a longer --timeout',
     },
   );
 });

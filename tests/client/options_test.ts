@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 import {
   type BenchSettings,
   type ClientOptions,
@@ -143,7 +143,10 @@ const REFUSED: [args: string[], message: string][] = [
   [["--count=", "/s"], 'Option "--count" needs a value'],
   [["--interval", "often", "/s"], 'Cannot parse --interval: "often"'],
   [["--timeout", "never", "/s"], 'Cannot parse --timeout: "never"'],
-  [["--timeout", "0", "/s"], 'Cannot use --timeout: "0" leaves no time'],
+  [
+    ["--timeout", "0", "/s"],
+    'Cannot use --timeout: "0" is no time at all; use a longer one',
+  ],
   [["--connect-timeout", "0s", "/s"], "Cannot use --connect-timeout"],
   [["--interactive", "--count", "3", "/s"], '"--interactive" with "--count"'],
   ...["--interactive", "--count=3", "--interval=1s"]

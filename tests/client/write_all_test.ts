@@ -1,5 +1,5 @@
 import { assertEquals, assertRejects } from "@std/assert";
-import { writeAll } from "../../client/write_all.ts";
+import { writeAll } from "../../client/connect.ts";
 
 Deno.test("write: goes on until all the bytes are taken, in order", async () => {
   const taken: number[] = [];

@@ -29,7 +29,7 @@ Deno.test("the architecture page names every folder, and none that is not there"
     quoted(PAGE).filter((words) => /^[\w.-]+\/([\w.-]+\/)*$/.test(words)),
   );
   assertEquals([...named].sort(), [...folders()].sort());
-  const described = tableRows(PAGE, "folder", "what is in it")
+  const described = tableRows(PAGE, "folder", "content")
     .map(([folder]) => quoted(folder!)[0]!);
   const top = [...folders()].filter((folder) => folder.split("/").length === 2);
   assertEquals(described.toSorted(), top.sort());

@@ -2,10 +2,10 @@
 // that it names.
 
 import { assert, assertEquals, assertThrows } from "@std/assert";
-import type { Options } from "../../cli/option.ts";
+import type { Options } from "../../cli/program_usage.ts";
 import { parseClientOptions } from "../../client/options.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
-import { descriptorsNeeded } from "../../server/descriptors_needed.ts";
+import { descriptorsNeeded } from "../../server/check.ts";
 import { parseServerOptions } from "../../server/options.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 import { page, tableRows } from "./pages.ts";

@@ -128,7 +128,7 @@ Deno.test("a socket of another name, or without one, is wrong", async () => {
 Deno.test("two sockets are one too many, and each is told of", async () => {
   const fdNames = `${SOCKET_NAME}:web.socket`;
   const result = await checked({ sockets: 2, fdNames });
-  assertWrong(result, "pass one only");
+  assertWrong(result, "pass only one");
   for (const shown of [`fd 3 "${SOCKET_NAME}"`, 'fd 4 "web.socket"']) {
     assert(result.stdout.includes(`ok: ${shown} is a unix stream`), shown);
   }
@@ -184,7 +184,7 @@ Deno.test("what was meant for another process is wrong", async () => {
   const env = { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: SOCKET_NAME };
   assertWrong(
     await run(IPC_SERVER, ["--check"], { env }),
-    "LISTEN_PID=1 names another process",
+    "LISTEN_PID=1 is another process",
     "exec",
   );
 });
@@ -195,7 +195,7 @@ const VARIABLES: [env: Record<string, string>, says: string][] = [
   [{ LISTEN_FDS: "many" }, 'Cannot parse LISTEN_FDS: "many"'],
   [{ LISTEN_FDS: "-1" }, 'Cannot parse LISTEN_FDS: "-1"'],
   [{ LISTEN_FDS: "99999999999" }, "more descriptors than a process can have"],
-  [{ LISTEN_FDS: "1000000" }, "pass one only"],
+  [{ LISTEN_FDS: "1000000" }, "pass only one"],
   [{ LISTEN_FDS: "1", LISTEN_FDNAMES: "a:b" }, "names 2"],
 ];
 for (const [env, says] of VARIABLES) {

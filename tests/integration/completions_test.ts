@@ -1,7 +1,11 @@
 // The completions that make built, in the shells that they are for.
 
 import { assertEquals } from "@std/assert";
-import { type Option, type Options, writtenOption } from "../../cli/option.ts";
+import {
+  type Option,
+  type Options,
+  writtenOption,
+} from "../../cli/program_usage.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 import { REPOSITORY, run } from "../support/program.ts";

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { type Option, writtenOption } from "../../cli/option.ts";
+import { type Option, writtenOption } from "../../cli/program_usage.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 import { DENO_RUN } from "../support/deno_run.ts";

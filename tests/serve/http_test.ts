@@ -1,5 +1,4 @@
-import type { ServeOptions } from "../../serve/mod.ts";
-import { serve } from "../../serve/mod.ts";
+import { serve, type ServeOptions } from "../../serve/mod.ts";
 import { freePorts } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";

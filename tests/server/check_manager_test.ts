@@ -28,7 +28,7 @@ const WATCHDOGS: [variables: Record<string, string>, says: RegExp][] = [
   [{ WATCHDOG_USEC: "1", WATCHDOG_PID: "7" }, /^ok: /],
   [
     { WATCHDOG_USEC: "1", WATCHDOG_PID: "8" },
-    /^note: WATCHDOG_PID=8 names another process, this is 7/,
+    /^note: WATCHDOG_PID=8 is another process, this is 7/,
   ],
   [{ WATCHDOG_USEC: "soon" }, /^wrong: .*WATCHDOG_USEC: "soon"/],
 ];

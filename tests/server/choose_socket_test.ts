@@ -24,17 +24,17 @@ const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
   [
     named("job", "job"),
     'got fd 3 "job", fd 4 "job"',
-    "pass one only",
+    "pass only one",
   ],
   [
     named("job", "other"),
     'got fd 3 "job", fd 4 "other"',
-    "pass one only",
+    "pass only one",
   ],
   [
     named("a", "b", "c"),
     'got fd 3 "a", fd 4 "b", fd 5 "c"',
-    "pass one only",
+    "pass only one",
   ],
 ];
 for (const [given, got, advice] of REFUSED) {

@@ -1,5 +1,5 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { UsageError } from "../../cli/usage_error.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 import { SERVER_DEFAULTS } from "../../server/defaults.ts";
 import {
   parseServerOptions,

@@ -1,7 +1,7 @@
 // The shipped units and the server's defaults, which have to fit each other.
 
 import { assert, assertEquals } from "@std/assert";
-import { descriptorsNeeded } from "../../server/descriptors_needed.ts";
+import { descriptorsNeeded } from "../../server/check.ts";
 import { parseServerOptions } from "../../server/options.ts";
 
 /** Deno accepts so many connections before the program learns of the first. */

@@ -3,23 +3,23 @@ import { latin1Slice } from "./buffer_slices.ts";
 const WORD = "close";
 const [FIRST, SECOND] = new TextEncoder().encode(WORD);
 
-/** Up to so many bytes, a look at each first letter costs less than a string. */
+/** Up to this length, checking each first letter is faster than making a string. */
 const SHORT_BYTES = 128;
 
 /** Finds the bytes `close` in a stream, also when chunks split them. */
 export class CloseWord {
-  /** What the stream ends with so far, if the word may have begun there. */
-  #begun = "";
+  /** The end of the stream so far, if it may be the start of the word. */
+  #prefix = "";
 
-  /** Whether the stream has the word, now that this chunk has come too. */
+  /** Returns whether the stream contains the word, including this chunk. */
   completedBy(chunk: Uint8Array): boolean {
     const { length } = chunk;
-    if (length <= SHORT_BYTES && this.#begun === "" && !mayBeginIn(chunk)) {
+    if (length <= SHORT_BYTES && this.#prefix === "" && !mayBeginIn(chunk)) {
       return false;
     }
-    const text = this.#begun + latin1Slice(chunk, 0, length);
+    const text = this.#prefix + latin1Slice(chunk, 0, length);
     if (text.includes(WORD)) return true;
-    this.#begun = begunAtEnd(text);
+    this.#prefix = prefixAtEnd(text);
     return false;
   }
 }
@@ -34,10 +34,10 @@ function mayBeginIn(chunk: Uint8Array): boolean {
   return false;
 }
 
-/** No letter but the first begins the word: the last one of those decides. */
-function begunAtEnd(text: string): string {
+/** Returns the end of the text from its last "c", if that is a prefix of the word. */
+function prefixAtEnd(text: string): string {
   const end = text.slice(1 - WORD.length);
   const start = end.lastIndexOf(WORD[0]!);
-  const begun = start === -1 ? "" : end.slice(start);
-  return WORD.startsWith(begun) ? begun : "";
+  const prefix = start === -1 ? "" : end.slice(start);
+  return WORD.startsWith(prefix) ? prefix : "";
 }

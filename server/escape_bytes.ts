@@ -2,16 +2,16 @@ import { escapeControl } from "../mod.ts";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What decoders put in the place of bytes that are not UTF-8. */
+/** The replacement of decoders for bytes that are not UTF-8. */
 const REPLACEMENT = "\u{fffd}";
 
 /**
- * Renders bytes from a peer as text that stays on one line and means nothing to
- * a terminal: control characters and backslashes are escaped as in C (`\n`,
- * `\x1b`, `\u{202e}`), bytes that are not UTF-8 as `\xff`.
+ * Returns bytes of a peer as text on one line that cannot control a terminal: control
+ * characters and backslashes are escaped as in C (`\n`, `\x1b`, `\u{202e}`), bytes that
+ * are not UTF-8 as `\xff`.
  *
- * @param limit How many characters of the bytes' text to render at most.
- * @returns The rendering, and whether something was left out.
+ * @param limit The most characters to return, before escaping.
+ * @returns The text, and whether it is cut.
  */
 export function escapeBytes(
   bytes: Uint8Array,
@@ -36,9 +36,9 @@ export function escapeBytes(
 }
 
 /**
- * Whether text that so many bytes were decoded to is printable ASCII without quotes
- * and backslashes, as most is: then it is its own rendering. JSON would escape all
- * else that is ASCII, and tells it faster than a regular expression does.
+ * Returns whether text decoded from `bytes` bytes is printable ASCII without quotes and
+ * backslashes, which needs no escaping. JSON escapes all other ASCII, and is faster than
+ * a regular expression.
  */
 export function isPlain(text: string, bytes: number): boolean {
   return text.length === bytes && !text.includes(REPLACEMENT) &&
@@ -48,17 +48,17 @@ export function isPlain(text: string, bytes: number): boolean {
 
 const DELETE = "\x7f";
 
-/** All but printable ASCII, and the backslash: most text has little of it. */
+/** Everything but printable ASCII, and the backslash. */
 const NOT_PLAIN = /[^ -[\]-~]/gu;
 
 function escapeCharacter(character: string): string {
-  // An invalid byte comes as its own escape already.
+  // Invalid bytes are already escaped.
   const isEscape = character.length === 4 && character.startsWith("\\x");
   if (isEscape) return character;
   return character === "\\" ? "\\\\" : escapeControl(character);
 }
 
-/** The characters of bytes that are not all UTF-8; each invalid byte by itself. */
+/** Returns the characters of partly invalid UTF-8; each invalid byte is escaped. */
 function characters(bytes: Uint8Array): string[] {
   const all: string[] = [];
   for (let at = 0; at < bytes.length;) {
@@ -76,13 +76,13 @@ function characters(bytes: Uint8Array): string[] {
   return all;
 }
 
-/** Whether a sequence was decoded to the one character that it stands for. */
+/** Whether a sequence is valid, and not replaced by the decoder. */
 function isValid(sequence: Uint8Array, character: string): boolean {
   return sequence.length > 0 &&
     (!character.startsWith(REPLACEMENT) || `${sequence}` === "239,191,189");
 }
 
-/** How long the UTF-8 sequence is that starts with this byte; 0 if none does. */
+/** Returns the length of the UTF-8 sequence that starts with this byte; 0 if none. */
 function sequenceLength(first: number): number {
   if (first < 0x80) return 1;
   if (first >= 0xc2 && first < 0xe0) return 2;

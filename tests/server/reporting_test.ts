@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { throttle } from "../../server/throttle.ts";
+import { throttle } from "../../server/reporting.ts";
 import { eventually } from "../support/eventually.ts";
 
 const HOUR_MS = 3_600_000;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { ProgressLine } from "../../client/progress_line.ts";
+import { ProgressLine } from "../../client/run_bench.ts";
 
 /** What was written, on a terminal or not. */
 function sink(isTerminal: boolean) {

@@ -6,21 +6,19 @@ import {
   watchdog,
 } from "../mod.ts";
 import type { EchoServerStatus } from "./echo_server.ts";
-import { notifyProblem } from "./notify_problem.ts";
 
-/** How often the status is told at most, in milliseconds. */
+/** The shortest interval between two statuses, in milliseconds. */
 const STATUS_INTERVAL_MS = 1_000;
 
 /**
- * Tells the service manager how the server is: that it is ready, then what it
- * has done, at most once a second and only when that has changed, and that it is
- * alive. A service manager that cannot be told is a warning, and no more.
+ * Notifies the service manager: READY=1, then the status when it has changed, at most
+ * once a second, and watchdog pings. A failure is only a warning.
  */
 export class StatusReport {
   readonly #read: () => EchoServerStatus;
   readonly #log: Logger;
-  #told = "";
-  /** A notify socket that failed once is not tried again: it was reported. */
+  #sent = "";
+  /** Whether READY=1 failed: the failure is reported once, without retry. */
   #failed = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #pings: Disposable | undefined;
@@ -31,27 +29,27 @@ export class StatusReport {
     this.#log = log;
   }
 
-  /** Says that the server is ready, and goes on reporting. */
+  /** Sends READY=1 and starts the status and the pings. */
   async start(): Promise<void> {
-    // A signal may come first.
+    // A signal may stop the server first.
     if (this.#stopped !== undefined) return;
-    this.#told = statusLine(this.#read());
-    const wanted = await this.#tell({ ready: true, status: this.#told });
-    if (!wanted) return;
+    this.#sent = statusLine(this.#read());
+    const isNotified = await this.#notify({ ready: true, status: this.#sent });
+    if (!isNotified) return;
     this.#pings = watchdog();
     this.#timer = setInterval(() => this.#update(), STATUS_INTERVAL_MS);
   }
 
-  /** Says, once, that the server stops, and falls silent. */
+  /** Sends STOPPING=1 once, and stops the status. */
   stop(): Promise<unknown> {
     clearInterval(this.#timer);
-    return this.#stopped ??= this.#tell({
+    return this.#stopped ??= this.#notify({
       stopping: true,
       status: statusLine(this.#read()),
     });
   }
 
-  /** Ends the watchdog's pings as well. */
+  /** Stops the status and the pings. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     this.#pings?.[Symbol.dispose]();
@@ -59,13 +57,13 @@ export class StatusReport {
 
   #update(): void {
     const status = statusLine(this.#read());
-    if (status === this.#told) return;
-    this.#told = status;
-    this.#tell({ status });
+    if (status === this.#sent) return;
+    this.#sent = status;
+    this.#notify({ status });
   }
 
-  /** Returns whether somebody wanted to know, and was told. */
-  async #tell(state: NotifyState): Promise<boolean> {
+  /** Returns whether a message was sent. */
+  async #notify(state: NotifyState): Promise<boolean> {
     if (this.#failed) return false;
     try {
       return await notify(state);
@@ -79,9 +77,19 @@ export class StatusReport {
   }
 }
 
-/** Returns the line that `systemctl status` shows. */
+/** Returns the status line for `systemctl status`. */
 export function statusLine(status: EchoServerStatus): string {
   const { open, waiting, served, bytes } = status;
   const held = waiting === 0 ? "" : `, ${waiting} waiting`;
   return `${open} open${held}, ${served} served, ${bytes} bytes received`;
+}
+
+/**
+ * Returns the message of a failed notification. That of a missing permission names the
+ * supported socket instead of the permission.
+ */
+export function notifyProblem(error: NotifyError, socket: string): string {
+  return error.cause instanceof Deno.errors.NotCapable
+    ? `NOTIFY_SOCKET=${socket} cannot be used: the executable may only send to /run/systemd/notify`
+    : error.message;
 }

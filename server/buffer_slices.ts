@@ -8,8 +8,7 @@ interface Slices {
 let slices: Slices | undefined;
 
 /**
- * An import of `node:buffer` would be paid for at every start, the global only when
- * it is used.
+ * Importing `node:buffer` slows every start; the global is loaded on first use.
  */
 function load(): Slices {
   return slices ??= (globalThis as unknown as {
@@ -17,7 +16,7 @@ function load(): Slices {
   }).Buffer.prototype;
 }
 
-/** One character a byte; `TextDecoder` takes seven times as long. */
+/** Returns one character for each byte, seven times as fast as `TextDecoder`. */
 export function latin1Slice(
   bytes: Uint8Array,
   start: number,
@@ -26,7 +25,7 @@ export function latin1Slice(
   return load().latin1Slice.call(bytes, start, end);
 }
 
-/** As a `TextDecoder` that ignores the BOM, in two thirds of the time. */
+/** Decodes UTF-8 and keeps a BOM, in two thirds of the time of `TextDecoder`. */
 export function utf8Slice(
   bytes: Uint8Array,
   start: number,

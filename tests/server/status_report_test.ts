@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { type Logger, notify } from "../../mod.ts";
-import { StatusReport } from "../../server/report_status.ts";
+import { StatusReport } from "../../server/status_report.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { TempDir } from "../support/temp_dir.ts";
 

@@ -1,6 +1,6 @@
 import { assertEquals, assertThrows } from "@std/assert";
-import { parseDuration } from "../../cli/parse_duration.ts";
-import { UsageError } from "../../cli/usage_error.ts";
+import { parseDuration } from "../../cli/parse_value.ts";
+import { UsageError } from "../../cli/exit_status.ts";
 
 const LONGEST_MS = 2 ** 31 - 1;
 

@@ -1,9 +1,0 @@
-/** Writes all the bytes, in as many writes as it takes. */
-export async function writeAll(
-  to: { write(bytes: Uint8Array): Promise<number> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await to.write(bytes.subarray(written));
-  }
-}
