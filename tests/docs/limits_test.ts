@@ -101,10 +101,10 @@ Deno.test("the page has every limit that an option of the server sets", () => {
   assertEquals(missing, []);
 });
 
-Deno.test("the page's need of descriptors is the one that the server tells", () => {
+Deno.test("ipc-server.socket.5 states the inequality of --check", () => {
   const [, least, reserve] =
-    /^LimitNOFILE= ≥ --max-connections \+ --max-waiting \+ max\(Backlog=, (\d+)\) \+ (\d+)$/m
-      .exec(PAGE)!;
+    /^\.Dl LimitNOFILE= >= --max-connections \+ --max-waiting \+ max\(Backlog=, (\d+)\) \+ (\d+)$/m
+      .exec(page("cli/manual/ipc-server.socket.5.in"))!;
   for (const backlog of [1, Number(least), 1024]) {
     assertEquals(
       descriptorsNeeded({ maxConnections: 10, maxWaiting: 5, backlog }),

@@ -1,14 +1,8 @@
-// The shipped units and the server's defaults, which have to fit each other.
+// The shipped units match the server's defaults.
 
 import { assert, assertEquals } from "@std/assert";
 import { descriptorsNeeded } from "../../server/check.ts";
 import { parseServerOptions } from "../../server/options.ts";
-
-/** Deno accepts so many connections before the program learns of the first. */
-const ACCEPTED_AT_ONCE = 128;
-
-/** For all that is not a connection: standard streams, the runtime's own. */
-const RESERVE = 64;
 
 function setting(unit: string, name: string): string | undefined {
   const file = new URL(`../../units/${unit}`, import.meta.url);
@@ -16,34 +10,13 @@ function setting(unit: string, name: string): string | undefined {
   return new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1];
 }
 
-function needed(
-  { maxConnections, maxWaiting, backlog }: {
-    maxConnections: number;
-    maxWaiting: number;
-    backlog: number;
-  },
-): number {
-  const burst = Math.max(backlog, ACCEPTED_AT_ONCE);
-  return maxConnections + maxWaiting + burst + RESERVE;
-}
-
-Deno.test("the server tells an operator the same need of descriptors", () => {
-  const { maxConnections, maxWaiting } = parseServerOptions([]);
-  for (const backlog of [1, ACCEPTED_AT_ONCE, 1024]) {
-    assertEquals(
-      descriptorsNeeded({ maxConnections, maxWaiting, backlog }),
-      needed({ maxConnections, maxWaiting, backlog }),
-    );
-  }
-});
-
 for (const manager of ["system", "user"]) {
   const folder = manager === "user" ? "user/" : "";
   const service = `${folder}ipc-server.service`;
   const socket = `${folder}ipc-server.socket`;
 
   Deno.test(`the ${manager}'s unit allows more descriptors than peers can ever take`, () => {
-    const needs = needed(parseServerOptions([]));
+    const needs = descriptorsNeeded(parseServerOptions([]));
     const allowed = Number(setting(service, "LimitNOFILE"));
     assert(allowed >= needs, `LimitNOFILE=${allowed}, ${needs} are needed`);
   });
