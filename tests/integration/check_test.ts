@@ -1,10 +1,9 @@
-// What `ipc-server --check` tells of all that it may be handed, and that it leaves
-// alone what it looks at.
+// The findings of `ipc-server --check`, which leaves the socket and its queue unchanged.
 
 import { assert, assertEquals } from "@std/assert";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { echoOf } from "../support/peer.ts";
-import { IPC_SERVER, run } from "../support/program.ts";
+import { type Finished, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import {
   ActivatedServer,
@@ -17,29 +16,20 @@ const WOULD_START = 0;
 const WOULD_NOT = 78;
 const CHECK = [IPC_SERVER, "--check"];
 
-/** What a check came to. */
-interface Checked {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Checks that a check found something wrong, and says so in these words. */
-function assertWrong({ code, stdout, stderr }: Checked, ...says: string[]) {
+function assertWrong({ code, stdout, stderr }: Finished, ...says: string[]) {
   assertEquals({ code, stderr }, { code: WOULD_NOT, stderr: "" });
   const wrong = stdout.split("\n").filter((line) => line.startsWith("wrong: "));
   for (const part of says) {
     assert(
       wrong.some((line) => line.includes(part)),
-      `nothing is wrong with "${part}": ${stdout}`,
+      `no finding has "${part}": ${stdout}`,
     );
   }
-  assert(stdout.includes("\nThe server would not start, "), stdout);
+  assert(stdout.includes("\nThe server would not start: "), stdout);
   assertPlain(stdout);
 }
 
-/** Checks that a check found nothing wrong, and tells of these things. */
-function assertFine({ code, stdout, stderr }: Checked, ...says: string[]) {
+function assertFine({ code, stdout, stderr }: Finished, ...says: string[]) {
   assertEquals({ code, stderr }, { code: WOULD_START, stderr: "" }, stdout);
   for (const part of says) {
     assert(stdout.includes(part), `"${part}" is not in: ${stdout}`);
@@ -54,12 +44,12 @@ function assertPlain(stdout: string): void {
   }
 }
 
-/** Has a check activated by `trigger`, by default a connection. */
+/** Runs a check that `trigger` activates, by default a connection. */
 async function checked(
   options: ActivationOptions,
   trigger: (server: ActivatedServer) => Promise<unknown> = async (server) =>
     (await server.connect()).close(),
-): Promise<Checked> {
+): Promise<Finished> {
   await using server = await ActivatedServer.listen({
     command: CHECK,
     ...options,
@@ -74,11 +64,11 @@ async function checked(
   };
 }
 
-/** Runs a check as the process that LISTEN_PID names, with these descriptors. */
+/** Runs a check with a matching LISTEN_PID and these descriptors. */
 function checkedWith(
   env: Record<string, string>,
   redirections = "",
-): Promise<Checked> {
+): Promise<Finished> {
   const script = `exec ${redirections}; exec env LISTEN_PID=$$ "$0" --check`;
   return run("/bin/sh", ["-c", script, IPC_SERVER], { env });
 }
@@ -97,19 +87,19 @@ for (const kind of KINDS) {
   });
 }
 
-Deno.test("the limits that the units have to allow follow the options", async () => {
+Deno.test("the required limits follow the options", async () => {
   const command = [
     ...CHECK,
     ...["--max-connections=10", "--max-waiting=5", "--backlog=7"],
   ];
   assertFine(
     await checked({ command }),
-    `LimitNOFILE= of the service has to be ${10 + 5 + 128 + 64} `,
-    "Backlog= of the socket unit has to be 7,",
+    `at least ${10 + 5 + 128 + 64} `,
+    "must be 7,",
   );
 });
 
-Deno.test("--name is what the socket has to be called", async () => {
+Deno.test("--name is the expected name of the socket", async () => {
   const command = [...CHECK, "--name=web.socket"];
   assertFine(await checked({ command, fdNames: "web.socket" }), `"web.socket"`);
   assertWrong(await checked({ command }), `FileDescriptorName=web.socket`);
@@ -125,7 +115,7 @@ Deno.test("a socket of another name, or without one, is wrong", async () => {
   }
 });
 
-Deno.test("two sockets are one too many, and each is told of", async () => {
+Deno.test("two sockets are wrong, and each is listed", async () => {
   const fdNames = `${SOCKET_NAME}:web.socket`;
   const result = await checked({ sockets: 2, fdNames });
   assertWrong(result, "pass only one");
@@ -144,11 +134,11 @@ for (const [option, socat] of UNSERVED) {
       { options: [option] },
       ({ address }) => run("socat", socat(address), { stdin: "hello" }),
     );
-    assertWrong(result, "fd 3", "no stream socket", "ListenStream=");
+    assertWrong(result, "fd 3", "not a stream socket", "ListenStream=");
   });
 }
 
-Deno.test("a connection, as a unit with Accept=yes passes it, is wrong", async () => {
+Deno.test("a connection of Accept=yes is wrong", async () => {
   for (const kind of ["unix path", "IPv4"] as const) {
     await using server = await ActivatedServer.listen({
       kind,
@@ -161,7 +151,7 @@ Deno.test("a connection, as a unit with Accept=yes passes it, is wrong", async (
   }
 });
 
-Deno.test("what is no socket, or not even open, is wrong", async () => {
+Deno.test("a file, a directory, a pipe and a closed descriptor are wrong", async () => {
   const env = { LISTEN_FDS: "1", LISTEN_FDNAMES: SOCKET_NAME };
   for (const redirection of ["3</dev/null", "3</", "3>&1", "3>&-"]) {
     assertWrong(
@@ -171,7 +161,7 @@ Deno.test("what is no socket, or not even open, is wrong", async () => {
   }
 });
 
-Deno.test("started by hand, it was handed nothing", async () => {
+Deno.test("a start by hand passes no socket", async () => {
   assertWrong(
     await run(IPC_SERVER, ["--check"]),
     "LISTEN_PID is not set",
@@ -180,7 +170,7 @@ Deno.test("started by hand, it was handed nothing", async () => {
   );
 });
 
-Deno.test("what was meant for another process is wrong", async () => {
+Deno.test("LISTEN_PID of another process is wrong", async () => {
   const env = { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_FDNAMES: SOCKET_NAME };
   assertWrong(
     await run(IPC_SERVER, ["--check"], { env }),
@@ -204,21 +194,18 @@ for (const [env, says] of VARIABLES) {
   });
 }
 
-Deno.test("a notify socket is reached, or else told of", async () => {
+Deno.test("an unreachable notify socket is a note", async () => {
   using directory = new TempDir();
   const env = { NOTIFY_SOCKET: directory.join("notify") };
   using _receiver = new NotifyReceiver(env.NOTIFY_SOCKET);
   const { stdout } = await run(IPC_SERVER, ["--check"], { env });
-  // The executable may send to the system's only, which is not for tests.
-  assert(
-    stdout.includes(`note: NOTIFY_SOCKET=${env.NOTIFY_SOCKET} is none that`),
-    stdout,
-  );
+  // The executable may only send to the notify socket of the system.
+  assert(stdout.includes(`note: NOTIFY_SOCKET=${env.NOTIFY_SOCKET} `), stdout);
 });
 
-Deno.test("a check takes nobody from the backlog, and leaves the socket where it is", async () => {
+Deno.test("a check keeps the backlog and the path of the socket", async () => {
   const peers = 50;
-  // The check runs before the server, on the same socket, and as it is told.
+  // The check runs before the server, on the same socket.
   const script =
     `(LISTEN_PID=$(sh -c 'echo $PPID') exec "$0" --check); exec "$0"`;
   await using server = await ActivatedServer.listen({
@@ -226,19 +213,19 @@ Deno.test("a check takes nobody from the backlog, and leaves the socket where it
   });
   await server.freeze();
   await using conns = new AsyncDisposableStack();
-  const waiting = [];
+  const pending = [];
   for (let peer = 0; peer < peers; peer++) {
     const conn = await server.connect();
     conns.defer(() => conn.close());
-    waiting.push(conn);
+    pending.push(conn);
   }
   server.thaw();
   await server.stdout.line("The server would start.");
   await server.stdout.line("server start");
-  const echoes = waiting.map((conn, peer) => echoOf(conn, `peer ${peer}\n`));
+  const echoes = pending.map((conn, peer) => echoOf(conn, `peer ${peer}\n`));
   assertEquals(
     await Promise.all(echoes),
-    waiting.map((_, peer) => `peer ${peer}\n`),
+    pending.map((_, peer) => `peer ${peer}\n`),
   );
   assertEquals((await Deno.lstat(server.address)).isSocket, true);
 });

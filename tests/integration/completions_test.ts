@@ -48,7 +48,7 @@ async function candidatesOfFish(
   for (
     const [installed, built] of [
       ["vendor_completions.d", `${FOLDER}/fish`],
-      ["vendor_conf.d", `${REPOSITORY}completions`],
+      ["vendor_conf.d", `${REPOSITORY}cli/completions`],
     ] as const
   ) {
     await Deno.mkdir(home.join("fish"), { recursive: true });
