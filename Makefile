@@ -237,8 +237,7 @@ VERSION =
 RELEASE_CHECKS = check
 .PHONY: release
 release:
-	@RELEASE_CHECKS='$(RELEASE_CHECKS)' toolchain/deno run --quiet --allow-all --frozen \
-		packaging/release.ts '$(VERSION)'
+	@RELEASE_CHECKS='$(RELEASE_CHECKS)' packaging/release '$(VERSION)'
 
 .PHONY: clean
 clean:

@@ -81,7 +81,7 @@ Deno.test("a release has its version everywhere, and is committed and tagged", a
 
   const again = await clone.release("7.8.9");
   assertEquals(again.code === 0, false);
-  assertStringIncludes(again.output, 'There is a tag "v7.8.9" already');
+  assertStringIncludes(again.output, 'the tag "v7.8.9" exists');
 });
 
 Deno.test("what cannot be released is refused, and the tree stays as it was", async () => {
@@ -94,10 +94,39 @@ Deno.test("what cannot be released is refused, and the tree stays as it was", as
     assertEquals(await clone.git("rev-parse", "HEAD"), head);
     assertEquals(await clone.git("tag"), "");
   };
-  await refused("seven", 'VERSION is "seven"');
-  await refused("0.0.1", 'VERSION is "0.0.1": it must be higher than');
+  const malformed = ["1", "1.2", "01.2.3", "v1.2.3", "1.2.3-", "1.2.3-a_b"];
+  for (const version of ["", "seven", "1.2.3+b", ...malformed]) {
+    await refused(version, `VERSION is "${version}": use the form`);
+  }
+  const { version: current } = JSON.parse(await clone.read("deno.json"));
+  for (const version of ["0.0.1", `${current}-rc.10`]) {
+    await refused(version, `VERSION is "${version}": it must be higher than`);
+  }
   await refused("7.8.9", '"make no-such-target" failed', "no-such-target");
   assertEquals(await clone.git("status", "--porcelain"), "");
   await Deno.writeTextFile(`${clone.tree}/new.txt`, "not committed\n");
   await refused("7.8.9", "?? new.txt");
+  await Deno.remove(`${clone.tree}/new.txt`);
+  await Deno.writeTextFile(`${clone.tree}/CHANGELOG.md`, "## [Unreleased]\n");
+  await clone.git("commit", "--quiet", "--all", "--message=Empty changelog");
+  const { output } = await clone.release("7.8.9");
+  assertStringIncludes(output, "lists nothing");
+});
+
+const ASCENDING = [
+  ...["1.0.0-1", "1.0.0-2", "1.0.0-10", "1.0.0-alpha", "1.0.0-alpha.1"],
+  ...["1.0.0-beta", "1.0.0-rc.9", "1.0.0-rc.10", "1.0.0", "1.0.1", "1.2.0"],
+  ...["1.10.0", "2.0.0"],
+];
+
+Deno.test("releases have the order of Semantic Versioning", async () => {
+  using clone = await Clone.make();
+  const script = await clone.read("packaging/release");
+  const [later] = /^later\(\) \{.*?^\}$/ms.exec(script)!;
+  const pairs = ASCENDING.flatMap((version, i) =>
+    ASCENDING.map((other, j) => `later ${version} ${other} && echo ${i > j}`)
+  );
+  const output = await run(["bash", "-c", [later, ...pairs, ":"].join("\n")]);
+  const above = ASCENDING.length * (ASCENDING.length - 1) / 2;
+  assertEquals(output, "true\n".repeat(above));
 });
