@@ -221,11 +221,13 @@ installcheck:
 distdir = dist
 COMPRESSION = best
 MAINTAINER =
+HOMEPAGE =
 PACKAGES = deb rpm arch dist
 
 .PHONY: $(PACKAGES)
 $(PACKAGES): all
 	$(Q)OUTPUT='$(distdir)' COMPRESSION='$(COMPRESSION)' MAINTAINER='$(MAINTAINER)' \
+		HOMEPAGE='$(HOMEPAGE)' \
 		packaging/make_$@
 
 # Of packages that are made at the same time (make -j) the archives come last: their
@@ -289,6 +291,7 @@ help:
 #:   distdir=dist                where packages and archives go
 #:   COMPRESSION=best            for packages: best or fast
 #:   MAINTAINER='NAME <ADDRESS>' for packages: who answers for them
+#:   HOMEPAGE=ADDRESS            for packages: the address of the project and its sources
 #:   SOURCE_DATE_EPOCH=SECONDS   for packages: the time in them; the last commit's
 #:   VERSION=1.2.3               for release: the version that the tree gets
 #:   RELEASE_CHECKS=check        for release: targets that must succeed

@@ -1,6 +1,6 @@
 # What the package scripts share; they source it and then stand in the top folder.
 # From the environment: OUTPUT, where packages go; COMPRESSION, best or fast;
-# MAINTAINER; SOURCE_DATE_EPOCH.
+# MAINTAINER; HOMEPAGE; SOURCE_DATE_EPOCH.
 # shellcheck shell=bash
 
 # What the packages are called: "ipc" alone would say nothing among ten thousand.
@@ -38,6 +38,7 @@ OUTPUT=${OUTPUT:-dist}
 mkdir -p -- "$OUTPUT"
 output=$(cd -- "$OUTPUT" && pwd)
 readonly output maintainer=${MAINTAINER:-ipc authors <ipc-authors@example.org>}
+readonly homepage=${HOMEPAGE:-https://ipc.example.org/}
 
 case ${COMPRESSION:=best} in
 best | fast) ;;
@@ -99,7 +100,8 @@ stage_built() {
 # fill FILE: puts what it is called for in place of the @NAMES@ in a template.
 fill() {
   local maintainer_quoted=${maintainer//[\\&|]/\\&}
-  sed -i -e "s|@VERSION@|$package_version|" -e "s|@MAINTAINER@|$maintainer_quoted|" "$@"
+  sed -i -e "s|@VERSION@|$package_version|" -e "s|@MAINTAINER@|$maintainer_quoted|" \
+    -e "s|@HOMEPAGE@|$homepage|" "$@"
 }
 
 # Moves what was built to where it was wanted.

@@ -93,6 +93,13 @@ async function glibcFloor(): Promise<number[]> {
 
 const numbers = (version: string) => version.trimEnd().split(".").map(Number);
 
+/** The notices of Deno and of what is linked into it. */
+const NOTICES = [...Deno.readDirSync(`${REPOSITORY}packaging/licenses`)]
+  .map(({ name }) => name).sort();
+const SPDX =
+  "MIT AND BSD-3-Clause AND Unicode-3.0 AND (Apache-2.0 OR ISC) AND OpenSSL AND Zlib AND blessing";
+const HOMEPAGE = "https://ipc.example.org/";
+
 Deno.test("the deb says what it is and what it needs", async () => {
   const field = async (name: string) =>
     (await run(["dpkg-deb", "--field", file(".deb"), name])).trimEnd();
@@ -103,6 +110,7 @@ Deno.test("the deb says what it is and what it needs", async () => {
     await run(["dpkg", "--print-architecture"]),
   );
   assertMatch(await field("Maintainer"), /^.+ <.+@.+>$/);
+  assertEquals(await field("Homepage"), HOMEPAGE);
   const depends = await field("Depends");
   assertStringIncludes(depends, "systemd (>= 248)");
   assertStringIncludes(depends, "libgcc-s1");
@@ -156,6 +164,12 @@ Deno.test("the deb has what make install installs, with working programs", async
   );
   assertStringIncludes(copyright, "the Deno authors");
   assertStringIncludes(copyright, "the ipc authors");
+  assertStringIncludes(copyright, `\nSource: ${HOMEPAGE}\n`);
+  const notices = Deno.readDirSync(`${root}/usr/share/doc/ipc-server/notices`);
+  assertEquals(
+    [...notices].map(({ name }) => name.replace(/\.gz$/, "")).sort(),
+    NOTICES,
+  );
   const units =
     (await run(["pkg-config", "--variable=systemdsystemunitdir", "systemd"]))
       .trimEnd();
@@ -167,7 +181,7 @@ Deno.test("the deb has what make install installs, with working programs", async
   assertEquals(
     (await paths(root)).map((path) => path.replace(/(\/doc\/.*)\.gz$/, "$1"))
       .filter((path) =>
-        !/^\/usr\/share\/(lintian\/|doc\/ipc-server\/(changelog|copyright))/
+        !/^\/usr\/share\/(lintian\/|doc\/ipc-server\/(changelog|copyright|notices))/
           .test(path)
       ).sort(),
     [...await paths(plain), ...CONFIG].sort(),
@@ -177,16 +191,22 @@ Deno.test("the deb has what make install installs, with working programs", async
 Deno.test("the rpm says what it is and what it needs", async () => {
   const rpm = file(".rpm");
   const format =
-    "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{BUILDHOST}\n[%{FILENAMES} %{FILEFLAGS:fflags}\n]";
+    "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{URL} %{BUILDHOST}\n[%{FILENAMES} %{FILEFLAGS:fflags}\n]";
   const [head, ...flags] =
     (await run(["rpm", "-qp", `--queryformat=${format}`, rpm]))
       .trimEnd().split("\n");
-  assertEquals(head, `ipc-server ${VERSION} ${MACHINE} MIT reproducible`);
+  assertEquals(
+    head,
+    `ipc-server ${VERSION} ${MACHINE} ${SPDX} ${HOMEPAGE} reproducible`,
+  );
   // c: config, n: noreplace, l: licence.
   for (const path of CONFIG) {
     assert(flags.includes(`${path} cn`), flags.join("\n"));
   }
-  assertEquals(flags.filter((line) => line.endsWith(" l")).length, 2);
+  assertEquals(
+    flags.filter((line) => line.endsWith(" l")).length,
+    ["LICENSE", ...NOTICES].length,
+  );
   const requires = await run(["rpm", "-qp", "--requires", rpm]);
   const floor = (await glibcFloor()).join(".");
   assertStringIncludes(requires, `libc.so.6(GLIBC_${floor})(64bit)\n`);
@@ -248,13 +268,19 @@ Deno.test("the package for Arch says what it is, and its lists are true", async 
       "pkgname = ipc-server",
       `pkgver = ${VERSION}-1`,
       `arch = ${MACHINE}`,
-      "license = MIT",
+      `license = ${SPDX}`,
+      `url = ${HOMEPAGE}`,
       `depend = glibc>=${(await glibcFloor()).join(".")}`,
       "depend = systemd",
       ...CONFIG.map((path) => `backup = ${path.slice(1)}`),
     ]
   ) assert(info.includes(line), `${line}\n${info.join("\n")}`);
   await assertPrograms(`${root}/usr/lib/ipc`);
+  const notices = Deno.readDirSync(`${root}/usr/share/licenses/ipc-server`);
+  assertEquals(
+    [...notices].map(({ name }) => name).sort(),
+    ["LICENSE", ...NOTICES].sort(),
+  );
 
   const listed = await run(["bsdtar", "-t", "-f", `${root}/.MTREE`]);
   const inside = await run(["bsdtar", "-t", "-f", file(".pkg.tar.zst")]);
