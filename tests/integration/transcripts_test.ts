@@ -96,7 +96,7 @@ Deno.test("the pages show the table that ipc-client --bench prints", async () =>
   assertEquals(address, "/run/ipc-server/job.socket");
   const { code, stdout, stderr } = await run(IPC_CLIENT, [
     ...args,
-    "--duration=200ms",
+    "--duration=2s",
     server.address,
   ]);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
