@@ -259,7 +259,7 @@ help:
 #:   run           show the main job without installing anything
 #:   check         everything that can be checked; its last line counts it
 #:   bench         our server beside others, in a few minutes; needs a C compiler
-#:   soak          peers of every temper for MINUTES=5, then 100,000 short ones, kills
+#:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, kills
 #:                 and full disks; SEED= repeats a run
 #:   install       put everything in place; starts and enables nothing
 #:   installcheck  run and verify what is installed

@@ -330,7 +330,7 @@ Deno.test("adopting: only passed numbers are touched", async () => {
 const DATAGRAM =
   "it is a datagram, sequential packet or vsock socket, or not open at all";
 
-const WAYS = [
+const CALLS = [
   [
     "listen",
     "listen on 3",
@@ -348,15 +348,15 @@ const WAYS = [
 ] as const;
 
 /** Returns the error message about a descriptor of this kind. */
-function refusal(way: (typeof WAYS)[number], kind: string): string {
-  const [, , cannot, state, hint] = way;
+function refusal(call: (typeof CALLS)[number], kind: string): string {
+  const [, , cannot, state, hint] = call;
   // Without handles, the kind is unknown.
   const what = PRELOAD.length > 0 ? `it is not a ${state} stream socket` : kind;
   return `3 job: ${cannot} fd 3 "job": ${what}; ${hint}`;
 }
 
-for (const way of WAYS) {
-  const [name, program] = way;
+for (const call of CALLS) {
+  const [name, program] = call;
   const isListen = name === "listen";
 
   Deno.test(`${name}: a datagram socket is refused by number, name and reason`, async () => {
@@ -364,7 +364,7 @@ for (const way of WAYS) {
       options: ["--datagram", "--fdname=job"],
     });
     await datagram({ transport: "unixpacket", path: activated.addresses[0]! });
-    assertEquals(await activated.end(), [refusal(way, DATAGRAM)]);
+    assertEquals(await activated.end(), [refusal(call, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a UDP socket is refused by number, name and reason`, async () => {
@@ -374,7 +374,7 @@ for (const way of WAYS) {
     });
     const tcp = hostAndPort(activated.addresses[0]!)!;
     await datagram({ transport: "udp", ...tcp });
-    assertEquals(await activated.end(), [refusal(way, DATAGRAM)]);
+    assertEquals(await activated.end(), [refusal(call, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a seqpacket socket is refused by number, name and reason`, async () => {
@@ -387,7 +387,7 @@ for (const way of WAYS) {
     });
     const address = `UNIX-CONNECT:${activated.addresses[0]},type=5`;
     await using _peer = new Program("socat", ["-u", address, "-"]);
-    const wanted = refusal(way, DATAGRAM);
+    const wanted = refusal(call, DATAGRAM);
     if (isListen) assertEquals(await activated.end(), [wanted]);
     else await activated.program.stdout.line(wanted);
   });
@@ -410,7 +410,7 @@ for (const way of WAYS) {
         cwd: directory.path,
       });
       assertEquals(code, 0, stderr);
-      assertEquals(stdout, `${refusal(way, kind)}\n`);
+      assertEquals(stdout, `${refusal(call, kind)}\n`);
     });
   }
 }
@@ -418,7 +418,7 @@ for (const way of WAYS) {
 const CLOSED =
   '3 job: Cannot adopt fd 3 "job": it was adopted before, and is closed; restart the service to get it again';
 
-const [LISTEN, CONNECTION] = WAYS;
+const [LISTEN, CONNECTION] = CALLS;
 
 for (const kind of KINDS) {
   const type = kind.startsWith("IPv") ? "TCP" : "unix";

@@ -8,7 +8,11 @@ import {
 import { eventually, soon } from "../support/eventually.ts";
 import { assertSameBytes, receiveAllText, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
-import { testConn, testListener, UNIX_WAYS } from "./own_listener.ts";
+import {
+  testConn,
+  testListener,
+  UNIX_TRANSPORTS,
+} from "../support/test_listener.ts";
 
 const text = (bytes: Uint8Array | null) =>
   bytes && new TextDecoder().decode(bytes);
@@ -174,7 +178,7 @@ testConn(
     await assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset);
     await assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset);
   },
-  UNIX_WAYS,
+  UNIX_TRANSPORTS,
 );
 
 testConn(
@@ -189,7 +193,7 @@ testConn(
     await soon("the pipe fails", piping);
     assertThrows(() => conn.close(), Deno.errors.BadResource);
   },
-  UNIX_WAYS,
+  UNIX_TRANSPORTS,
 );
 
 testConn(

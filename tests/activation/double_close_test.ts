@@ -25,7 +25,7 @@ Deno.test({
     const trace = directory.join("trace");
     await using program = await activate({
       addresses: [address],
-      module: "tests/activation/descriptors_program.ts",
+      module: "tests/activation/accept_descriptors_program.ts",
       allow: [ALLOW_ACTIVATION],
       args: ["listen"],
       wrapper: [

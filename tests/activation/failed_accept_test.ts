@@ -39,9 +39,9 @@ const http: Ask = async (address) => {
   return (await receiveAllText(conn)).startsWith("HTTP/1.1 200");
 };
 
-const WAYS: {
+const SERVICES: {
   what: string;
-  way: string;
+  service: string;
   kind: "unix path" | "TCP";
   ask: Ask;
   flags?: string[];
@@ -49,28 +49,38 @@ const WAYS: {
 }[] = [
   {
     what: "listen, unix path",
-    way: "listen",
+    service: "listen",
     kind: "unix path",
     ask: echo,
     errors: ERRORS,
   },
   {
     what: "listen, TCP",
-    way: "listen",
+    service: "listen",
     kind: "TCP",
     ask: echo,
     errors: ERRORS,
   },
   {
-    ...{ what: "listen by node:net", way: "listen", kind: "TCP", ask: echo },
+    ...{
+      what: "listen by node:net",
+      service: "listen",
+      kind: "TCP",
+      ask: echo,
+    },
     ...{ flags: [WITHOUT_HANDLES], errors: ["EMFILE", "EPROTO"] },
   },
   {
-    ...{ what: "listenTls", way: "listenTls", kind: "TCP", ask: echoOverTls },
+    ...{
+      what: "listenTls",
+      service: "listenTls",
+      kind: "TCP",
+      ask: echoOverTls,
+    },
     errors: ["EMFILE", "ECONNABORTED"],
   },
   {
-    ...{ what: "serve", way: "serve", kind: "unix path", ask: http },
+    ...{ what: "serve", service: "serve", kind: "unix path", ask: http },
     errors: ["ENFILE", "EPERM"],
   },
 ];
@@ -79,7 +89,7 @@ const WAYS: {
 type Injection = [call: string, error: string];
 
 async function survives(
-  { way, kind, ask, flags = [] }: (typeof WAYS)[number],
+  { service, kind, ask, flags = [] }: (typeof SERVICES)[number],
   [call, error]: Injection,
   withOther: boolean,
 ): Promise<void> {
@@ -90,9 +100,9 @@ async function survives(
   const trace = directory.join("trace");
   await using program = await activate({
     addresses: [address],
-    module: "tests/activation/descriptors_program.ts",
+    module: "tests/activation/accept_descriptors_program.ts",
     allow: [ALLOW_ACTIVATION, ...flags],
-    args: [way, CERT, KEY],
+    args: [service, CERT, KEY],
   });
   assertEquals(await ask(address), true);
   using other = withOther ? await dial(address) : undefined;
@@ -133,17 +143,17 @@ async function attached(pid: number): Promise<void> {
   }
 }
 
-for (const way of WAYS) {
+for (const service of SERVICES) {
   for (const withOther of [false, true]) {
     const others = withOther ? "with another connection" : "without others";
     Deno.test({
       name:
-        `${way.what}: after accept has failed, ${others}, new clients are served`,
+        `${service.what}: after accept has failed, ${others}, new clients are served`,
       fn: async (t) => {
-        await Promise.all(way.errors.map((error) =>
+        await Promise.all(service.errors.map((error) =>
           t.step({
             name: error,
-            fn: () => survives(way, ["accept4", error], withOther),
+            fn: () => survives(service, ["accept4", error], withOther),
             sanitizeOps: false,
             sanitizeResources: false,
             sanitizeExit: false,
@@ -158,14 +168,14 @@ for (const way of WAYS) {
 const retried = (ask: Ask): Ask => async (address) =>
   await ask(address).catch(() => false) || await ask(address);
 
-for (const way of WAYS.slice(0, 2)) {
+for (const service of SERVICES.slice(0, 2)) {
   for (const error of ["ENOSPC", "ENOMEM"]) {
     Deno.test({
       name:
-        `${way.what}: after epoll_ctl has failed with ${error}, later clients are served`,
+        `${service.what}: after epoll_ctl has failed with ${error}, later clients are served`,
       fn: () =>
         survives(
-          { ...way, ask: retried(way.ask) },
+          { ...service, ask: retried(service.ask) },
           ["epoll_ctl", error],
           false,
         ),

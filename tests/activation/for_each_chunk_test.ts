@@ -4,11 +4,11 @@ import { eventually, soon } from "../support/eventually.ts";
 import { assertSameBytes, receive, receiveAll, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
 import {
-  OwnListener,
   testConn,
+  TestListener,
   testListener,
-  UNIX_WAYS,
-} from "./own_listener.ts";
+  UNIX_TRANSPORTS,
+} from "../support/test_listener.ts";
 
 /** More connections than have a buffer of their own at a time. */
 const MANY = 70;
@@ -172,7 +172,7 @@ testListener(
 );
 
 Deno.test("forEachChunk: silent connections leave the shared memory to busy ones", async () => {
-  using listener = await OwnListener.listen("handles");
+  using listener = await TestListener.listen("handles");
   for (let i = 0; i < MANY; i++) {
     const [silent] = await listener.pair();
     silent.forEachChunk(() => {}).catch(() => {});
@@ -263,7 +263,7 @@ test(
       Deno.errors.Busy,
     );
   },
-  UNIX_WAYS,
+  UNIX_TRANSPORTS,
 );
 
 test("a connection has one reader", async (conn, peer) => {

@@ -14,7 +14,7 @@ import { TempDir } from "../support/temp_dir.ts";
 /** By node:net, each first write waits for 10 ms. */
 const CLIENTS = { handles: 1_000, net: 100 };
 
-const WAYS: [what: string, how: string, flags: string[]][] = [
+const TRANSPORTS: [what: string, how: string, flags: string[]][] = [
   ["on the runtime's handles", "whole", []],
   ["on the runtime's handles, in parts", "parts", []],
   [
@@ -31,7 +31,7 @@ async function listenOnly(address: string): Promise<string> {
   return await receiveAllText(conn);
 }
 
-for (const [what, how, flags] of WAYS) {
+for (const [what, how, flags] of TRANSPORTS) {
   for (const kind of ["TCP", "unix path"] as const) {
     // Unix sockets never lost one.
     const clients = kind === "TCP" && flags.length === 0
@@ -58,7 +58,7 @@ for (const [what, how, flags] of WAYS) {
   }
 }
 
-for (const [what, how, flags] of WAYS) {
+for (const [what, how, flags] of TRANSPORTS) {
   Deno.test(`${what}: a service of one connection writes first as well`, async () => {
     for (let round = 0; round < 10; round++) {
       const address = `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;

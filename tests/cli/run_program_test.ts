@@ -4,7 +4,7 @@ import { report } from "../../cli/report.ts";
 import { versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
-const PROGRAM = new URL("./program.ts", import.meta.url).pathname;
+const PROGRAM = new URL("./ends_as_told_program.ts", import.meta.url).pathname;
 const COMMAND = [
   Deno.execPath(),
   "run",

@@ -1,7 +1,7 @@
-// Many peers of every temper at once. In `make check` for a few seconds; `make
+// Many peers of every kind at once. In `make check` for a few seconds; `make
 // soak MINUTES=…` for as long as wanted.
 //
-// A seed decides who comes and what they send. Each peer has dice of its own, so
+// A seed decides who comes and what they send. Each peer has random numbers of its own, so
 // that SEED=… gives the same peers again, however their turns fall this time.
 
 import { assert, assertEquals } from "@std/assert";
@@ -11,7 +11,7 @@ import { IPC_SERVER } from "../support/program.ts";
 import { Random, withRandom } from "../support/random.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { ActivatedServer, type Kind } from "./activated_server.ts";
-import { drawTemper, TEMPERS } from "./tempers.ts";
+import { drawPeerKind, PEER_KINDS } from "./random_peers.ts";
 
 const STREAMS: Kind[] = ["unix path", "IPv4"];
 
@@ -25,7 +25,7 @@ const PEERS = 24;
 const GROWTH_MIB = 60;
 
 for (const kind of STREAMS) {
-  Deno.test(`peers of every temper over ${kind} get all that is their due, and the server stays as it was`, () =>
+  Deno.test(`peers of every kind over ${kind} get every byte of their echo, and the server does not grow`, () =>
     withRandom(async (random) => {
       console.log(`SEED=${random.seed}`);
       await using server = await ActivatedServer.listen({
@@ -43,10 +43,10 @@ for (const kind of STREAMS) {
       await Promise.all(Array.from({ length: PEERS }, async (_, peer) => {
         const own = new Random(random.next());
         // Nobody is left out, however short it is.
-        let name = Object.keys(TEMPERS)[peer] ?? drawTemper(own);
+        let name = Object.keys(PEER_KINDS)[peer] ?? drawPeerKind(own);
         for (let turn = 1; performance.now() < until && !failed; turn++) {
           try {
-            await TEMPERS[name]!.play({ server, random: own });
+            await PEER_KINDS[name]!.run({ server, random: own });
           } catch (cause) {
             failed = true;
             throw new Error(
@@ -55,11 +55,11 @@ for (const kind of STREAMS) {
             );
           }
           met[name] = (met[name] ?? 0) + 1;
-          name = drawTemper(own);
+          name = drawPeerKind(own);
         }
       }));
 
-      assertEquals(Object.keys(met).sort(), Object.keys(TEMPERS).sort());
+      assertEquals(Object.keys(met).sort(), Object.keys(PEER_KINDS).sort());
       assertEquals(await echoOf(first, "still there?"), "still there?");
       const growth = server.peakMemory() - memoryAtStart;
       if (SOAK_MINUTES !== undefined) {

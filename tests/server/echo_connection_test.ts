@@ -11,14 +11,14 @@ import {
   send,
 } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
-import { OwnListener } from "../activation/own_listener.ts";
+import { TestListener } from "../support/test_listener.ts";
 
 const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
 const bytes = (text: string) => new TextEncoder().encode(text);
 const nothing = () => {};
 
 /** A connection that is being served, and its peer. */
-async function served(listener: OwnListener, onChunk = nothing) {
+async function served(listener: TestListener, onChunk = nothing) {
   const [conn, peer] = await listener.pair();
   const echo = new EchoConnection(conn);
   const done = echo.serve(onChunk);
@@ -28,7 +28,7 @@ async function served(listener: OwnListener, onChunk = nothing) {
 }
 
 Deno.test("echo: every byte comes back, in order", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   const random = new Random(1);
   const sent = random.bytes(1_000_000);
@@ -46,7 +46,7 @@ Deno.test("echo: every byte comes back, in order", async () => {
 });
 
 Deno.test("echo: a peer that sends nothing gets nothing, and an end", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   await peer.closeWrite();
   assertEquals(await receiveAllText(peer), "");
@@ -54,7 +54,7 @@ Deno.test("echo: a peer that sends nothing gets nothing, and an end", async () =
 });
 
 Deno.test("echo: a peer that half-closes still gets the rest", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer } = await served(listener);
   const sent = new Random(2).bytes(150_000);
   await send(peer, sent);
@@ -63,7 +63,7 @@ Deno.test("echo: a peer that half-closes still gets the rest", async () => {
 });
 
 Deno.test("echo: each chunk is sent back, and then told", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const events: string[] = [];
   const { writeChunk, closeWrite, close } = conn;
@@ -100,7 +100,7 @@ Deno.test("echo: each chunk is sent back, and then told", async () => {
 });
 
 Deno.test("echo: no chunk is read while the one before is not taken", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const taken = Promise.withResolvers<void>();
   const chunks = chunksOf(conn);
@@ -128,7 +128,7 @@ const CLOSING: [how: string, packets: string[]][] = [
 ];
 for (const [how, packets] of CLOSING) {
   Deno.test(`echo: "close" ${how} is echoed, then that is all`, async () => {
-    using listener = await OwnListener.listen();
+    using listener = await TestListener.listen();
     const { peer, done } = await served(listener);
     for (const packet of packets) {
       assertEquals(await echoOf(peer, packet), packet);
@@ -140,7 +140,7 @@ for (const [how, packets] of CLOSING) {
 }
 
 Deno.test("echo: nothing that comes after the chunk with close goes back", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer } = await served(listener);
   assertEquals(await echoOf(peer, "close\n"), "close\n");
   await send(peer, "more").catch(nothing);
@@ -148,7 +148,7 @@ Deno.test("echo: nothing that comes after the chunk with close goes back", async
 });
 
 Deno.test("echo: nothing that comes after the chunk with close is told", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const chunks = chunksOf(conn);
   const told: string[] = [];
@@ -166,7 +166,7 @@ Deno.test("echo: nothing that comes after the chunk with close is told", async (
 });
 
 Deno.test("echo: input behind close does not take the echo back", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer } = await served(listener);
   const before = new Random(3).bytes(100_000);
   const sending = (async () => {
@@ -185,7 +185,7 @@ Deno.test("echo: input behind close does not take the echo back", async () => {
 });
 
 Deno.test("echo: a peer that never closes is let go after close", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "close"), "close");
   await soon(
@@ -197,7 +197,7 @@ Deno.test("echo: a peer that never closes is let go after close", async () => {
 });
 
 Deno.test("echo: a peer that never stops sending is let go after close", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "close"), "close");
   const flood = (async () => {
@@ -208,7 +208,7 @@ Deno.test("echo: a peer that never stops sending is let go after close", async (
 });
 
 Deno.test("echo: a peer that resets ends its connection, which is closed", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const done = new EchoConnection(conn).serve(nothing);
   await send(peer, "unread");
@@ -227,7 +227,7 @@ Deno.test("echo: a peer that resets ends its connection, which is closed", async
 });
 
 Deno.test("echo: a write that fails closes the connection", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   conn.writeChunk = () => Promise.reject(new Deno.errors.BrokenPipe("gone"));
   const done = new EchoConnection(conn).serve();
@@ -241,7 +241,7 @@ Deno.test("echo: a write that fails closes the connection", async () => {
 });
 
 Deno.test("drain: a silent connection is ended from our side", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "before"), "before");
   echo.drain();
@@ -251,7 +251,7 @@ Deno.test("drain: a silent connection is ended from our side", async () => {
 });
 
 Deno.test("drain: what has been received is echoed first", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, peer } = await served(listener);
   const sent = new Random(4).bytes(50_000);
   await send(peer, sent);
@@ -260,7 +260,7 @@ Deno.test("drain: what has been received is echoed first", async () => {
 });
 
 Deno.test("drain: what keeps coming is echoed until nothing comes", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, peer, done } = await served(listener);
   const draining = echo.drain();
   for (let i = 0; i < 30; i++) {
@@ -274,7 +274,7 @@ Deno.test("drain: what keeps coming is echoed until nothing comes", async () => 
 });
 
 Deno.test("drain: a peer that reads late still gets all of its echo", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, peer } = await served(listener);
   const sent = new Random(5).bytes(2_000_000);
   // More than the kernel holds: it is sent only as the echo is read.
@@ -287,7 +287,7 @@ Deno.test("drain: a peer that reads late still gets all of its echo", async () =
 });
 
 Deno.test("drain: waits for a peer that does not read, until it is closed", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   let ended = false;
   const { closeWrite } = conn;
@@ -317,7 +317,7 @@ Deno.test("drain: waits for a peer that does not read, until it is closed", asyn
 });
 
 Deno.test("close: ends at once what is being served", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "x"), "x");
   echo.close();
@@ -327,7 +327,7 @@ Deno.test("close: ends at once what is being served", async () => {
 });
 
 Deno.test("waits: nothing is told or echoed before it is admitted, then everything", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, told, peer, done } = await waiting(listener);
   const sent = new Random(6).bytes(2_000_000);
   const sending = send(peer, sent).then(() => peer.closeWrite());
@@ -341,7 +341,7 @@ Deno.test("waits: nothing is told or echoed before it is admitted, then everythi
 });
 
 Deno.test("waits: 64 KiB are received, and what comes behind them is left to the kernel", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, received, peer } = await waiting(listener);
   const sent = new Random(8).bytes(1_000_000);
   let written = 0;
@@ -360,7 +360,7 @@ Deno.test("waits: 64 KiB are received, and what comes behind them is left to the
 });
 
 Deno.test("waits: a peer that leaves without a word is let go", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const leaving = await waiting(listener);
   const halfClosed = await waiting(listener);
   leaving.peer.close();
@@ -371,7 +371,7 @@ Deno.test("waits: a peer that leaves without a word is let go", async () => {
 });
 
 Deno.test("waits: a client that has sent all is echoed at once", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { told, peer, done } = await waiting(listener);
   await send(peer, "sent ");
   await send(peer, "all");
@@ -382,7 +382,7 @@ Deno.test("waits: a client that has sent all is echoed at once", async () => {
 });
 
 Deno.test("waits: a client that has sent something and left is noticed", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { peer, done } = await waiting(listener);
   await send(peer, "sent all");
   peer.close();
@@ -390,7 +390,7 @@ Deno.test("waits: a client that has sent something and left is noticed", async (
 });
 
 Deno.test("waits: after its turn has come, a word split over the wait closes as ever", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, received, peer, done } = await waiting(listener);
   await send(peer, "clo");
   await eventually("a chunk", received, (bytes) => bytes === 3);
@@ -403,7 +403,7 @@ Deno.test("waits: after its turn has come, a word split over the wait closes as 
 });
 
 Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { echo, received, told, peer, done } = await waiting(listener);
   await send(peer, "in vain");
   await eventually("a chunk", received, (bytes) => bytes > 0);
@@ -415,7 +415,7 @@ Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
 });
 
 /** A connection that waits to be admitted, and its peer. */
-async function waiting(listener: OwnListener) {
+async function waiting(listener: TestListener) {
   const [conn, peer] = await listener.pair();
   const received = countReceived(conn);
   const echo = new EchoConnection(conn, { waits: true });
@@ -453,7 +453,7 @@ function countReceived(conn: InheritedConn): () => number {
 }
 
 /** Whatever can go on for one peer has gone on once another was served after it. */
-async function othersServed(listener: OwnListener): Promise<void> {
+async function othersServed(listener: TestListener): Promise<void> {
   const { peer } = await served(listener);
   for (let i = 0; i < 10; i++) assertEquals(await echoOf(peer, "x"), "x");
 }

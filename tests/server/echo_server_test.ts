@@ -13,7 +13,7 @@ import {
   send,
 } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
-import { OwnListener } from "../activation/own_listener.ts";
+import { TestListener } from "../support/test_listener.ts";
 
 const nothing = () => {};
 
@@ -26,7 +26,7 @@ const OPTIONS: EchoServerOptions = {
 };
 
 /** A server that runs, and what it was told about the chunks that came. */
-function running(listener: OwnListener) {
+function running(listener: TestListener) {
   const told: string[] = [];
   const server = new EchoServer(listener.inherited, {
     ...OPTIONS,
@@ -38,7 +38,7 @@ function running(listener: OwnListener) {
 }
 
 Deno.test("server: serves every peer, each with its own echo", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, told, done } = running(listener);
   const peers = await Promise.all(
     Array.from({ length: 50 }, () => listener.dial()),
@@ -54,7 +54,7 @@ Deno.test("server: serves every peer, each with its own echo", async () => {
 });
 
 Deno.test("server: close ends the connection it came on, and no other", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const [leaving, staying] = [await listener.dial(), await listener.dial()];
   assertEquals(await echoOf(leaving, "close\n"), "close\n");
@@ -68,7 +68,7 @@ Deno.test("server: close ends the connection it came on, and no other", async ()
 });
 
 Deno.test("server: two halves of close from two peers close nothing", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const [one, other] = [await listener.dial(), await listener.dial()];
   assertEquals(await echoOf(one, "clo"), "clo");
@@ -81,7 +81,7 @@ Deno.test("server: two halves of close from two peers close nothing", async () =
 });
 
 Deno.test("server: a peer that resets is nobody else's concern", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, told, done } = running(listener);
   const staying = await listener.dial();
   assertEquals(await echoOf(staying, "before"), "before");
@@ -104,7 +104,7 @@ Deno.test("server: a peer that resets is nobody else's concern", async () => {
 });
 
 Deno.test("server: a peer that never reads does not hold up the others", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const deaf = await listener.dial();
   let flooded = 0;
@@ -128,14 +128,14 @@ Deno.test("server: a peer that never reads does not hold up the others", async (
 });
 
 Deno.test("stop: without connections it is over at once", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   server.stop();
   await soon("the server has stopped", done, { within: 500 });
 });
 
 Deno.test("stop: waits for what is open, echoes it, and ends it", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const peers = [await listener.dial(), await listener.dial()];
   for (const peer of peers) assertEquals(await echoOf(peer, "open"), "open");
@@ -152,7 +152,7 @@ Deno.test("stop: waits for what is open, echoes it, and ends it", async () => {
 });
 
 Deno.test("stop: asked from within a chunk, that chunk still comes back", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const server = new EchoServer(listener.inherited, {
     ...OPTIONS,
     onConnection: () => () => server.stop(),
@@ -166,7 +166,7 @@ Deno.test("stop: asked from within a chunk, that chunk still comes back", async 
 });
 
 Deno.test("stop: a second one changes nothing", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const peer = await listener.dial();
   assertEquals(await echoOf(peer, "x"), "x");
@@ -179,7 +179,7 @@ Deno.test("stop: a second one changes nothing", async () => {
 });
 
 Deno.test("stop: accepts nobody any more", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   server.stop();
   await soon("the server has stopped", done);
@@ -187,7 +187,7 @@ Deno.test("stop: accepts nobody any more", async () => {
 });
 
 Deno.test("stop: a connection that was accepted before is served and ended", async () => {
-  using own = await OwnListener.listen();
+  using own = await TestListener.listen();
   const [conn, peer] = await own.pair();
   await send(peer, "accepted in time");
   const { listener, yieldConn } = closingListener();
@@ -202,7 +202,7 @@ Deno.test("stop: a connection that was accepted before is served and ended", asy
 });
 
 Deno.test("abort: ends at once what stop would wait for", async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const deaf = await listener.dial();
   const flood = (async () => {
@@ -220,7 +220,7 @@ Deno.test("abort: ends at once what stop would wait for", async () => {
 // What is left of the linger, a timer, would be a leak.
 const strict = { sanitizeOps: true, sanitizeResources: true };
 Deno.test("abort: cuts the linger after close short", strict, async () => {
-  using listener = await OwnListener.listen();
+  using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const peer = await listener.dial();
   assertEquals(await echoOf(peer, "close"), "close");

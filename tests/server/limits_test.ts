@@ -3,13 +3,13 @@ import {
   EchoServer,
   type EchoServerOptions,
 } from "../../server/echo_server.ts";
-import { OwnListener } from "../activation/own_listener.ts";
+import { TestListener } from "../support/test_listener.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
 
 /** A running server with these limits, which is aborted when disposed of. */
 async function limited(limits: Partial<EchoServerOptions>) {
-  const listener = await OwnListener.listen();
+  const listener = await TestListener.listen();
   let refused = 0;
   const server = new EchoServer(listener.inherited, {
     maxConnections: 1_000,

@@ -22,14 +22,14 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** Peers of `burst.py`, who are there until they are disposed of. */
-class Burst implements AsyncDisposable {
+/** Peers of `connect_at_once.py`, who are there until they are disposed of. */
+class ConnectedPeers implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
 
   constructor(count: number) {
     this.#process = new Deno.Command("python3", {
       args: [
-        `${import.meta.dirname}/burst.py`,
+        `${import.meta.dirname}/connect_at_once.py`,
         machine.path(SOCKET_PATH),
         String(count),
       ],
@@ -99,7 +99,7 @@ async function survivesAttack(descriptors: number): Promise<void> {
   {
     // As many as could be open at all, ten times.
     const peers = 10 * descriptors;
-    await using burst = new Burst(peers);
+    await using burst = new ConnectedPeers(peers);
     for (const conn of served) assertEquals(await echoOf(conn, "b"), "b");
     assertEquals(await burst.connected(), peers);
     for (const conn of served) assertEquals(await echoOf(conn, "c"), "c");

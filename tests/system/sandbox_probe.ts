@@ -141,7 +141,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
   ...Object.fromEntries(
     places.map((place) => [
       `write to ${place}`,
-      () => write(`${place}/written-by-hostile`),
+      () => write(`${place}/written-by-probe`),
     ]),
   ),
   "change its own executable": () => Deno.chmodSync(Deno.execPath(), 0o755),
@@ -150,7 +150,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
     must(c().chmod(text("/tmp/setuid"), 0o4755));
   },
   "make a message queue": () =>
-    must(c().mq_open(text("/hostile"), 0o102, 0o600, 0n)),
+    must(c().mq_open(text("/probe"), 0o102, 0o600, 0n)),
 
   "connect over TCP": async () =>
     (await Deno.connect({ hostname: "127.0.0.1", port: Number(port) })).close(),
@@ -164,7 +164,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
   "open a packet socket": () => must(c().socket(AF_PACKET, SOCK_RAW, 0)),
   "open a vsock": () => must(c().socket(AF_VSOCK, SOCK_STREAM, 0)),
   "connect to a unix socket": () => connectUnix(socket),
-  "connect to an abstract socket": () => connectUnix("\0hostile-abstract"),
+  "connect to an abstract socket": () => connectUnix("\0probe-abstract"),
   "connect to D-Bus": () => connectUnix("/run/dbus/system_bus_socket"),
   "connect to systemd": () => connectUnix("/run/systemd/private"),
   "connect to the journal": () => connectUnix("/run/systemd/journal/stdout"),
@@ -210,7 +210,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
       ),
     ),
   "change its personality": () => must(c().personality(8n)),
-  "name the host": () => must(c().sethostname(text("hostile"), 7n)),
+  "name the host": () => must(c().sethostname(text("probe"), 7n)),
   "set the clock": () => {
     const now = Date.now();
     const time = new BigInt64Array([BigInt(Math.floor(now / 1000)), 0n]);

@@ -8,9 +8,9 @@ import { eventually } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { install, Machine } from "./machine.ts";
 
-const HOSTILE = "/usr/libexec/ipc/hostile";
+const PROBE = "/usr/libexec/ipc/probe";
 const SERVER = "ipc-server.service";
-const INSTANCE = "ipc-server@hostile.service";
+const INSTANCE = "ipc-server@probe.service";
 const SIBLING = "ipc-server@sibling.service";
 const TARGET = "/run/target.socket";
 const PORT = "7777";
@@ -35,13 +35,13 @@ Deno.test.beforeAll(async () => {
     prepare: async (tree) => {
       await install(tree);
       using directory = new TempDir();
-      const executable = directory.join("hostile");
+      const executable = directory.join("probe");
       // Without a JIT, as the programs: what fails shall fail for other reasons.
-      await compile(`${import.meta.dirname}/hostile.ts`, executable, [
+      await compile(`${import.meta.dirname}/sandbox_probe.ts`, executable, [
         "--allow-all",
         "--v8-flags=--lite-mode,--single-threaded",
       ]);
-      await tree.run("install", executable, `${tree.root}${HOSTILE}`);
+      await tree.run("install", executable, `${tree.root}${PROBE}`);
     },
   });
   await machine.systemctl("start", "ipc-server.socket");
@@ -53,7 +53,7 @@ Deno.test.beforeAll(async () => {
       [
         "abstract",
         "socat",
-        "ABSTRACT-LISTEN:hostile-abstract,fork",
+        "ABSTRACT-LISTEN:probe-abstract,fork",
         "/dev/null",
       ],
     ] as const
@@ -65,7 +65,7 @@ Deno.test.beforeAll(async () => {
     "somebody listens on all three sockets",
     async () => (await machine.run("ss", "-lntx")).split("\n"),
     (lines) =>
-      [`:${PORT} `, `${TARGET} `, "@hostile-abstract "].every((address) =>
+      [`:${PORT} `, `${TARGET} `, "@probe-abstract "].every((address) =>
         lines.some((line) => line.includes(address))
       ),
   );
@@ -82,7 +82,7 @@ function outcomesOf(lines: string[]): Record<string, string> {
 const attempts = (pid = victim) => [PORT, TARGET, pid, ...PLACES];
 
 Deno.test("in the machine, without the unit, every attempt succeeds", async () => {
-  const lines = await machine.run(HOSTILE, ...attempts());
+  const lines = await machine.run(PROBE, ...attempts());
   const outcomes = outcomesOf(lines.trimEnd().split("\n"));
   for (const [name, outcome] of Object.entries(outcomes)) {
     assertEquals(outcome, "done", name);
@@ -94,9 +94,9 @@ async function assertAllFail(unit: string, attempts: string[]): Promise<void> {
   const dropIns = `/run/systemd/system/${unit}.d`;
   await machine.run("mkdir", "-p", dropIns);
   await machine.write(
-    `${dropIns}/hostile.conf`,
+    `${dropIns}/probe.conf`,
     // It has nothing to say to systemd.
-    `[Service]\nType=exec\nExecStart=\nExecStart=${HOSTILE} ${
+    `[Service]\nType=exec\nExecStart=\nExecStart=${PROBE} ${
       attempts.join(" ")
     }\n`,
   );

@@ -106,7 +106,7 @@ for (const { what, way, kind, ask, flags = [], askOther } of CASES) {
     const other = directory.join("other");
     await using program = await activate({
       addresses: [...(askOther ? [other] : []), address],
-      module: "tests/activation/descriptors_program.ts",
+      module: "tests/activation/accept_descriptors_program.ts",
       allow: [ALLOW_ACTIVATION, ...flags],
       args: [way, CERT, KEY],
       descriptors: DESCRIPTORS,

@@ -1,6 +1,6 @@
 /**
- * What peers may be like: patient, hasty, rude. Each of them checks that it gets
- * all that is its due, to the byte.
+ * Kinds of peers, from patient to abrupt. Each checks that it gets
+ * every byte of its echo.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -25,50 +25,50 @@ const FLOOD_BYTES = (SOAK_MINUTES === undefined ? 24 : 64) * MEBIBYTE;
 /** What of a flood may be on its way unread: in the kernel, mostly. */
 const UNREAD_BYTES = 16 * MEBIBYTE;
 
-/** Where a peer acts, and what it throws its dice with. */
-export interface Scene {
+/** The server that a peer connects to, and its random numbers. */
+export interface PeerContext {
   server: ActivatedServer;
   random: Random;
 }
 
-/** One way to be a peer. */
-export interface Temper {
-  /** How often it is met, beside others. */
+/** One kind of peer. */
+export interface PeerKind {
+  /** How often it is drawn, relative to the others. */
   weight: number;
-  /** One peer of it, from its coming to its going. */
-  play(scene: Scene): Promise<void>;
+  /** Runs one peer of this kind, from connect to close. */
+  run(scene: PeerContext): Promise<void>;
 }
 
-export const TEMPERS: Readonly<Record<string, Temper>> = {
-  "brief, half-closing": { weight: 4, play: halfClosing },
-  "brief, saying close in pieces": { weight: 4, play: sayingClose },
-  "talkative": { weight: 4, play: talkative },
-  "sending one byte at a time": { weight: 4, play: byteByByte },
-  "a slow writer": { weight: 4, play: slowWriter },
-  "a slow reader": { weight: 4, play: slowReader },
-  "a burst": { weight: 4, play: burst },
-  "a flood that reads late": { weight: 1, play: floodReadLate },
-  "gone with its echo unread": { weight: 4, play: goneUnread },
-  "gone without a word": { weight: 4, play: goneSilent },
-  "resetting amid an echo": { weight: 4, play: resetting },
-  "a program that is stopped for a moment": { weight: 2, play: stopped },
-  "stopping the server for a moment": { weight: 2, play: stoppingServer },
+export const PEER_KINDS: Readonly<Record<string, PeerKind>> = {
+  "brief, half-closing": { weight: 4, run: halfClosing },
+  "brief, saying close in pieces": { weight: 4, run: sayingClose },
+  "talkative": { weight: 4, run: talkative },
+  "sending one byte at a time": { weight: 4, run: byteByByte },
+  "a slow writer": { weight: 4, run: slowWriter },
+  "a slow reader": { weight: 4, run: slowReader },
+  "a burst": { weight: 4, run: burst },
+  "a flood that reads late": { weight: 1, run: floodReadLate },
+  "gone with its echo unread": { weight: 4, run: goneUnread },
+  "gone without a word": { weight: 4, run: goneSilent },
+  "resetting amid an echo": { weight: 4, run: resetting },
+  "a program that is stopped for a moment": { weight: 2, run: stopped },
+  "stopping the server for a moment": { weight: 2, run: stoppingServer },
 };
 
-/** Draws a temper's name, by weight. */
-export function drawTemper(random: Random): string {
-  const names = Object.entries(TEMPERS).flatMap(([name, { weight }]) =>
+/** Draws the name of a kind of peer, by weight. */
+export function drawPeerKind(random: Random): string {
+  const names = Object.entries(PEER_KINDS).flatMap(([name, { weight }]) =>
     Array.from({ length: weight }, () => name)
   );
   return names[random.next() % names.length]!;
 }
 
-async function halfClosing({ server, random }: Scene): Promise<void> {
+async function halfClosing({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   await assertEchoed(conn, random.bytes(random.size()));
 }
 
-async function sayingClose({ server, random }: Scene): Promise<void> {
+async function sayingClose({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   const text = `${random.next()}\nclose`;
   const cut = random.next() % text.length;
@@ -78,7 +78,7 @@ async function sayingClose({ server, random }: Scene): Promise<void> {
   assertEquals(await receiveAllText(conn), text);
 }
 
-async function talkative({ server, random }: Scene): Promise<void> {
+async function talkative({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   for (let rounds = random.next() % 50; rounds > 0; rounds--) {
     const bytes = random.bytes(random.size());
@@ -90,14 +90,14 @@ async function talkative({ server, random }: Scene): Promise<void> {
   }
 }
 
-async function byteByByte({ server, random }: Scene): Promise<void> {
+async function byteByByte({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   await assertEchoed(conn, random.bytes(100), async (bytes) => {
     for (const byte of bytes) await send(conn, Uint8Array.of(byte));
   });
 }
 
-async function slowWriter({ server, random }: Scene): Promise<void> {
+async function slowWriter({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   await assertEchoed(conn, random.bytes(20), async (bytes) => {
     for (const byte of bytes) {
@@ -107,7 +107,7 @@ async function slowWriter({ server, random }: Scene): Promise<void> {
   });
 }
 
-async function slowReader({ server, random }: Scene): Promise<void> {
+async function slowReader({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   const bytes = random.bytes(MEBIBYTE);
   const sending = later(send(conn, bytes).then(() => conn.closeWrite()));
@@ -123,12 +123,12 @@ async function slowReader({ server, random }: Scene): Promise<void> {
   assertSameBytes(await new Blob(chunks).bytes(), bytes);
 }
 
-async function burst({ server, random }: Scene): Promise<void> {
+async function burst({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   await assertEchoed(conn, random.bytes(1 + random.next() % (4 * MEBIBYTE)));
 }
 
-async function floodReadLate({ server, random }: Scene): Promise<void> {
+async function floodReadLate({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   const flood = new Flood(random);
   let sent = 0;
@@ -160,16 +160,16 @@ async function floodReadLate({ server, random }: Scene): Promise<void> {
   assertEquals(came, FLOOD_BYTES);
 }
 
-async function goneUnread({ server, random }: Scene): Promise<void> {
+async function goneUnread({ server, random }: PeerContext): Promise<void> {
   using conn = await server.connect();
   await send(conn, random.bytes(random.size()));
 }
 
-async function goneSilent({ server }: Scene): Promise<void> {
+async function goneSilent({ server }: PeerContext): Promise<void> {
   using _conn = await server.connect();
 }
 
-async function resetting({ server, random }: Scene): Promise<void> {
+async function resetting({ server, random }: PeerContext): Promise<void> {
   // A connection of Deno's own stays open for as long as a write is under way.
   const isUnix = server.address.startsWith("/");
   const [host, port] = server.address.split(":");
@@ -191,7 +191,7 @@ async function resetting({ server, random }: Scene): Promise<void> {
   await soon("the connection is reset", closed);
 }
 
-async function stopped({ server, random }: Scene): Promise<void> {
+async function stopped({ server, random }: PeerContext): Promise<void> {
   const address = server.address.startsWith("/")
     ? `UNIX-CONNECT:${server.address}`
     : `TCP:${server.address}`;
@@ -228,7 +228,7 @@ async function stopped({ server, random }: Scene): Promise<void> {
 /** Whose turn it is to stop a server: two would let go on what the other stopped. */
 const stopping = new WeakMap<ActivatedServer, Promise<void>>();
 
-async function stoppingServer({ server, random }: Scene): Promise<void> {
+async function stoppingServer({ server, random }: PeerContext): Promise<void> {
   const others = stopping.get(server);
   const turn = (async () => {
     await others;

@@ -6,13 +6,13 @@ import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { TestServer } from "../support/test_server.ts";
 
-const HOSTILE = `${REPOSITORY}tests/integration/hostile.ts`;
+const PROBE = `${REPOSITORY}tests/integration/permission_probe.ts`;
 
-/** What each attempt of hostile.ts came to. */
+/** What each attempt of permission_probe.ts came to. */
 type Outcomes = Record<string, string>;
 
-/** Compiles hostile.ts as the Makefile compiles one of the programs. */
-async function compileHostile(
+/** Compiles permission_probe.ts as the Makefile compiles one of the programs. */
+async function compileProbe(
   program: string,
   output: string,
 ): Promise<void> {
@@ -26,18 +26,18 @@ async function compileHostile(
     line.includes(" compile ") && line.includes(`-o bin/${program} `)
   );
   assertEquals(compile.length, 1, make.stdout + make.stderr);
-  const hostile = compile[0]!
+  const probe = compile[0]!
     .replace(" compile ", " compile --no-check ")
     .replace(`-o bin/${program} `, `-o ${output} `)
-    .replace(/\S+\s*$/, HOSTILE);
-  const { code, stderr } = await run("/bin/sh", ["-c", hostile], {
+    .replace(/\S+\s*$/, PROBE);
+  const { code, stderr } = await run("/bin/sh", ["-c", probe], {
     env,
     cwd: REPOSITORY,
   });
-  assertEquals(code, 0, `${hostile}: ${stderr}`);
+  assertEquals(code, 0, `${probe}: ${stderr}`);
 }
 
-/** Runs hostile.ts, with everything there that it tries to reach. */
+/** Runs permission_probe.ts, with everything there that it tries to reach. */
 async function attempts(command: string, ...args: string[]): Promise<Outcomes> {
   using directory = new TempDir();
   const file = directory.join("module.js");
@@ -62,7 +62,7 @@ Deno.test("with all permissions every attempt succeeds, so that what fails below
     "--quiet",
     "--no-check",
     "--allow-all",
-    HOSTILE,
+    PROBE,
   );
   for (const [name, outcome] of Object.entries(outcomes)) {
     assertEquals(outcome, "done", name);
@@ -78,8 +78,8 @@ const UNCHECKED = ["import a file", "import a file as text"];
 
 Deno.test("the server can read its own variables, and do nothing else that Deno checks", async () => {
   using directory = new TempDir();
-  const program = directory.join("hostile");
-  await compileHostile("ipc-server", program);
+  const program = directory.join("probe");
+  await compileProbe("ipc-server", program);
   const outcomes = await attempts(program);
 
   for (const name of UNCHECKED) {
@@ -99,8 +99,8 @@ Deno.test("the server can read its own variables, and do nothing else that Deno 
 
 Deno.test("the client can connect, but not run programs, load libraries or read the environment", async () => {
   using directory = new TempDir();
-  const program = directory.join("hostile");
-  await compileHostile("ipc-client", program);
+  const program = directory.join("probe");
+  await compileProbe("ipc-client", program);
   const outcomes = await attempts(program);
   for (const name of ["connect over TCP", "connect to a unix socket"]) {
     assertEquals(outcomes[name], "done", name);

@@ -12,18 +12,25 @@ import {
 import { UNIX_ADDR } from "../../activation/_address.ts";
 import { type ServerHandle, streamBinding } from "../../activation/_runtime.ts";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
-import { TempDir } from "../support/temp_dir.ts";
+import { TempDir } from "./temp_dir.ts";
 
 /** The implementations of a transport: handles of unix or TCP sockets, or `node:net`. */
-export type Way = "handles" | "TCP handles" | "node:net";
+export type TransportKind = "handles" | "TCP handles" | "node:net";
 
-export const WAYS: readonly Way[] = ["handles", "TCP handles", "node:net"];
+export const TRANSPORTS: readonly TransportKind[] = [
+  "handles",
+  "TCP handles",
+  "node:net",
+];
 
 /** Those whose peers reset by closing: a TCP peer sends its end first. */
-export const UNIX_WAYS: readonly Way[] = ["handles", "node:net"];
+export const UNIX_TRANSPORTS: readonly TransportKind[] = [
+  "handles",
+  "node:net",
+];
 
 /** An adopted listener, but on a socket that this process has bound. */
-export class OwnListener implements Disposable {
+export class TestListener implements Disposable {
   readonly inherited: InheritedListener;
   /** The number of connections accepted so far. */
   accepted = 0;
@@ -55,17 +62,17 @@ export class OwnListener implements Disposable {
     this.#directory = directory;
   }
 
-  static async listen(way: Way = "handles"): Promise<OwnListener> {
+  static async listen(kind: TransportKind = "handles"): Promise<TestListener> {
     const directory = new TempDir();
     const path = directory.join("echo.socket");
-    if (way === "TCP handles") {
+    if (kind === "TCP handles") {
       const acceptor = await withTcpHandles();
       const { hostname, port } = acceptor.addr as Deno.NetAddr;
       const dial = () => Deno.connect({ hostname, port });
-      return new OwnListener(acceptor, dial, directory);
+      return new TestListener(acceptor, dial, directory);
     }
-    return new OwnListener(
-      way === "handles" ? await withHandles(path) : await withNet(path),
+    return new TestListener(
+      kind === "handles" ? await withHandles(path) : await withNet(path),
       () => Deno.connect({ transport: "unix", path }),
       directory,
     );
@@ -147,12 +154,12 @@ async function withNet(path: string): Promise<Acceptor<InheritedConn>> {
 /** Registers a test of a listener for each transport. */
 export function testListener(
   name: string,
-  run: (listener: OwnListener) => Promise<void>,
-  ways = WAYS,
+  run: (listener: TestListener) => Promise<void>,
+  kinds = TRANSPORTS,
 ): void {
-  for (const way of ways) {
-    Deno.test(`${way}: ${name}`, async () => {
-      using listener = await OwnListener.listen(way);
+  for (const kind of kinds) {
+    Deno.test(`${kind}: ${name}`, async () => {
+      using listener = await TestListener.listen(kind);
       await run(listener);
     });
   }
@@ -162,9 +169,9 @@ export function testListener(
 export function testConn(
   name: string,
   run: (conn: InheritedConn, peer: Deno.Conn) => Promise<void>,
-  ways = WAYS,
+  kinds = TRANSPORTS,
 ): void {
   testListener(name, async (listener) => {
     await run(...await listener.pair());
-  }, ways);
+  }, kinds);
 }
