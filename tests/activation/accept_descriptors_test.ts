@@ -98,7 +98,7 @@ const CASES: Case[] = [
 ];
 
 for (const { what, way, kind, ask, flags = [], askOther } of CASES) {
-  Deno.test(`${what}: who comes after the descriptors ran out is served when there are some again`, async () => {
+  Deno.test(`${what}: a client that connects without free descriptors is served later`, async () => {
     using directory = new TempDir();
     const address = kind === "unix path"
       ? directory.join("socket")

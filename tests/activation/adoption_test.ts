@@ -131,7 +131,7 @@ Deno.test("adopting: an adopted descriptor has one owner", async () => {
   assertEquals(await activated.end(), [refusal, refusal, refusal]);
 });
 
-Deno.test("adopting: a closed listener leaves the path and new connections to the next owner", async () => {
+Deno.test("adopting: a closed listener keeps the path, and new connections wait for the next owner", async () => {
   // The shell holds the socket, as systemd does, and starts one after the other.
   const script = `sh -c 'LISTEN_PID=$$ exec "$@"' sh "$@" "take one"
     export LISTEN_PID=$$
@@ -293,7 +293,7 @@ const NOT_OURS: [when: string, setup: string, passed: string][] = [
   ["none are passed", "LISTEN_PID=$$ LISTEN_FDS=0", "none"],
 ];
 for (const [when, setup, passed] of NOT_OURS) {
-  Deno.test(`adopting: fd 3 is left alone when ${when}`, async () => {
+  Deno.test(`adopting: fd 3 is not touched when ${when}`, async () => {
     const { code, stdout, stderr } = await run("sh", [
       ...["-c", `${setup} exec "$@"`, "sh"],
       ...adopting("adopt other numbers", "--allow-net"),

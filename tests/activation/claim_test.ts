@@ -85,7 +85,7 @@ Deno.test("sockets are claimed by name and kind, and closed together", async () 
   );
 });
 
-Deno.test("all names that do not match are told at once, and nothing is adopted", async () => {
+Deno.test("all unknown names are reported together, and nothing is adopted", async () => {
   const { lines } = await claimed(
     ["web=unix", "web=tcp", "stray=unix", "control=tcp"],
     { web: "tcp", control: "unix", absent: "stream", gone: "unix" },
@@ -101,7 +101,7 @@ Deno.test("all names that do not match are told at once, and nothing is adopted"
   ]);
 });
 
-Deno.test("all kinds that do not match are told at once, and everything is closed", async () => {
+Deno.test("all sockets of a wrong kind are reported together, and everything is closed", async () => {
   const { lines, received } = await claimed(
     ["web=unix", "control=tcp", "right=unix"],
     { web: "tcp", control: "unix", right: "stream" },
@@ -116,7 +116,7 @@ Deno.test("all kinds that do not match are told at once, and everything is close
   assertEquals(received, ["", "", ""]);
 });
 
-Deno.test("claim without activation says how to start the program", async () => {
+Deno.test("claim without activation throws, with the way to start the program", async () => {
   const { stdout, stderr } = await runScript(
     `await claim({ web: "tcp", control: "unix" }).catch((error) =>
       console.log(\`\${error.name}: \${error.message}\`)

@@ -171,7 +171,7 @@ testListener(
   },
 );
 
-Deno.test("forEachChunk: silent connections leave the shared memory to busy ones", async () => {
+Deno.test("forEachChunk: idle connections leave the shared memory to busy ones", async () => {
   using listener = await TestListener.listen("handles");
   for (let i = 0; i < MANY; i++) {
     const [silent] = await listener.pair();

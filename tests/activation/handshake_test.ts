@@ -47,7 +47,7 @@ const SERVICES = {
   serve: "tests/serve/https_program.ts",
 };
 
-Deno.test("connections that end before their TLS handshake leave no descriptor", async (t) => {
+Deno.test("connections that end before their TLS handshake leak no descriptor", async (t) => {
   // Side by side: each takes as long as a handshake may.
   await Promise.all(
     Object.entries(SERVICES).map(([name, module]) =>

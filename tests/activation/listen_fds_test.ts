@@ -45,13 +45,13 @@ Deno.test("a second call returns the same descriptors", () => {
   assertEquals(listenFds().length, 2);
 });
 
-Deno.test("what a caller does to the array changes nothing for the next", () => {
+Deno.test("changing the returned array does not affect the next call", () => {
   using _ = activated({ LISTEN_FDS: "1" });
   listenFds().length = 0;
   assertEquals(listenFds().length, 1);
 });
 
-Deno.test("unsetEnv: false leaves the variables to a later call", () => {
+Deno.test("unsetEnv: false keeps the variables for a later call", () => {
   using _ = activated({ LISTEN_FDS: "1" });
   listenFds({ unsetEnv: false });
   assertEquals(remaining(), ["LISTEN_PID", "LISTEN_FDS"]);
@@ -59,7 +59,7 @@ Deno.test("unsetEnv: false leaves the variables to a later call", () => {
   assertEquals(remaining(), []);
 });
 
-Deno.test("what is remembered needs no permission any more", async () => {
+Deno.test("remembered listen fds need no permission", async () => {
   const { stdout, stderr } = await runScript(
     `Deno.env.set("LISTEN_PID", String(Deno.pid));
     console.log(listenFds());

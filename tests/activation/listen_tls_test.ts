@@ -47,7 +47,7 @@ Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
   await program.stdout.line("negotiated echo/2");
 });
 
-Deno.test("peers that send no TLS, or nothing, do not block others", async () => {
+Deno.test("peers that do not speak TLS, or send nothing, do not block others", async () => {
   const [port] = freePorts("127.0.0.1", 1);
   const address = `127.0.0.1:${port}`;
   await using program = await service(address);

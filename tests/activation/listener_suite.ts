@@ -65,7 +65,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "for await yields connections in the order they came",
+    name: "for await yields connections in order",
     async run(listener, dial) {
       const seen: string[] = [];
       const peers = [await dial(), await dial(), await dial()];
@@ -142,7 +142,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "addresses tell the transport",
+    name: "addresses name the transport",
     async run(listener, dial) {
       const [conn, peer] = await pair(listener, dial);
       using _ = conn;
@@ -182,7 +182,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "two reads at a time are served in turn",
+    name: "two concurrent reads are served in order",
     async run(listener, dial) {
       const [conn, peer] = await pair(listener, dial);
       const reads = [readSome(conn, 4), readSome(conn, 4)];
@@ -270,7 +270,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "what was written before the close arrives",
+    name: "bytes written before the close arrive",
     async run(listener, dial) {
       const [conn, peer] = await pair(listener, dial);
       await writeAll(conn, bytes("to be kept"));
@@ -280,7 +280,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "writing to a peer that is gone ends in an error",
+    name: "writing to a closed peer fails",
     async run(listener, dial) {
       const [conn, peer] = await pair(listener, dial);
       using _ = conn;

@@ -62,7 +62,7 @@ function recording(then: (text: string) => void | Promise<void> = () => {}) {
   return { seen, onChunk };
 }
 
-Deno.test("forEachChunk: queued chunks come one by one, then new ones", async () => {
+Deno.test("forEachChunk: yields queued chunks one by one, then new ones", async () => {
   const [conn, transport] = await withQueued("a", "b", "c");
   const turns: (() => void)[] = [];
   const { seen, onChunk } = recording(() =>

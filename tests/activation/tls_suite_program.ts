@@ -7,7 +7,7 @@ import { CASES } from "./listener_suite.ts";
 
 /** TLS has no order among handshakes, and no options of TCP. */
 const NOT_OF_TLS = [
-  "for await yields connections in the order they came",
+  "for await yields connections in order",
   "TCP connections take their socket options",
 ];
 

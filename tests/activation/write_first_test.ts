@@ -37,7 +37,7 @@ for (const [what, how, flags] of TRANSPORTS) {
     const clients = kind === "TCP" && flags.length === 0
       ? CLIENTS.handles
       : CLIENTS.net;
-    Deno.test(`${what}, ${kind}: each of ${clients} clients that have half-closed gets its banner`, async () => {
+    Deno.test(`${what}, ${kind}: each of ${clients} half-closed clients gets its banner`, async () => {
       using directory = new TempDir();
       const address = kind === "TCP"
         ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`

@@ -3,7 +3,7 @@ import { helpText } from "../../cli/help_text.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";
 
-Deno.test("help: every part has its place", () => {
+Deno.test("help: every section is in order", () => {
   const help = helpText({
     name: "cat",
     synopsis: "[options] FILE",

@@ -172,11 +172,11 @@ Deno.test("options: a value that is the default was given nevertheless", () => {
   assertEquals([values.name, given.name], ["nobody", true]);
 });
 
-Deno.test("options: an unknown one after two dashes is none", () => {
+Deno.test("options: an unknown option after -- is an argument", () => {
   assertEquals(parse(["--", "--__proto__=x"]).operands, ["--__proto__=x"]);
 });
 
-Deno.test("options: nothing that is typed reaches the prototype of objects", () => {
+Deno.test("options: no option reaches Object.prototype", () => {
   for (const name of ["__proto__", "constructor.prototype", "a.__proto__"]) {
     assertThrows(() => parse([`--${name}.polluted=1`]), UsageError);
   }

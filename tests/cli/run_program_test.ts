@@ -74,7 +74,7 @@ for (const [ending, code] of [["usage", 64], ["error", 1]] as const) {
   });
 }
 
-Deno.test("program: a problem is told on one line of stderr", () => {
+Deno.test("program: an error is one line of stderr", () => {
   const written: Uint8Array[] = [];
   using _ = replacedStderr((bytes) => written.push(bytes.slice()));
   assertEquals(report("ipc-test", new Error("a\n\n  b")), 1);
@@ -84,7 +84,7 @@ Deno.test("program: a problem is told on one line of stderr", () => {
   );
 });
 
-Deno.test("program: a problem that cannot be told keeps its status", () => {
+Deno.test("program: an error that cannot be printed keeps its status", () => {
   using _ = replacedStderr(() => {
     throw new Error("gone");
   });

@@ -23,7 +23,7 @@ class SlowSink implements LineSink {
   }
 }
 
-Deno.test("line: it ends with one newline, and goes out in one write", () => {
+Deno.test("line: ends with one newline, in one write", () => {
   const sink = new SlowSink(1_000);
   writeLine(sink, "server start");
   assertEquals(sink.text, "server start\n");
@@ -36,7 +36,7 @@ Deno.test("line: an empty one is a newline", () => {
   assertEquals(sink.text, "\n");
 });
 
-Deno.test("line: writes that take part of it are gone on with", () => {
+Deno.test("line: continues after a short write", () => {
   for (const most of [1, 2, 3, 7]) {
     const sink = new SlowSink(most);
     writeLine(sink, "recv: é 👍");
@@ -45,7 +45,7 @@ Deno.test("line: writes that take part of it are gone on with", () => {
   }
 });
 
-Deno.test("line: an error tells that output could not be written, and why", () => {
+Deno.test("line: an error names the output and the reason", () => {
   const cause = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
   const sink = {
     writeSync(): number {
@@ -57,14 +57,14 @@ Deno.test("line: an error tells that output could not be written, and why", () =
   assertStrictEquals(error.cause, cause);
 });
 
-Deno.test("line: that its reader has gone is told from other reasons", () => {
+Deno.test("line: a closed reader is distinguished from other errors", () => {
   const gone = new Deno.errors.BrokenPipe("Broken pipe (os error 32)");
   assertEquals(outputError(gone).isClosed, true);
   assertEquals(outputError(new Error("No space left")).isClosed, false);
   assertEquals(outputError("gone").isClosed, false);
 });
 
-Deno.test("line: an error after part of it is told as well", () => {
+Deno.test("line: an error after a short write is reported too", () => {
   let calls = 0;
   const sink = {
     writeSync(): number {
@@ -81,6 +81,6 @@ Deno.test("line: an error after part of it is told as well", () => {
   assertEquals(calls, 2);
 });
 
-Deno.test("line: whatever was thrown becomes an error with a reason", () => {
+Deno.test("line: any thrown value becomes an error with a reason", () => {
   assertEquals(outputError("gone").message, "Cannot write output: gone");
 });

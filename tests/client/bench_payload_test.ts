@@ -16,7 +16,7 @@ function stream(payload: BenchPayload, length: number): Uint8Array {
 }
 
 for (const size of SIZES) {
-  Deno.test(`payload: messages of ${size} bytes end with newlines, and never say close`, () => {
+  Deno.test(`payload: messages of ${size} bytes end with newlines, and never contain close`, () => {
     const payload = new BenchPayload(size);
     const all = stream(payload, payload.period + 3 * size);
     for (let end = size; end <= all.length; end += size) {
@@ -45,7 +45,7 @@ Deno.test("payload: small messages differ from one another", () => {
   assertNotEquals(payload.at(0, 64), payload.at(64, 64));
 });
 
-Deno.test("payload: it is told which byte differs", () => {
+Deno.test("payload: the first differing byte is reported", () => {
   const payload = new BenchPayload(64);
   const bytes = payload.at(100, 5_000).slice();
   for (const at of [0, 1, 2_500, 4_999]) {

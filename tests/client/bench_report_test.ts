@@ -68,7 +68,7 @@ Deno.test("report: the JSON is one line, with the units in the names", () => {
   });
 });
 
-Deno.test("report: progress tells how far it is", () => {
+Deno.test("report: progress shows the part done", () => {
   assertEquals(
     benchProgress({ elapsedMs: 1_500, messages: 30_000 }, 5_000),
     "1.5 of 5 s: 20,000 messages/s",

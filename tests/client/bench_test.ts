@@ -65,7 +65,7 @@ const LOADS: [sizeBytes: number, pipeline: number][] = [
   [1_000_000, 4],
 ];
 for (const [sizeBytes, pipeline] of LOADS) {
-  Deno.test(`bench: ${pipeline} messages of ${sizeBytes} bytes at a time come back, none is left`, async () => {
+  Deno.test(`bench: ${pipeline} pipelined messages of ${sizeBytes} bytes are echoed`, async () => {
     let sent = 0;
     let returned = 0;
     let ended = false;
@@ -94,7 +94,7 @@ for (const [sizeBytes, pipeline] of LOADS) {
   });
 }
 
-Deno.test("bench: so many messages are on their way, and no more", async () => {
+Deno.test("bench: at most --pipeline messages are in flight", async () => {
   const sizeBytes = 1_000;
   const pipeline = 5;
   let most = 0;
@@ -133,7 +133,7 @@ Deno.test("bench: a slow reply takes as long as it takes", async () => {
   assert(latencies.count <= elapsedMs / 25, `${latencies.count}`);
 });
 
-Deno.test("bench: a byte that was changed is told, with its offset", async () => {
+Deno.test("bench: a changed byte is reported with its offset", async () => {
   const { failure } = await measured(changing((bytes, offset) => {
     if (offset > 1_000) bytes[3]! ^= 1;
     return bytes;
@@ -153,13 +153,13 @@ const SCRAMBLED: Record<string, (bytes: Uint8Array) => Uint8Array> = {
   })(),
 };
 for (const [how, change] of Object.entries(SCRAMBLED)) {
-  Deno.test(`bench: ${how} is told`, async () => {
+  Deno.test(`bench: ${how} is reported`, async () => {
     const { failure } = await measured(changing(change));
     assertMatch(failure ?? "", /^Wrong echo from "\/run\/job\.socket": /);
   });
 }
 
-Deno.test("bench: more than was sent is told, also when it would have been right", async () => {
+Deno.test("bench: surplus bytes are reported, even if they match", async () => {
   // With one byte a message, all messages are the same.
   const { failure } = await measured(
     changing((bytes) => Uint8Array.of(...bytes, 0x0a)),
@@ -171,7 +171,7 @@ Deno.test("bench: more than was sent is told, also when it would have been right
   );
 });
 
-Deno.test("bench: it half-closes when all has come back, and reads on", async () => {
+Deno.test("bench: half-closes after the last echo, and reads until EOF", async () => {
   const { failure } = await measured(async (conn) => {
     await changing((bytes) => bytes)({
       read: (buffer: Uint8Array) => conn.read(buffer),
@@ -184,7 +184,7 @@ Deno.test("bench: it half-closes when all has come back, and reads on", async ()
   assertMatch(failure ?? "", /^Wrong echo from .* more than the \d+ bytes/);
 });
 
-Deno.test("bench: a server that says nothing is given up", async () => {
+Deno.test("bench: a silent server times out", async () => {
   const { failure } = await measured(silence, {
     timeoutMs: 100,
   });
@@ -207,7 +207,7 @@ Deno.test("bench: a server that stops replying is given up, also when the time i
   );
 });
 
-Deno.test("bench: a server that reads nothing is given up", async () => {
+Deno.test("bench: a server that reads nothing times out", async () => {
   const { failure } = await measured(
     (conn) => {
       // Both directions are full; closing lets the script end.
@@ -220,7 +220,7 @@ Deno.test("bench: a server that reads nothing is given up", async () => {
   assertMatch(failure ?? "", /^No reply from .* connection 1 got 0 of \d+ /);
 });
 
-Deno.test("bench: a lost connection is told, with how far it came", async () => {
+Deno.test("bench: a lost connection is reported with the progress", async () => {
   const { failure } = await measured(async (conn) => {
     const buffer = new Uint8Array(64);
     for (let i = 0; i < 3; i++) {
@@ -235,7 +235,7 @@ Deno.test("bench: a lost connection is told, with how far it came", async () => 
   );
 });
 
-Deno.test("bench: it can be ended early, and tells what there was", async () => {
+Deno.test("bench: an early end reports the figures so far", async () => {
   const interrupt = new AbortController();
   let echoed = 0;
   const { result } = await measured(
@@ -256,7 +256,7 @@ Deno.test("bench: it can be ended before it begins", async () => {
   assertEquals(result!.latencies.count, 0);
 });
 
-Deno.test("bench: progress is told", async () => {
+Deno.test("bench: progress is reported", async () => {
   const told: { elapsedMs: number; messages: number }[] = [];
   const enough = new AbortController();
   await measured(echo, {

@@ -51,7 +51,7 @@ Deno.test("connect: reaches a TCP port", async () => {
   using _peer = await soon("the peer is accepted", listener.accept());
 });
 
-Deno.test("connect: tells that there is no such socket", async () => {
+Deno.test("connect: a missing socket is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   assertEquals(
@@ -60,14 +60,14 @@ Deno.test("connect: tells that there is no such socket", async () => {
   );
 });
 
-Deno.test("connect: tells that there is no such abstract socket", async () => {
+Deno.test("connect: a missing abstract socket is reported", async () => {
   assertEquals(
     await failure(unix(`\0${crypto.randomUUID()}`), "@nobody"),
     'Cannot connect to "@nobody": connection refused: no program listens on it',
   );
 });
 
-Deno.test("connect: tells that nothing listens at a socket", async () => {
+Deno.test("connect: a socket without a listener is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   // What is left of a server that did not clean up: closing removes the path.
@@ -80,7 +80,7 @@ Deno.test("connect: tells that nothing listens at a socket", async () => {
   );
 });
 
-Deno.test("connect: tells that a file is no socket", async () => {
+Deno.test("connect: a file that is no socket is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("file");
   await Deno.writeTextFile(path, "");
@@ -90,14 +90,14 @@ Deno.test("connect: tells that a file is no socket", async () => {
   );
 });
 
-Deno.test("connect: tells that a TCP port is closed", async () => {
+Deno.test("connect: a closed TCP port is reported", async () => {
   assertEquals(
     await failure(tcp({ port: freePort("127.0.0.1") }), "127.0.0.1:7000"),
     'Cannot connect to "127.0.0.1:7000": connection refused: no program listens on it',
   );
 });
 
-Deno.test("connect: tells that permission is denied", async () => {
+Deno.test("connect: a denied permission is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   using _listener = Deno.listen({ transport: "unix", path });
@@ -159,7 +159,7 @@ Deno.test("connect: gives up a backlog that stays full", async () => {
   assert(performance.now() - start < 5_000);
 });
 
-Deno.test("connect: a connection that comes too late is closed", async () => {
+Deno.test("connect: a late connection is closed", async () => {
   const dialled = Promise.withResolvers<Deno.Conn>();
   using _ = dialledWith(() => dialled.promise);
   await failure(unix("/late"), "/late", { timeoutMs: 20 });
@@ -168,7 +168,7 @@ Deno.test("connect: a connection that comes too late is closed", async () => {
   await soon("the late connection is closed", closed.promise);
 });
 
-Deno.test("connect: who has given up does not go on trying", async () => {
+Deno.test("connect: no retry after the time-out", async () => {
   let tries = 0;
   using _ = dialledWith(() => {
     tries += 1;
@@ -182,7 +182,7 @@ Deno.test("connect: who has given up does not go on trying", async () => {
   assert(tries <= before + 1, `${tries - before} tries were made too many`);
 });
 
-Deno.test("connect: retry waits for a socket that is yet to come", async () => {
+Deno.test("connect: retry waits for a socket to appear", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   const dial = Deno.connect;
@@ -201,7 +201,7 @@ Deno.test("connect: retry waits for a socket that is yet to come", async () => {
   using _peer = await soon("the peer is accepted", listener.accept());
 });
 
-Deno.test("connect: retry gives up in time, and tells why it was refused", async () => {
+Deno.test("connect: retry ends at the time-out, with the last error", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
   assertEquals(

@@ -170,7 +170,7 @@ for (const [what, reply, lines, quoted] of WRONG_REPLIES) {
   });
 }
 
-Deno.test("count: a wrong reply to a later line is told with that line", async () => {
+Deno.test("count: a wrong reply to a later line is reported with that line", async () => {
   const { lines, failure } = await counted(
     answering((line) => line === "2\n" ? "1\n2\n" : line),
   );
@@ -178,7 +178,7 @@ Deno.test("count: a wrong reply to a later line is told with that line", async (
   assertEquals(failure, `${WRONG}"2" was sent, and "1" came back`);
 });
 
-Deno.test("count: a greeting is told from a wrong reply", async () => {
+Deno.test("count: a greeting is distinguished from a wrong reply", async () => {
   const { lines, failure } = await counted(async (conn) => {
     await send(conn, "220 welcome\n");
     await echo(conn);
@@ -190,13 +190,13 @@ Deno.test("count: a greeting is told from a wrong reply", async () => {
   );
 });
 
-Deno.test("count: a server that says nothing is given up", async () => {
+Deno.test("count: a silent server times out", async () => {
   const { lines, failure } = await counted(silence, { timeoutMs: 100 });
   assertEquals(lines, ["input data: 1"]);
   assertEquals(failure, NO_REPLY);
 });
 
-Deno.test("count: half a reply is none", async () => {
+Deno.test("count: half a reply is no reply", async () => {
   const { lines, failure } = await counted(async (conn) => {
     await packet(conn);
     await send(conn, "1");
@@ -216,7 +216,7 @@ Deno.test("count: each reply has the time for itself", async () => {
   assertEquals(failure, undefined);
 });
 
-Deno.test("count: a server that closes at once is told", async () => {
+Deno.test("count: a server that closes at once is reported", async () => {
   const { failure } = await counted(async (conn) => {
     await packet(conn);
     await conn.closeWrite();
@@ -227,7 +227,7 @@ Deno.test("count: a server that closes at once is told", async () => {
   );
 });
 
-Deno.test("count: a server that closes mid-way is told", async () => {
+Deno.test("count: a server that closes midway is reported", async () => {
   const { lines, failure } = await counted(async (conn) => {
     for (let i = 0; i < 2; i++) await send(conn, await packet(conn));
     await packet(conn);
@@ -240,7 +240,7 @@ Deno.test("count: a server that closes mid-way is told", async () => {
   );
 });
 
-Deno.test("count: a server that closes between two numbers is told", async () => {
+Deno.test("count: a server that closes between two numbers is reported", async () => {
   const { lines, failure } = await counted(async (conn) => {
     await send(conn, await packet(conn));
     conn.close();
@@ -250,7 +250,7 @@ Deno.test("count: a server that closes between two numbers is told", async () =>
   assertEquals(failure?.includes("\n"), false);
 });
 
-Deno.test("count: a server that resets is told", async () => {
+Deno.test("count: a server that resets is reported", async () => {
   const { failure } = await counted((conn) => {
     // Closed with the number unread, which a unix socket takes for a reset.
     conn.close();
@@ -259,7 +259,7 @@ Deno.test("count: a server that resets is told", async () => {
   assert(failure?.startsWith(LOST), failure);
 });
 
-Deno.test("count: a reply that never ends is told, not kept", async () => {
+Deno.test("count: an endless reply is reported, not kept", async () => {
   const { lines, failure } = await counted(async (conn) => {
     for (;;) await send(conn, new Uint8Array(64 * 1024).fill(0x61));
   });

@@ -4,11 +4,11 @@ import { run } from "../support/program.ts";
 
 const late = () => new RangeError("late");
 
-Deno.test("deadline: what comes in time is returned", async () => {
+Deno.test("deadline: a value in time is returned", async () => {
   assertEquals(await deadline(Promise.resolve("reply"), 10_000, late), "reply");
 });
 
-Deno.test("deadline: an error that comes in time is thrown", async () => {
+Deno.test("deadline: an error in time is thrown", async () => {
   const error = new Error("early");
   assertStrictEquals(
     await assertRejects(() => deadline(Promise.reject(error), 10_000, late)),
@@ -16,7 +16,7 @@ Deno.test("deadline: an error that comes in time is thrown", async () => {
   );
 });
 
-Deno.test("deadline: what does not come is given up, and not before", async () => {
+Deno.test("deadline: throws at the deadline, not before", async () => {
   const start = performance.now();
   const never = new Promise(() => {});
   await assertRejects(() => deadline(never, 50, late), RangeError, "late");
@@ -25,7 +25,7 @@ Deno.test("deadline: what does not come is given up, and not before", async () =
   assertEquals(took >= 48 && took < 5_000, true, `took ${took} ms`);
 });
 
-Deno.test("deadline: an error that comes too late is nobody's", async () => {
+Deno.test("deadline: a late error is not unhandled", async () => {
   const { promise, reject } = Promise.withResolvers();
   await assertRejects(() => deadline(promise, 1, late), RangeError);
   let unhandled: unknown;

@@ -77,14 +77,14 @@ async function had(
   return { output: new TextDecoder().decode(await output.bytes()), failure };
 }
 
-Deno.test("interact: what is piped in comes out again, and nothing else", async () => {
+Deno.test("interact: piped input is output again, and nothing else", async () => {
   assertEquals(await had(echo, piped("a\n", "b\n")), {
     output: "a\nb\n",
     failure: undefined,
   });
 });
 
-Deno.test("interact: a last line without its newline comes back as well", async () => {
+Deno.test("interact: a last line without a newline is echoed too", async () => {
   assertEquals(await had(echo, piped("a\nb")), {
     output: "a\nb",
     failure: undefined,
@@ -106,7 +106,7 @@ Deno.test("interact: the end of the input half-closes", async () => {
   );
 });
 
-Deno.test("interact: what is typed comes back before the next line is", async () => {
+Deno.test("interact: each typed line is answered before the next", async () => {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const typing = writable.getWriter();
   const output = new Output();
@@ -166,7 +166,7 @@ for (const [how, lines] of CLOSE) {
   });
 }
 
-Deno.test("interact: after close, input that nobody read is not missed", async () => {
+Deno.test("interact: after close, unread input is no error", async () => {
   assertEquals(
     await had(async (conn) => {
       await packet(conn);
@@ -189,7 +189,7 @@ Deno.test("interact: after close, a reset is as good as an end", async () => {
   );
 });
 
-Deno.test("interact: a server that closes while one types is told", async () => {
+Deno.test("interact: a server that closes during typing is reported", async () => {
   assertEquals(
     await had(async (conn) => {
       await send(conn, await packet(conn));
@@ -199,7 +199,7 @@ Deno.test("interact: a server that closes while one types is told", async () => 
   );
 });
 
-Deno.test("interact: a server that is gone mid-way is told", async () => {
+Deno.test("interact: a server that closes midway is reported", async () => {
   const { failure } = await had(async (conn) => {
     await packet(conn);
     conn.close();
@@ -208,7 +208,7 @@ Deno.test("interact: a server that is gone mid-way is told", async () => {
   assertEquals(failure?.includes("\n"), false);
 });
 
-Deno.test("interact: replies that are missing at the end are told", async () => {
+Deno.test("interact: missing replies at the end are reported", async () => {
   assertEquals(
     await had(async (conn) => {
       await receiveAll(conn);
@@ -219,7 +219,7 @@ Deno.test("interact: replies that are missing at the end are told", async () => 
   );
 });
 
-Deno.test("interact: replies that do not come any more are given up", async () => {
+Deno.test("interact: replies that stop time out", async () => {
   assertEquals(
     await had(
       async (conn) => {
@@ -249,7 +249,7 @@ Deno.test("interact: a server that has sent all of it back needs not close", asy
   );
 });
 
-Deno.test("interact: a server that sends more than came in, and does not close, has the time", async () => {
+Deno.test("interact: a server that sends more than it received, and does not close, times out", async () => {
   const { output, failure } = await had(
     async (conn) => {
       await send(conn, "welcome\n");
@@ -286,7 +286,7 @@ Deno.test("interact: replies that keep coming have all the time they need", asyn
   );
 });
 
-Deno.test("interact: nobody has to type within the time for replies", async () => {
+Deno.test("interact: typing is not subject to the reply time-out", async () => {
   const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
   const typing = writable.getWriter();
   const output = new Output();
@@ -307,7 +307,7 @@ Deno.test("interact: nobody has to type within the time for replies", async () =
   });
 });
 
-Deno.test("interact: input that cannot be read is told as such", async () => {
+Deno.test("interact: unreadable input is reported", async () => {
   const broken = new ReadableStream<Uint8Array>({
     pull() {
       throw new Error("Is a directory (os error 21)");
@@ -319,7 +319,7 @@ Deno.test("interact: input that cannot be read is told as such", async () => {
   });
 });
 
-Deno.test("interact: output that cannot be written is told as such", async () => {
+Deno.test("interact: unwritable output is reported", async () => {
   await withPeer(echo, async (conn) => {
     const output = {
       write: () => Promise.reject(new Error("Cannot write output: gone")),
@@ -335,7 +335,7 @@ Deno.test("interact: output that cannot be written is told as such", async () =>
   });
 });
 
-Deno.test("interact: no promise is left behind to fail unseen", async () => {
+Deno.test("interact: no promise is left pending", async () => {
   let unhandled: unknown;
   const onUnhandled = (event: PromiseRejectionEvent) => {
     event.preventDefault();

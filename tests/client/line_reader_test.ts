@@ -93,7 +93,7 @@ Deno.test("lines: one of a mebibyte is read", async () => {
   assertEquals(await reader.read(), bytes("next"));
 });
 
-Deno.test("lines: one that does not end is given up, not kept", async () => {
+Deno.test("lines: an endless line is refused, not kept", async () => {
   let received = 0;
   const endless = function* () {
     for (;;) {

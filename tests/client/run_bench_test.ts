@@ -24,7 +24,7 @@ Deno.test("progress: each text replaces the last, and the end removes it", () =>
   assertEquals(terminal.text, "\r\x1b[Kone\r\x1b[Ktwo\r\x1b[K");
 });
 
-Deno.test("progress: where there is no terminal, nothing is written", () => {
+Deno.test("progress: without a terminal nothing is written", () => {
   const file = sink(false);
   {
     using line = new ProgressLine(file);
@@ -33,13 +33,13 @@ Deno.test("progress: where there is no terminal, nothing is written", () => {
   assertEquals(file.text, "");
 });
 
-Deno.test("progress: a terminal on which nothing was shown stays as it is", () => {
+Deno.test("progress: without shown progress the terminal is not written to", () => {
   const terminal = sink(true);
   new ProgressLine(terminal)[Symbol.dispose]();
   assertEquals(terminal.text, "");
 });
 
-Deno.test("progress: a terminal that is gone does no harm", () => {
+Deno.test("progress: a closed terminal is no error", () => {
   using line = new ProgressLine({
     isTerminal: () => true,
     writeSync() {

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { writeAll } from "../../client/connect.ts";
 
-Deno.test("write: goes on until all the bytes are taken, in order", async () => {
+Deno.test("write: continues until all bytes are taken, in order", async () => {
   const taken: number[] = [];
   const counts: number[] = [];
   const to = {
@@ -17,7 +17,7 @@ Deno.test("write: goes on until all the bytes are taken, in order", async () => 
   assertEquals(counts, [1, 2, 3, 2]);
 });
 
-Deno.test("write: nothing is written for nothing", async () => {
+Deno.test("write: an empty array is not written", async () => {
   let calls = 0;
   const to = { write: () => Promise.resolve(++calls) };
   await writeAll(to, new Uint8Array(0));

@@ -14,7 +14,7 @@ const OURS: Record<string, string> = {
   WATCHDOG_PID: "5",
 };
 
-Deno.test("a child gets the environment, without what was meant for its parent", async () => {
+Deno.test("a child gets the environment without its parent's variables", async () => {
   const kept = { IPC_TEST_KEPT: "kept" };
   for (const [name, value] of Object.entries({ ...OURS, ...kept })) {
     Deno.env.set(name, value);

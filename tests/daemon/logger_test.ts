@@ -31,7 +31,7 @@ const LEVELS: LogLevel[] = [
   "debug",
 ];
 for (const [number, level] of LEVELS.entries()) {
-  Deno.test(`${level} is <${number}> to the journal and a word to people`, () => {
+  Deno.test(`${level} is <${number}> in the journal and a word elsewhere`, () => {
     assertEquals(
       written({ journal: true, level: "debug" }, (log) => log[level]("text")),
       `<${number}>text\n`,
@@ -81,7 +81,7 @@ Deno.test("control characters are escaped, other characters are not", () => {
   );
 });
 
-Deno.test("a sink that takes nothing is no reason to fail", () => {
+Deno.test("a blocked sink does not make the logger throw", () => {
   const sink = {
     writeSync(): number {
       throw new Deno.errors.BrokenPipe();

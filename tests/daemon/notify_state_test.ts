@@ -60,7 +60,7 @@ const REFUSED: Record<string, unknown>[] = [
 ];
 for (const state of REFUSED) {
   const [name] = Object.keys(state);
-  Deno.test(`${Deno.inspect(state)} has no place in a message`, () => {
+  Deno.test(`${Deno.inspect(state)} is refused`, () => {
     const error = assertThrows(() => formatNotifyState(state), NotifyError);
     assertEquals(error.message.startsWith(`Cannot notify ${name}: `), true);
   });
@@ -73,7 +73,7 @@ Deno.test("state: a status is one line that no terminal takes for more", () => {
   );
 });
 
-Deno.test("state: a status is shortened to what systemd takes, in whole characters", () => {
+Deno.test("state: a status is cut to systemd's limit, in whole characters", () => {
   for (const character of ["x", "é", "😀"]) {
     const text = formatNotifyState({
       ready: true,

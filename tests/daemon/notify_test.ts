@@ -26,7 +26,7 @@ for (const kind of ["path", "abstract"] as const) {
   });
 }
 
-Deno.test("the short forms say what they are called", async () => {
+Deno.test("the short forms send their state", async () => {
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("notify"));
   const env = socketEnv(receiver.socket);
@@ -45,19 +45,19 @@ Deno.test("a string is sent as it is", async () => {
   assertEquals(await receiver.next(), "X_MINE=1\nREADY=1");
 });
 
-Deno.test("without a notify socket nothing is sent, and that is no error", async () => {
+Deno.test("without a notify socket nothing is sent, without an error", async () => {
   assertEquals(await notify({ ready: true }, { env: new Map() }), false);
   assertEquals(await notify({ ready: true }, { env: socketEnv("") }), false);
 });
 
-Deno.test("a state that cannot be told is an error also without a socket", async () => {
+Deno.test("an invalid state throws also without a socket", async () => {
   await assertRejects(
     () => notify({ errno: -1 }, { env: new Map() }),
     NotifyError,
   );
 });
 
-Deno.test("a state that says nothing is not sent", async () => {
+Deno.test("an empty state is not sent", async () => {
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("notify"));
   const env = socketEnv(receiver.socket);
@@ -100,7 +100,7 @@ const BROKEN: [socket: string, problem: string][] = [
   [`/${"n".repeat(107)}`, "more than 107 bytes"],
 ];
 for (const [socket, problem] of BROKEN) {
-  Deno.test(`NOTIFY_SOCKET=${socket.slice(0, 30)} is a NotifyError that says so`, async () => {
+  Deno.test(`NOTIFY_SOCKET=${socket.slice(0, 30)} throws a NotifyError with the reason`, async () => {
     const error = await assertRejects(
       () => ready({ env: socketEnv(socket) }),
       NotifyError,
@@ -182,7 +182,7 @@ function clockMonotonicUsec(): number {
   return Math.floor(Number(timespec[0]) * 1e6 + Number(timespec[1]) / 1e3);
 }
 
-Deno.test("notify: what systemd would discard is refused, whether or not it is wanted", async () => {
+Deno.test("notify: a state that systemd would discard is refused, with or without a socket", async () => {
   const env = new Map<string, string>();
   await assertRejects(
     () => notify("READY=1\nX=\0", { env }),

@@ -61,7 +61,7 @@ function watched(intervalMs: number) {
   };
 }
 
-Deno.test("pings come at once, and again every half of the interval", async () => {
+Deno.test("pings are sent at once, then every half interval", async () => {
   using service = watched(100);
   using _pings = watchdog(service);
   const start = performance.now();
@@ -72,7 +72,7 @@ Deno.test("pings come at once, and again every half of the interval", async () =
   assert(elapsed >= 3 * 50 - 20, `four pings within ${elapsed} ms`);
 });
 
-Deno.test("there is nothing to dispose of where no pings are expected", () => {
+Deno.test("without an expected ping there is nothing to dispose of", () => {
   assertEquals(watchdog({ env: new Map() }), undefined);
   using service = watched(100);
   assertEquals(
@@ -92,7 +92,7 @@ Deno.test("an unhealthy service does not ping, and a cured one does again", asyn
   assert(asked >= 6, `a ping came after ${asked} checks`);
 });
 
-Deno.test("a health check that throws counts as no, and is told", async () => {
+Deno.test("a health check that throws counts as unhealthy, and is logged", async () => {
   using service = watched(20);
   const errors: unknown[] = [];
   using _pings = watchdog({
@@ -106,7 +106,7 @@ Deno.test("a health check that throws counts as no, and is told", async () => {
   assertEquals(`${errors[0]}`, "Error: out of memory");
 });
 
-Deno.test("a notify socket that is gone is told, and the pings go on", async () => {
+Deno.test("a removed notify socket is logged, and the pings go on", async () => {
   const errors: unknown[] = [];
   using _pings = watchdog({
     env: new Map([

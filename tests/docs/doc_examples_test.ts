@@ -9,7 +9,7 @@ import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { examples, exampleSources } from "./examples.ts";
 
-Deno.test("no example ends, with its module, what a service needs for longer", () => {
+Deno.test("no example disposes at the end of its module of what a service needs", () => {
   const all = exampleSources().flatMap((path) =>
     examples(path).map((code) => ({ path, code }))
   );

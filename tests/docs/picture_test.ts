@@ -6,14 +6,14 @@ import { page } from "./pages.ts";
 const PATH = "docs/activation.svg";
 const SVG = page(PATH);
 
-Deno.test("README shows the picture, and says in words what it shows", () => {
+Deno.test("README shows the picture, with alternative text", () => {
   const [, alternative] = /^!\[([^\]]+)\]\(docs\/activation\.svg\)$/m.exec(
     page("README.md"),
   ) ?? [];
   assert(alternative !== undefined && alternative.length > 100, alternative);
 });
 
-Deno.test("the picture has a title and a description for those who do not see it", () => {
+Deno.test("the picture has a title and a description", () => {
   const labels = /aria-labelledby="([^"]+)"/.exec(SVG)?.[1]?.split(" ") ?? [];
   assertEquals(labels, ["title", "desc"]);
   for (const label of labels) {
@@ -52,7 +52,7 @@ Deno.test("the picture is small, and loads and runs nothing", () => {
   ]);
 });
 
-Deno.test("the picture names what systemd passes, and where it listens", () => {
+Deno.test("the picture names the variables and the socket", () => {
   for (
     const name of [
       ...["LISTEN_PID=", "LISTEN_FDS=1", "LISTEN_FDNAMES=", "READY=1", "fd 3"],

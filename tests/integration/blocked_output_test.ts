@@ -51,7 +51,7 @@ class Blocked implements AsyncDisposable {
   }
 }
 
-Deno.test("with outputs that nobody reads it serves and refuses as ever, and tells later what was lost, in lines that are whole", async () => {
+Deno.test("with blocked outputs it serves and refuses, and later reports the lost lines in whole lines", async () => {
   await using blocked = await Blocked.with(
     ...["--max-connections", "1", "--max-waiting", "0"],
   );
@@ -72,7 +72,7 @@ Deno.test("with outputs that nobody reads it serves and refuses as ever, and tel
   await output.close();
 });
 
-Deno.test("with outputs that nobody reads it stops in time when it is told to", async () => {
+Deno.test("with blocked outputs it stops in time", async () => {
   await using blocked = await Blocked.with("--drain-timeout", "200ms");
   using _pipe = blocked.pipe;
   const { server } = blocked;

@@ -80,7 +80,7 @@ for (const path of [IPC_SERVER, IPC_CLIENT]) {
 }
 
 for (const program of ["ipc-server", "ipc-client"]) {
-  Deno.test(`${program} carries the version of deno.json, and nothing else of it`, async () => {
+  Deno.test(`${program} has the version of deno.json, and nothing else of it`, async () => {
     const folder = `${REPOSITORY}build/${program}`;
     let bundle = "";
     for await (const { name } of Deno.readDir(folder)) {
@@ -91,7 +91,7 @@ for (const program of ["ipc-server", "ipc-client"]) {
   });
 }
 
-Deno.test("make help and the packagers' README tell of every variable, and of no others", async () => {
+Deno.test("make help and the packagers' README list every variable, and no other", async () => {
   const text = (path: string) => Deno.readTextFile(`${REPOSITORY}${path}`);
   const { stdout: help } = await run("make", ["help"], { cwd: REPOSITORY });
   const assigned = (await text("Makefile")).matchAll(/^(\w+) :?=/gm);
@@ -159,7 +159,7 @@ Deno.test("make checks every directory that it has a variable for", async () => 
   );
 });
 
-Deno.test("make run shows both sides of the main job, and leaves nothing behind", async () => {
+Deno.test("make run shows both sides of the main job, and cleans up", async () => {
   using directory = new TempDir();
   const { code, stdout, stderr } = await run("make", ["run"], {
     cwd: REPOSITORY,

@@ -158,7 +158,7 @@ Deno.test("without --json it prints a small table", async () => {
   assertEquals(rest, [""]);
 });
 
-Deno.test("Ctrl-C ends it early, with what was measured so far, and 130", async () => {
+Deno.test("Ctrl-C ends it early with the figures so far and status 130", async () => {
   await using server = await ActivatedServer.with("--quiet");
   await using client = new Program(IPC_CLIENT, [
     "--bench",
@@ -182,7 +182,7 @@ Deno.test("Ctrl-C ends it early, with what was measured so far, and 130", async 
   assert(result.duration_s < 60);
 });
 
-Deno.test("at a terminal it tells how far it is, and leaves only the result", async () => {
+Deno.test("at a terminal it shows progress, and keeps only the result", async () => {
   await using server = await ActivatedServer.with("--quiet");
   await using screen = await Screen.open(
     `${IPC_CLIENT} --bench --duration=3s ${server.address}; echo "status $?"`,
@@ -191,12 +191,12 @@ Deno.test("at a terminal it tells how far it is, and leaves only the result", as
   await screen.shows(/^3\.\d\d s, /, /^messages\/s/, /[\d,]+ /, "status 0");
 });
 
-Deno.test("nobody listens", async () => {
+Deno.test("no server listens", async () => {
   const address = `127.0.0.1:${freePort("127.0.0.1")}`;
   await failure([...BRIEFLY, address], address, "refused");
 });
 
-Deno.test("with --retry it waits for the server to come, for as long as connecting may take", async () => {
+Deno.test("with --retry it waits for the server, up to --timeout", async () => {
   await failure(
     [
       ...BRIEFLY,
@@ -232,7 +232,7 @@ Deno.test("a server that stops replying is given up after --timeout", async () =
   );
 });
 
-Deno.test("a server that dies is told, with how far it was", async () => {
+Deno.test("a killed server is reported, with the progress", async () => {
   await using server = await ActivatedServer.with("--quiet");
   await using client = new Program(IPC_CLIENT, [
     "--bench",

@@ -42,7 +42,7 @@ Deno.test("there is no such abstract socket", async () => {
   await failure([address], address, "refused");
 });
 
-Deno.test("nobody listens on the socket", async () => {
+Deno.test("no server listens on the socket", async () => {
   using directory = new TempDir();
   const address = directory.join("stale.socket");
   const listener = Deno.listen({
@@ -56,7 +56,7 @@ Deno.test("nobody listens on the socket", async () => {
   assertEquals(stdout, greeting(address));
 });
 
-Deno.test("nobody listens on the port", async () => {
+Deno.test("no server listens on the port", async () => {
   const address = `127.0.0.1:${freePort("127.0.0.1")}`;
   const stdout = await failure([address], address, "refused");
   assertEquals(stdout, greeting(address));
@@ -129,7 +129,7 @@ for (const hostname of [undefined, "127.0.0.1"]) {
     await failure([server.address], server.address);
   });
 
-  Deno.test(`the server closes mid-way, on ${where}`, async () => {
+  Deno.test(`the server closes midway, on ${where}`, async () => {
     using server = new TestServer(async (conn) => {
       for (let count = 1; count <= 3; count++) {
         await send(conn, await receive(conn, 2));

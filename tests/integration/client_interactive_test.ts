@@ -38,7 +38,7 @@ for (const kind of KINDS) {
 }
 
 for (const stdin of ["", "\n", "no newline", "a\n\n\nb"]) {
-  Deno.test(`the input ${JSON.stringify(stdin)} comes out as it went in`, async () => {
+  Deno.test(`the input ${JSON.stringify(stdin)} is output unchanged`, async () => {
     await using server = await ActivatedServer.listen();
     const args = ["-unix", "-interactive", server.address];
     const { code, stdout } = await run(IPC_CLIENT, args, { stdin });
@@ -46,7 +46,7 @@ for (const stdin of ["", "\n", "no newline", "a\n\n\nb"]) {
   });
 }
 
-Deno.test("10 MiB of random bytes come out of the filter as they went in", async () => {
+Deno.test("10 MiB of random bytes pass the filter unchanged", async () => {
   await withRandom(async (random) => {
     await using server = await ActivatedServer.with("--quiet");
     const stdin = random.bytes(10 * 1024 * 1024);
@@ -70,7 +70,7 @@ Deno.test('"close" ends the filter, though its input has not ended', async () =>
   assertEquals(client.stdout.seen, ["a", "close"]);
 });
 
-Deno.test("the filter gives back each line when it comes, not at the end", async () => {
+Deno.test("the filter outputs each line when it arrives, not at the end", async () => {
   await using server = await ActivatedServer.listen();
   await using client = new Program(IPC_CLIENT, [
     "--interactive",
@@ -127,7 +127,7 @@ for (const [when, serve] of Object.entries(ANSWERS_LESS)) {
   });
 }
 
-Deno.test("the filter fails when nothing comes back", async () => {
+Deno.test("the filter fails without a reply", async () => {
   using server = new TestServer(async (conn) => {
     const buffer = new Uint8Array(1024);
     while (await conn.read(buffer) !== null);

@@ -73,7 +73,7 @@ for (const [what, keys, line] of EDITS) {
   });
 }
 
-Deno.test("at a terminal, earlier lines come back with Up and Down", async () => {
+Deno.test("at a terminal, Up and Down recall earlier lines", async () => {
   await using had = await conversation();
   const { screen } = had;
   for (const line of ["first", "second"]) {
@@ -99,7 +99,7 @@ Deno.test("at a terminal, Ctrl-D on an empty line ends it, and the terminal is r
   await had.screen.shows(GREETING, "a", "a", "status 0", "restored");
 });
 
-Deno.test("at a terminal, Ctrl-D still prints what comes after it", async () => {
+Deno.test("at a terminal, replies after Ctrl-D are printed", async () => {
   using server = new TestServer(async (conn) => {
     const buffer = new Uint8Array(1024);
     while (await conn.read(buffer) !== null);
@@ -112,7 +112,7 @@ Deno.test("at a terminal, Ctrl-D still prints what comes after it", async () => 
   await screen.shows(GREETING, "the rest", "status 0", "restored");
 });
 
-Deno.test("at a terminal, Ctrl-C leaves, and the terminal is restored", async () => {
+Deno.test("at a terminal, Ctrl-C exits and restores the terminal", async () => {
   await using had = await conversation();
   await had.screen.type("half a line");
   await had.screen.shows(GREETING, "half a line");
@@ -127,7 +127,7 @@ Deno.test('at a terminal, "close" ends it, and the terminal is restored', async 
   await had.screen.shows(GREETING, "close", "close", "status 0", "restored");
 });
 
-Deno.test("at a terminal, a lost connection is told below what was being typed", async () => {
+Deno.test("at a terminal, a lost connection is reported below the edited line", async () => {
   await using had = await conversation();
   await had.screen.type("half a line");
   await had.screen.shows(GREETING, "half a line");
@@ -139,7 +139,7 @@ Deno.test("at a terminal, a lost connection is told below what was being typed",
 
 const SIGNALS = [["SIGTERM", 143], ["SIGHUP", 129], ["SIGQUIT", 131]] as const;
 for (const [signal, status] of SIGNALS) {
-  Deno.test(`at a terminal, ${signal} leaves it restored`, async () => {
+  Deno.test(`at a terminal, ${signal} restores it`, async () => {
     await using server = await ActivatedServer.listen();
     await using screen = await Screen.open(
       client(server.address, "sh -c 'echo pid $$; exec \"$@\"' - "),
@@ -150,7 +150,7 @@ for (const [signal, status] of SIGNALS) {
   });
 }
 
-Deno.test("at a terminal, it can be stopped with Ctrl-Z, and goes on with the line", async () => {
+Deno.test("at a terminal, Ctrl-Z suspends it, and the edited line continues", async () => {
   await using server = await ActivatedServer.listen();
   await using screen = await Screen.open(
     `exec env PS1='$ ' bash --norc --noprofile -i`,
@@ -203,7 +203,7 @@ class Talker implements Disposable {
   }
 }
 
-Deno.test("at a terminal, what comes meanwhile stands above the line being typed", async () => {
+Deno.test("at a terminal, replies appear above the edited line", async () => {
   using talker = new Talker();
   await using screen = await Screen.open(client(talker.address));
   await screen.shows(GREETING);
@@ -217,7 +217,7 @@ Deno.test("at a terminal, what comes meanwhile stands above the line being typed
   await screen.shows(GREETING, "news", "and more", "half a lin");
 });
 
-Deno.test("at a terminal, a long line that wraps is not garbled by what comes", async () => {
+Deno.test("at a terminal, a wrapped line is not garbled by replies", async () => {
   using talker = new Talker();
   await using screen = await Screen.open(client(talker.address));
   await screen.shows(GREETING);

@@ -40,7 +40,7 @@ async function assertCounts(
 }
 
 for (const kind of KINDS) {
-  Deno.test(`it counts to ten and says close, over ${kind}`, async () => {
+  Deno.test(`it counts to ten and sends close, over ${kind}`, async () => {
     await using server = await ActivatedServer.listen({ kind });
     await assertCounts(server.address);
     await server.stdout.line("server recv: close");
@@ -117,7 +117,7 @@ Deno.test("a host is found by its name", async () => {
   await assertCounts(server.address.replace("127.0.0.1", "localhost"));
 });
 
-Deno.test("--count says how far it counts", async () => {
+Deno.test("--count N counts to N", async () => {
   await using server = await ActivatedServer.listen();
   for (const count of [0, 1, 100]) {
     const args = [`--count=${count}`, "--interval=0", server.address];
@@ -140,7 +140,7 @@ for (const interval of ["150ms", "0.15"]) {
   });
 }
 
-Deno.test("what it says is seen at once, not at the end", async () => {
+Deno.test("its output is visible at once, not at the end", async () => {
   await using server = await ActivatedServer.listen();
   await using client = new Program(IPC_CLIENT, [
     "--interval=1h",
@@ -154,7 +154,7 @@ Deno.test("what it says is seen at once, not at the end", async () => {
   ]);
 });
 
-Deno.test("each number is one line on the wire, sent when the one before has come back", async () => {
+Deno.test("each number is one line on the wire, sent after the previous reply", async () => {
   const received: string[] = [];
   using server = new TestServer(async (conn) => {
     const buffer = new Uint8Array(1024);
@@ -171,7 +171,7 @@ Deno.test("each number is one line on the wire, sent when the one before has com
   );
 });
 
-Deno.test("a wrong reply that takes many reads is printed whole, and quoted in part", async () => {
+Deno.test("a wrong reply in many reads is printed whole, and quoted in part", async () => {
   const long = "x".repeat(200_000);
   using server = new TestServer(async (conn) => {
     await receive(conn, 2);
@@ -213,7 +213,7 @@ Deno.test("URLs are addresses as well", async () => {
   }
 });
 
-Deno.test("a full disk under its output is a failure, told on one line", async () => {
+Deno.test("a full disk under its output is a failure, reported on one line", async () => {
   await using server = await ActivatedServer.listen();
   const { code, stderr } = await run("/bin/sh", [
     "-c",
@@ -289,7 +289,7 @@ Deno.test("a person with socat is served", async () => {
 });
 
 for (const way of ["counting", "as a filter"]) {
-  Deno.test(`${way}, it ends without a word when nobody reads its output any more`, async () => {
+  Deno.test(`${way}, it exits quietly when its output is closed early (SIGPIPE)`, async () => {
     await using server = await ActivatedServer.listen();
     const options = way === "counting"
       ? "--count 100000 --interval 1ms"

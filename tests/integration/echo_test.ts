@@ -42,7 +42,7 @@ async function receiveInRandomChunks(
 }
 
 for (const kind of KINDS) {
-  Deno.test(`10 MiB of random bytes come back over ${kind} while they are sent`, async () => {
+  Deno.test(`10 MiB of random bytes are echoed over ${kind} while they are sent`, async () => {
     await withRandom(async (random) => {
       await using server = await ActivatedServer.listen({ kind });
       using conn = await server.connect();
@@ -97,14 +97,14 @@ Deno.test("a peer that ends its side while the server is held up gets all of it 
   });
 });
 
-Deno.test("a peer that ends its side without a word gets the end, and nothing else", async () => {
+Deno.test("a peer that half-closes without sending gets EOF, and nothing else", async () => {
   await using server = await ActivatedServer.listen();
   using conn = await server.connect();
   await conn.closeWrite();
   assertEquals(await receiveAllText(conn), "");
 });
 
-Deno.test("500 peers at once each get their own bytes", async () => {
+Deno.test("500 concurrent peers each get their own bytes", async () => {
   await withRandom(async (random) => {
     await using server = await ActivatedServer.listen();
     using open = new DisposableStack();

@@ -69,7 +69,7 @@ const FORGERIES: [what: string, data: string | Uint8Array, shown: string][] = [
   ["a surrogate", new Uint8Array([0x61, 0xed, 0xa0, 0x80, 0x62]), "b"],
 ];
 for (const [what, data, shown] of FORGERIES) {
-  Deno.test(`${what} in what a peer sends makes one harmless line`, async () => {
+  Deno.test(`${what} from a peer makes one harmless line`, async () => {
     const line = await lineFor(server, data);
     assert(line.startsWith("server recv: "), line);
     assert(line.includes(shown), line);
@@ -112,7 +112,7 @@ for (const character of ["x", "é", "✓", "😀"]) {
   });
 }
 
-Deno.test("128 characters of nothing but escapes are one line of bounded length", async () => {
+Deno.test("128 escaped characters are one line of bounded length", async () => {
   const line = await lineFor(server, "\u{e0001}".repeat(4000));
   assertEquals(UNSAFE.exec(line), null, Deno.inspect(line));
   assert(line.length < 2000, `${line.length} characters`);
@@ -148,7 +148,7 @@ Deno.test("--connection-numbers attributes each line to a connection", async () 
   }
 });
 
-Deno.test("--quiet prints no line for what is received", async () => {
+Deno.test("--quiet prints no line for received bytes", async () => {
   await using server = await ActivatedServer.with("--quiet");
   const conn = await server.connect();
   assertEquals(await echoOf(conn, "secret\n"), "secret\n");
@@ -160,7 +160,7 @@ Deno.test("--quiet prints no line for what is received", async () => {
   assertEquals(server.complaints(), []);
 });
 
-Deno.test("a full disk under its output does not stop the service; it is told once", async () => {
+Deno.test("a full disk under its output does not stop the service, and is reported once", async () => {
   await using server = await ActivatedServer.listen({
     command: ["/bin/sh", "-c", `exec "$0" >/dev/full`, IPC_SERVER],
   });
@@ -176,7 +176,7 @@ Deno.test("a full disk under its output does not stop the service; it is told on
   await server.program.exits(0);
 });
 
-Deno.test("a reader of its output that goes away does not stop the service", async () => {
+Deno.test("a closed reader of its output does not stop the service", async () => {
   const conn = await server.connect();
   assertEquals(await echoOf(conn, "1\n"), "1\n");
   await server.stdout.line("server recv: 1");

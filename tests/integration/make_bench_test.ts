@@ -19,7 +19,7 @@ function rows(markdown: string): Map<string, string[]> {
 }
 
 Deno.test({
-  name: "make bench measures everything, and leaves only its report",
+  name: "make bench measures everything, and keeps only its report",
   async fn() {
     using directory = new TempDir();
     const report = directory.join("bench.md");
@@ -53,7 +53,7 @@ Deno.test({
   },
 });
 
-Deno.test("make bench says what to install where there is no C compiler", async () => {
+Deno.test("make bench names the package that has a C compiler", async () => {
   const { code, stderr } = await run(Deno.execPath(), [
     ...["run", "--allow-all", "--no-check", "--quiet"],
     `${REPOSITORY}tests/bench/bench.ts`,
@@ -63,7 +63,7 @@ Deno.test("make bench says what to install where there is no C compiler", async 
 });
 
 Deno.test({
-  name: "the load of make bench notices when other bytes come back",
+  name: "the load of make bench detects wrong bytes",
   async fn() {
     using directory = new TempDir();
     const load = await compileC("load.c", directory.path);

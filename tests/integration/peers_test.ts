@@ -101,7 +101,7 @@ Deno.test("a peer that reads late gets every byte", async () => {
 });
 
 for (const kind of KINDS) {
-  Deno.test(`peers that close with echoes unread over ${kind}, which resets, concern nobody else`, async () => {
+  Deno.test(`peers that reset by closing with unread echoes over ${kind} affect no other`, async () => {
     await using server = await ActivatedServer.listen({ kind });
     using other = await server.connect();
     for (let round = 0; round < 20; round++) {
@@ -121,7 +121,7 @@ for (const kind of KINDS) {
   });
 }
 
-Deno.test("a TCP peer that resets in the middle of an echo concerns nobody else", async () => {
+Deno.test("a TCP peer that resets during an echo affects no other", async () => {
   await using server = await ActivatedServer.listen({ kind: "IPv4" });
   using other = await server.connect();
   const [host, port] = server.address.split(":");
@@ -144,7 +144,7 @@ Deno.test("a TCP peer that resets in the middle of an echo concerns nobody else"
   assertEquals(server.complaints(), []);
 });
 
-Deno.test("200 peers that connect and leave without a word concern nobody else", async () => {
+Deno.test("200 peers that connect and close without sending affect no other", async () => {
   await using server = await ActivatedServer.listen();
   using other = await server.connect();
   for (let count = 0; count < 200; count++) (await server.connect()).close();

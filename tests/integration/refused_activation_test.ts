@@ -48,7 +48,7 @@ async function activated(env: Record<string, string>, redirections = "") {
   return await run("/bin/sh", ["-c", script, IPC_SERVER], { env });
 }
 
-Deno.test("started by hand, it says what it needs and how it is started", async () => {
+Deno.test("started by hand, it names the socket unit that it needs", async () => {
   assertRefused(
     await run(IPC_SERVER),
     SOCKET_NAME,
@@ -57,7 +57,7 @@ Deno.test("started by hand, it says what it needs and how it is started", async 
   );
 });
 
-Deno.test("what was meant for another process is left to that process", async () => {
+Deno.test("variables meant for another process are not used", async () => {
   const result = await run(IPC_SERVER, [], {
     env: {
       LISTEN_PID: "1",

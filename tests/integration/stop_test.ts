@@ -63,7 +63,7 @@ Deno.test("SIGTERM ends a server that has no connections, with 0", async () => {
   await server.program.exits(0);
 });
 
-Deno.test("what was sent before the signal is echoed, then comes the end", async () => {
+Deno.test("bytes sent before the signal are echoed, then EOF follows", async () => {
   await withRandom(async (random) => {
     await using server = await ActivatedServer.listen();
     using conn = await server.connect();
@@ -81,7 +81,7 @@ Deno.test("what was sent before the signal is echoed, then comes the end", async
   });
 });
 
-Deno.test("a peer that was slow to read when the signal came gets what the server took", async () => {
+Deno.test("a peer slow to read at the signal gets every byte that the server took", async () => {
   await withRandom(async (random) => {
     await using server = await ActivatedServer.with("--drain-timeout", "60s");
     using idle = await server.connect();
@@ -101,7 +101,7 @@ Deno.test("a peer that was slow to read when the signal came gets what the serve
   });
 });
 
-Deno.test("who connects while the server stops waits for the next instance", async () => {
+Deno.test("a client that connects during the stop waits for the next instance", async () => {
   await using holder = await ActivatedServer.listen(SOCKET_HOLDER);
   await holder.program.type("start\n");
   using idle = await holder.connect();
@@ -151,7 +151,7 @@ Deno.test("a second signal does not wait for a peer that does not read", async (
   await server.program.exits(0);
 });
 
-Deno.test("--drain-timeout says how long a peer that does not read can keep it", async () => {
+Deno.test("--drain-timeout limits how long a peer that does not read delays the stop", async () => {
   await using server = await ActivatedServer.with("--drain-timeout", "400ms");
   using _deaf = await leaveUnread(server);
   const start = performance.now();

@@ -100,7 +100,7 @@ const SPDX =
   "MIT AND BSD-3-Clause AND Unicode-3.0 AND (Apache-2.0 OR ISC) AND OpenSSL AND Zlib AND blessing";
 const HOMEPAGE = "https://ipc.example.org/";
 
-Deno.test("the deb says what it is and what it needs", async () => {
+Deno.test("the deb has its metadata and dependencies", async () => {
   const field = async (name: string) =>
     (await run(["dpkg-deb", "--field", file(".deb"), name])).trimEnd();
   assertEquals(await field("Package"), "ipc-server");
@@ -118,7 +118,7 @@ Deno.test("the deb says what it is and what it needs", async () => {
   assert(numbers(libc)[1]! >= (await glibcFloor())[1]!, depends);
 });
 
-Deno.test("the deb's scripts leave the host alone when dpkg works on another root", async () => {
+Deno.test("the deb's scripts do not touch the host when dpkg works on another root", async () => {
   const control = directory.join("control");
   await run(["dpkg-deb", "--control", file(".deb"), control]);
   const bin = directory.join("bin");
@@ -151,7 +151,7 @@ Deno.test("the deb's scripts leave the host alone when dpkg works on another roo
   await assertRejects(() => Deno.readTextFile(called), Deno.errors.NotFound);
 });
 
-Deno.test("the deb has what make install installs, with working programs", async () => {
+Deno.test("the deb has the files of make install, with working programs", async () => {
   const root = directory.join("deb");
   await run(["dpkg-deb", "--raw-extract", file(".deb"), root]);
   await assertPrograms(`${root}/usr/libexec/ipc`);
@@ -188,7 +188,7 @@ Deno.test("the deb has what make install installs, with working programs", async
   );
 });
 
-Deno.test("the rpm says what it is and what it needs", async () => {
+Deno.test("the rpm has its metadata and dependencies", async () => {
   const rpm = file(".rpm");
   const format =
     "%{NAME} %{VERSION} %{ARCH} %{LICENSE} %{URL} %{BUILDHOST}\n[%{FILENAMES} %{FILEFLAGS:fflags}\n]";
@@ -213,7 +213,7 @@ Deno.test("the rpm says what it is and what it needs", async () => {
   assertStringIncludes(requires, "systemd >= 248\n");
 });
 
-Deno.test("the rpm's scripts leave units to presets, and the socket alone in an upgrade", async () => {
+Deno.test("the rpm's scripts apply presets, and do not restart the socket in an upgrade", async () => {
   const scripts = await run(["rpm", "-qp", "--scripts", file(".rpm")]);
   const units = "ipc-server.socket ipc-server.service ipc-client.service";
   assertStringIncludes(scripts, `install-system-units ${units} `);
@@ -258,7 +258,7 @@ Deno.test("rpmlint finds no error", async () => {
   assertStringIncludes(output, " 0 errors,");
 });
 
-Deno.test("the package for Arch says what it is, and its lists are true", async () => {
+Deno.test("the package for Arch has its metadata, and its lists match its files", async () => {
   const root = directory.join("arch");
   await Deno.mkdir(root);
   await run(["bsdtar", "-x", "-f", file(".pkg.tar.zst"), "-C", root]);
@@ -369,7 +369,7 @@ Deno.test("the archive of executables installs where there is neither Deno nor a
   );
 });
 
-Deno.test("SHA256SUMS tells every package and archive", async () => {
+Deno.test("SHA256SUMS lists every package and archive", async () => {
   const sums = await run(["sha256sum", "--check", "SHA256SUMS"], {
     cwd: directory.path,
   });
@@ -426,7 +426,7 @@ Deno.test("two builds give the same executables, packages and archives", async (
   assertEquals(await sums(`${tree}/dist`, files), await sums(here, files));
 });
 
-Deno.test("lintian finds nothing to warn of", async () => {
+Deno.test("lintian reports nothing", async () => {
   let deb = file(".deb");
   // It takes a minute to read the executables, which is for CI to wait.
   if (Deno.env.get("REQUIRE_SYSTEM") !== "1") {

@@ -84,7 +84,7 @@ Deno.test("a release has its version everywhere, and is committed and tagged", a
   assertStringIncludes(again.output, 'the tag "v7.8.9" exists');
 });
 
-Deno.test("what cannot be released is refused, and the tree stays as it was", async () => {
+Deno.test("an invalid release is refused, and the tree is unchanged", async () => {
   using clone = await Clone.make();
   const head = await clone.git("rev-parse", "HEAD");
   const refused = async (version: string, why: string, checks?: string) => {

@@ -260,7 +260,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "HEAD, 204 and 304 have no body, and leave the connection in order",
+    name: "HEAD, 204 and 304 have no body, and keep the connection usable",
     async run(place) {
       const source = new Source(1);
       await using _service = await place.serve((request) => {
@@ -418,7 +418,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "a client that goes while it is served cancels the response",
+    name: "a client that disconnects cancels the response",
     async run(place) {
       const source = new Source(64 * 1024);
       let seen: Request | undefined;
@@ -442,7 +442,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "a client that goes while a response rests cancels it",
+    name: "a client that disconnects while a response is paused cancels it",
     async run(place) {
       const cancelled = gate();
       await using _service = await place.serve(() =>
@@ -545,7 +545,7 @@ export const CASES: Case[] = [
     },
   },
   ...["1.1", "1.0"].map((version): Case => ({
-    name: `a body that fails half-way cuts an HTTP/${version} connection`,
+    name: `a body that fails midway cuts an HTTP/${version} connection`,
     async run(place) {
       const source = gate();
       await using service = await place.serve(() => {
@@ -644,7 +644,8 @@ export const CASES: Case[] = [
     },
   },
   ...["nothing of", "a part of"].map((what): Case => ({
-    name: `after a handler that read ${what} a body, the next request is heard`,
+    name:
+      `after a handler that read ${what} a body, the next request is served`,
     async run(place) {
       await using _service = await place.serve(async ({ url, body }) => {
         if (what === "a part of") {
@@ -714,7 +715,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "who has just connected is still heard during a shutdown",
+    name: "a client that has just connected is served during a shutdown",
     async run(place) {
       const inHandler = gate();
       const goOn = gate();
@@ -744,7 +745,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "who connects and says nothing does not hold up a shutdown",
+    name: "a client that sends nothing does not delay a shutdown",
     async run(place) {
       await using service = await place.serve(() => new Response("x"));
       using silent = await place.dial();
@@ -756,7 +757,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "what goes on after drainTimeoutMs is cut off",
+    name: "a response that outlasts drainTimeoutMs is cut off",
     async run(place) {
       const stop = new AbortController();
       const source = new Source(64 * 1024);

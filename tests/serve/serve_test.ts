@@ -21,7 +21,7 @@ import { CERT, KEY } from "../support/certificate.ts";
 const HERE = { fallback: { port: 0 }, notify: false } as const;
 const hello = () => new Response("hello");
 
-Deno.test("onListen is told where the fallback listens, by default on this machine only", async () => {
+Deno.test("onListen gets the fallback's address, by default a loopback one", async () => {
   const told: unknown[] = [];
   await using service = await serve(hello, {
     ...HERE,
@@ -34,7 +34,7 @@ Deno.test("onListen is told where the fallback listens, by default on this machi
   assert(port > 0);
 });
 
-Deno.test("the path of a fallback is gone when the service has stopped", async () => {
+Deno.test("the fallback's socket path is removed when the service has stopped", async () => {
   using directory = new TempDir();
   const path = directory.join("web");
   const service = await serve(hello, { fallback: { path }, notify: false });
@@ -44,7 +44,7 @@ Deno.test("the path of a fallback is gone when the service has stopped", async (
   await assertRejects(() => Deno.stat(path), Deno.errors.NotFound);
 });
 
-Deno.test("what onListen throws ends the service", async () => {
+Deno.test("an error thrown by onListen ends the service", async () => {
   let port = 0;
   const error = new Error("not there");
   const thrown = await assertRejects(() =>
@@ -63,7 +63,7 @@ Deno.test("what onListen throws ends the service", async () => {
   );
 });
 
-Deno.test("a signal that is aborted already starts nothing", async () => {
+Deno.test("an aborted signal starts nothing", async () => {
   const reason = new Error("never mind");
   const thrown = await assertRejects(() =>
     serve(hello, { ...HERE, signal: AbortSignal.abort(reason) })
@@ -71,7 +71,7 @@ Deno.test("a signal that is aborted already starts nothing", async () => {
   assertStrictEquals(thrown, reason);
 });
 
-Deno.test("shutdown may be asked for again, and cuts nothing off", async () => {
+Deno.test("a second shutdown cuts nothing off", async () => {
   const called = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   const service = await serve(async () => {
@@ -108,7 +108,7 @@ Deno.test("a port that is taken is said to be", async () => {
   assertMatch(String(error), /EADDRINUSE/);
 });
 
-Deno.test("a client that was answered, and goes on and on with its body, is cut off", async () => {
+Deno.test("a client that keeps sending its body after the response is cut off", async () => {
   await using service = await serve(hello, HERE);
   const { port } = service.addr as Deno.NetAddr;
   using conn = await Deno.connect({ hostname: "127.0.0.1", port });

@@ -134,7 +134,7 @@ Deno.test("with a name, the sockets of that name are served, and no others", asy
   await answer.catch(() => {});
 });
 
-Deno.test("SIGTERM lets the request that is under way be answered; the manager knows all along", async () => {
+Deno.test("SIGTERM drains the request in progress, and the manager is notified", async () => {
   using manager = new NotifySocket();
   using directory = new TempDir();
   const path = directory.join("web.socket");
@@ -196,7 +196,7 @@ Deno.test("the watchdog is pinged from READY on, as long as something is answere
   await program.exits(0);
 });
 
-Deno.test("a second signal cuts off what the first one waits for", async () => {
+Deno.test("a second signal cuts off the drain", async () => {
   using manager = new NotifySocket();
   using directory = new TempDir();
   const path = directory.join("web.socket");
@@ -223,7 +223,7 @@ Deno.test("a second signal cuts off what the first one waits for", async () => {
   assertEquals(rest.includes("\r\n0\r\n"), false, rest);
 });
 
-Deno.test("a handler that fails is one line in the log, and none of the client's business", async () => {
+Deno.test("a handler's error is one line in the log, and not shown to the client", async () => {
   using directory = new TempDir();
   const path = directory.join("web.socket");
   await using program = await activate({
@@ -247,7 +247,7 @@ Deno.test("a handler that fails is one line in the log, and none of the client's
   ]);
 });
 
-Deno.test("a manager that may not be known of is not told", async () => {
+Deno.test("without permission for NOTIFY_SOCKET the manager is not notified", async () => {
   using manager = new NotifySocket();
   using directory = new TempDir();
   const path = directory.join("web.socket");
@@ -327,7 +327,7 @@ Deno.test("sockets of other names are refused, whatever the fallback", async () 
   );
 });
 
-Deno.test("without a socket and a fallback there is nothing to serve", async () => {
+Deno.test("without a socket and a fallback, serve throws", async () => {
   const { code, stdout } = await run(Deno.execPath(), [
     ...["run", "--quiet", "--no-check", "--no-prompt", ALLOW_ACTIVATION],
     `${REPOSITORY}${MODULE}`,

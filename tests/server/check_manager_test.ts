@@ -33,20 +33,20 @@ const WATCHDOGS: [variables: Record<string, string>, says: RegExp][] = [
   [{ WATCHDOG_USEC: "soon" }, /^wrong: .*WATCHDOG_USEC: "soon"/],
 ];
 for (const [variables, says] of WATCHDOGS) {
-  Deno.test(`${JSON.stringify(variables)} is told of`, async () => {
+  Deno.test(`${JSON.stringify(variables)} is reported`, async () => {
     const [line = "", ...more] = await found(variables);
     assertMatch(line, says);
     assertEquals(more, []);
   });
 }
 
-Deno.test("nobody to notify is worth a note, and the watchdog is none then", async () => {
+Deno.test("a missing notify socket is noted, and so is a watchdog without one", async () => {
   const env = new Map([["WATCHDOG_USEC", "soon"]]);
   const findings = await checkManager(env, PID);
   assertEquals(findings.map(({ verdict }) => verdict), ["note"]);
 });
 
-Deno.test("a notify socket that nobody reads is worth a note", async () => {
+Deno.test("a notify socket without a reader is noted", async () => {
   const env = new Map([["NOTIFY_SOCKET", "/nonexistent/notify"]]);
   const [finding, ...more] = await checkManager(env, PID);
   assertEquals([finding?.verdict, more], ["note", []]);

@@ -39,7 +39,7 @@ const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
 ];
 for (const [given, got, advice] of REFUSED) {
   const names = given.map(({ name }) => JSON.stringify(name)).join(", ");
-  Deno.test(`sockets [${names}] are refused with what to do`, () => {
+  Deno.test(`sockets [${names}] are refused with a hint`, () => {
     const { message } = assertThrows(
       () => chooseSocket(given, "job"),
       ActivationError,

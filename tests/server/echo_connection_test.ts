@@ -27,7 +27,7 @@ async function served(listener: TestListener, onChunk = nothing) {
   return { echo, peer, done };
 }
 
-Deno.test("echo: every byte comes back, in order", async () => {
+Deno.test("echo: every byte is echoed, in order", async () => {
   using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   const random = new Random(1);
@@ -45,7 +45,7 @@ Deno.test("echo: every byte comes back, in order", async () => {
   await soon("the connection is served to its end", done);
 });
 
-Deno.test("echo: a peer that sends nothing gets nothing, and an end", async () => {
+Deno.test("echo: a peer that half-closes without sending gets EOF", async () => {
   using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   await peer.closeWrite();
@@ -62,7 +62,7 @@ Deno.test("echo: a peer that half-closes still gets the rest", async () => {
   assertSameBytes(await receiveAll(peer), sent);
 });
 
-Deno.test("echo: each chunk is sent back, and then told", async () => {
+Deno.test("echo: each chunk is echoed, then reported", async () => {
   using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const events: string[] = [];
@@ -139,7 +139,7 @@ for (const [how, packets] of CLOSING) {
   });
 }
 
-Deno.test("echo: nothing that comes after the chunk with close goes back", async () => {
+Deno.test("echo: nothing after the chunk with close is echoed", async () => {
   using listener = await TestListener.listen();
   const { peer } = await served(listener);
   assertEquals(await echoOf(peer, "close\n"), "close\n");
@@ -147,7 +147,7 @@ Deno.test("echo: nothing that comes after the chunk with close goes back", async
   assertEquals(await receiveAllText(peer), "");
 });
 
-Deno.test("echo: nothing that comes after the chunk with close is told", async () => {
+Deno.test("echo: nothing after the chunk with close is reported", async () => {
   using listener = await TestListener.listen();
   const [conn, peer] = await listener.pair();
   const chunks = chunksOf(conn);
@@ -184,7 +184,7 @@ Deno.test("echo: input behind close does not take the echo back", async () => {
   assertEquals(text(got.subarray(before.length, wanted)), "close");
 });
 
-Deno.test("echo: a peer that never closes is let go after close", async () => {
+Deno.test("echo: a peer that never closes is disconnected after close", async () => {
   using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "close"), "close");
@@ -196,7 +196,7 @@ Deno.test("echo: a peer that never closes is let go after close", async () => {
   await assertRejects(() => send(peer, "x"), Deno.errors.BrokenPipe);
 });
 
-Deno.test("echo: a peer that never stops sending is let go after close", async () => {
+Deno.test("echo: a peer that never stops sending is disconnected after close", async () => {
   using listener = await TestListener.listen();
   const { peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "close"), "close");
@@ -250,7 +250,7 @@ Deno.test("drain: a silent connection is ended from our side", async () => {
   await soon("the connection is served to its end", done);
 });
 
-Deno.test("drain: what has been received is echoed first", async () => {
+Deno.test("drain: received bytes are echoed first", async () => {
   using listener = await TestListener.listen();
   const { echo, peer } = await served(listener);
   const sent = new Random(4).bytes(50_000);
@@ -259,7 +259,7 @@ Deno.test("drain: what has been received is echoed first", async () => {
   assertSameBytes(await receiveAll(peer), sent);
 });
 
-Deno.test("drain: what keeps coming is echoed until nothing comes", async () => {
+Deno.test("drain: bytes are echoed until no more arrive", async () => {
   using listener = await TestListener.listen();
   const { echo, peer, done } = await served(listener);
   const draining = echo.drain();
@@ -316,7 +316,7 @@ Deno.test("drain: waits for a peer that does not read, until it is closed", asyn
   await soon("the flood ends in an error", flood);
 });
 
-Deno.test("close: ends at once what is being served", async () => {
+Deno.test("close: closes a connection at once", async () => {
   using listener = await TestListener.listen();
   const { echo, peer, done } = await served(listener);
   assertEquals(await echoOf(peer, "x"), "x");
@@ -326,7 +326,7 @@ Deno.test("close: ends at once what is being served", async () => {
   assertEquals(await receiveAllText(peer), "");
 });
 
-Deno.test("waits: nothing is told or echoed before it is admitted, then everything", async () => {
+Deno.test("waits: nothing is reported or echoed before admission, then everything", async () => {
   using listener = await TestListener.listen();
   const { echo, told, peer, done } = await waiting(listener);
   const sent = new Random(6).bytes(2_000_000);
@@ -340,7 +340,7 @@ Deno.test("waits: nothing is told or echoed before it is admitted, then everythi
   assertEquals(told(), sent.length);
 });
 
-Deno.test("waits: 64 KiB are received, and what comes behind them is left to the kernel", async () => {
+Deno.test("waits: 64 KiB are read; the rest stays in the kernel", async () => {
   using listener = await TestListener.listen();
   const { echo, received, peer } = await waiting(listener);
   const sent = new Random(8).bytes(1_000_000);
@@ -359,7 +359,7 @@ Deno.test("waits: 64 KiB are received, and what comes behind them is left to the
   await sending;
 });
 
-Deno.test("waits: a peer that leaves without a word is let go", async () => {
+Deno.test("waits: a peer that disconnects without sending is dropped", async () => {
   using listener = await TestListener.listen();
   const leaving = await waiting(listener);
   const halfClosed = await waiting(listener);
@@ -381,7 +381,7 @@ Deno.test("waits: a client that has sent all is echoed at once", async () => {
   assertEquals(told(), "sent all".length);
 });
 
-Deno.test("waits: a client that has sent something and left is noticed", async () => {
+Deno.test("waits: a client that sent and disconnected is noticed", async () => {
   using listener = await TestListener.listen();
   const { peer, done } = await waiting(listener);
   await send(peer, "sent all");
@@ -389,7 +389,7 @@ Deno.test("waits: a client that has sent something and left is noticed", async (
   await soon("the connection is over", done.catch(nothing));
 });
 
-Deno.test("waits: after its turn has come, a word split over the wait closes as ever", async () => {
+Deno.test("waits: a close word split across the wait still closes", async () => {
   using listener = await TestListener.listen();
   const { echo, received, peer, done } = await waiting(listener);
   await send(peer, "clo");
@@ -402,7 +402,7 @@ Deno.test("waits: after its turn has come, a word split over the wait closes as 
   await soon("the connection is served to its end", done);
 });
 
-Deno.test("waits: closing ends what waits, and echoes nothing", async () => {
+Deno.test("waits: close ends a waiting connection without an echo", async () => {
   using listener = await TestListener.listen();
   const { echo, received, told, peer, done } = await waiting(listener);
   await send(peer, "in vain");

@@ -53,7 +53,7 @@ Deno.test("server: serves every peer, each with its own echo", async () => {
   await soon("the server has stopped", done);
 });
 
-Deno.test("server: close ends the connection it came on, and no other", async () => {
+Deno.test("server: close ends its own connection, and no other", async () => {
   using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const [leaving, staying] = [await listener.dial(), await listener.dial()];
@@ -80,7 +80,7 @@ Deno.test("server: two halves of close from two peers close nothing", async () =
   await soon("the server has stopped", done);
 });
 
-Deno.test("server: a peer that resets is nobody else's concern", async () => {
+Deno.test("server: a reset affects no other connection", async () => {
   using listener = await TestListener.listen();
   const { server, told, done } = running(listener);
   const staying = await listener.dial();
@@ -134,7 +134,7 @@ Deno.test("stop: without connections it is over at once", async () => {
   await soon("the server has stopped", done, { within: 500 });
 });
 
-Deno.test("stop: waits for what is open, echoes it, and ends it", async () => {
+Deno.test("stop: echoes what open connections sent, then closes them", async () => {
   using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const peers = [await listener.dial(), await listener.dial()];
@@ -151,7 +151,7 @@ Deno.test("stop: waits for what is open, echoes it, and ends it", async () => {
   await soon("the server has stopped", done);
 });
 
-Deno.test("stop: asked from within a chunk, that chunk still comes back", async () => {
+Deno.test("stop: a chunk that triggers it is still echoed", async () => {
   using listener = await TestListener.listen();
   const server = new EchoServer(listener.inherited, {
     ...OPTIONS,
@@ -165,7 +165,7 @@ Deno.test("stop: asked from within a chunk, that chunk still comes back", async 
   await soon("the server has stopped", done);
 });
 
-Deno.test("stop: a second one changes nothing", async () => {
+Deno.test("stop: a second call changes nothing", async () => {
   using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const peer = await listener.dial();
@@ -178,7 +178,7 @@ Deno.test("stop: a second one changes nothing", async () => {
   server.stop();
 });
 
-Deno.test("stop: accepts nobody any more", async () => {
+Deno.test("stop: accepts no further connection", async () => {
   using listener = await TestListener.listen();
   const { server, done } = running(listener);
   server.stop();
@@ -201,7 +201,7 @@ Deno.test("stop: a connection that was accepted before is served and ended", asy
   await soon("the server has stopped", done);
 });
 
-Deno.test("abort: ends at once what stop would wait for", async () => {
+Deno.test("abort: closes at once the connections that stop would drain", async () => {
   using listener = await TestListener.listen();
   const { server, done } = running(listener);
   const deaf = await listener.dial();

@@ -133,7 +133,7 @@ Deno.test("escape: an invalid byte counts as one character", () => {
   });
 });
 
-Deno.test("escape: a cut never splits a character, whatever comes before", () => {
+Deno.test("escape: a cut never splits a character, whatever precedes it", () => {
   for (let before = 0; before <= 8; before++) {
     for (const character of ["é", "日", "👍"]) {
       const text = "x".repeat(before) + character.repeat(12);
@@ -144,12 +144,12 @@ Deno.test("escape: a cut never splits a character, whatever comes before", () =>
   }
 });
 
-Deno.test("escape: a limit of none shows none", () => {
+Deno.test("escape: a limit of 0 shows nothing", () => {
   assertEquals(escapeBytes(utf8("a"), 0), { text: "", cut: true });
   assertEquals(escapeBytes(utf8(""), 0), { text: "", cut: false });
 });
 
-Deno.test("escape: printable ASCII but the backslash is its own rendering", () => {
+Deno.test("escape: printable ASCII except the backslash is unchanged", () => {
   const random = new Random(1);
   for (let i = 0; i < 500; i++) {
     const text = String.fromCharCode(

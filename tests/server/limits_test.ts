@@ -34,7 +34,7 @@ async function limited(limits: Partial<EchoServerOptions>) {
   };
 }
 
-Deno.test("limits: those beyond the limit wait, and are served in order as others leave", async () => {
+Deno.test("limits: connections beyond the limit wait, and are served in order as others close", async () => {
   await using own = await limited({ maxConnections: 2, maxWaiting: 3 });
   const served = [await own.dial(), await own.dial()];
   for (const peer of served) assertEquals(await echoOf(peer, "x"), "x");
@@ -94,12 +94,12 @@ Deno.test("limits: a silent connection is closed, one that talks is not", async 
   assertEquals(await echoOf(talking, "y"), "y");
 });
 
-Deno.test("limits: the server stops when nobody came for so long", async () => {
+Deno.test("limits: the server stops after idling for the time-out", async () => {
   await using own = await limited({ idleTimeoutMs: 100 });
   await soon("the server has stopped by itself", own.done);
 });
 
-Deno.test("limits: whoever is connected keeps the server, however silent", async () => {
+Deno.test("limits: an open connection keeps the server, even without traffic", async () => {
   await using own = await limited({ idleTimeoutMs: 50 });
   const peer = await own.dial();
   assertEquals(await echoOf(peer, "x"), "x");
@@ -109,7 +109,7 @@ Deno.test("limits: whoever is connected keeps the server, however silent", async
   await soon("the server has stopped by itself", own.done);
 });
 
-Deno.test("limits: stop serves those who wait as well", async () => {
+Deno.test("limits: stop serves waiting connections too", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 1 });
   const served = await own.dial();
   assertEquals(await echoOf(served, "x"), "x");
@@ -138,7 +138,7 @@ Deno.test("limits: the status counts", async () => {
   });
 });
 
-Deno.test("limits: a client that leaves while it waits, or has sent all, makes room for others", async () => {
+Deno.test("limits: a waiting client that disconnects or has half-closed makes room for others", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 4 });
   const served = await own.dial();
   assertEquals(await echoOf(served, "x"), "x");
@@ -196,7 +196,7 @@ Deno.test("limits: silence counts from when a peer that waited is served", async
   assertEquals(await echoOf(waiting, "my turn"), "my turn");
 });
 
-Deno.test("limits: abort closes those who wait, and serves none of them", async () => {
+Deno.test("limits: abort closes waiting connections without serving them", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 2 });
   const served = await own.dial();
   assertEquals(await echoOf(served, "x"), "x");

@@ -38,7 +38,7 @@ Deno.test("log: lines are written soon, many at a time and in order", async () =
   assertEquals(sink.parts.length, Math.ceil(all.length / 4_000));
 });
 
-Deno.test("log: each write is of whole lines, and no longer than what a full pipe keeps together", async () => {
+Deno.test("log: each write has whole lines and at most PIPE_BUF bytes", async () => {
   const sink = new Sink();
   const log = new LineLog(sink, () => {});
   const random = new Random(1);
@@ -60,7 +60,7 @@ Deno.test("log: each write is of whole lines, and no longer than what a full pip
   assert(sink.parts.length < 1.5 * fewest, `${sink.parts.length} writes`);
 });
 
-Deno.test("log: after a short write the next one goes to the end of a line", async () => {
+Deno.test("log: after a short write the next one completes the line", async () => {
   const sink = new Sink();
   const log = new LineLog(sink, () => {});
   sink.most = 1_000;
@@ -71,7 +71,7 @@ Deno.test("log: after a short write the next one goes to the end of a line", asy
   for (const part of sink.parts) assert(part.endsWith("\n"), part);
 });
 
-Deno.test("log: lines that come during a write wait for others as well", async () => {
+Deno.test("log: lines added during a write go into the next batch", async () => {
   const sink = new Sink();
   const log = new LineLog(sink, () => {});
   const gate = Promise.withResolvers<void>();
@@ -103,7 +103,7 @@ Deno.test("log: held lines wait for the first flush, and later ones do not", asy
   await eventually("all", () => sink.text, (text) => text === "held\nlater\n");
 });
 
-Deno.test("log: flush writes at once what waits", async () => {
+Deno.test("log: flush writes queued lines at once", async () => {
   const sink = new Sink();
   const log = new LineLog(sink, () => {});
   log.line("now");
@@ -130,7 +130,7 @@ Deno.test("log: a sink that stalls costs lines, not memory, and they are counted
   assertEquals(lost, [[10_000 - kept, "its reader is too slow"]]);
 });
 
-Deno.test("log: a sink that fails is told of, and lines get through again later", async () => {
+Deno.test("log: a failed sink is reported, and later lines get through", async () => {
   const sink = new Sink();
   const lost: [number, string][] = [];
   const log = new LineLog(sink, (lines, why) => lost.push([lines, why]));
@@ -145,7 +145,7 @@ Deno.test("log: a sink that fails is told of, and lines get through again later"
   assertEquals(sink.text, "c\n");
 });
 
-Deno.test("log: of a batch that is written in part, the whole lines count as written, and what comes later starts a line", async () => {
+Deno.test("log: whole lines of a partly written batch count as written, and the next batch starts a new line", async () => {
   const sink = new Sink();
   const lost: [number, string][] = [];
   const log = new LineLog(sink, (lines, why) => lost.push([lines, why]));
@@ -163,7 +163,7 @@ Deno.test("log: of a batch that is written in part, the whole lines count as wri
   assertEquals(lost.length, 2);
 });
 
-Deno.test("log: what is given up is reported as lost, once", async () => {
+Deno.test("log: dropped lines are reported as lost, once", async () => {
   const sink = new Sink();
   const lost: [number, string][] = [];
   const log = new LineLog(sink, (lines, why) => lost.push([lines, why]));

@@ -30,7 +30,7 @@ Deno.test("throttle: a count after an idle interval is reported at once again", 
   }, (more) => more === 1 && reports.length > 1);
 });
 
-Deno.test("throttle: flush reports what the interval holds back, and nothing twice", () => {
+Deno.test("throttle: flush reports the queued entries, each once", () => {
   const reports: number[] = [];
   const add = throttle(HOUR_MS, (count) => reports.push(count));
   add();

@@ -47,7 +47,7 @@ Deno.test("status: ready first, then what changed, then stopping", async () => {
   assertEquals(await receiver.next(), "X_LAST=1");
 });
 
-Deno.test("status: a server that was stopped before it was ready does not say READY", async () => {
+Deno.test("status: a server stopped before it was ready never sends READY", async () => {
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("notify"));
   using _ = environment({ NOTIFY_SOCKET: receiver.socket });
@@ -59,7 +59,7 @@ Deno.test("status: a server that was stopped before it was ready does not say RE
   assertEquals(await receiver.next(), "X_LAST=1");
 });
 
-Deno.test("status: the watchdog is kept content", async () => {
+Deno.test("status: the watchdog is pinged", async () => {
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("notify"));
   using _ = environment({
@@ -73,7 +73,7 @@ Deno.test("status: the watchdog is kept content", async () => {
   assertEquals(await receiver.next(), "WATCHDOG=1");
 });
 
-Deno.test("status: a service manager that cannot be told is a warning", async () => {
+Deno.test("status: a failed notification is a warning", async () => {
   using _ = environment({ NOTIFY_SOCKET: "/nonexistent/notify" });
   const { log, said } = warnings();
   using report = new StatusReport(() => STATUS, log);
@@ -83,7 +83,7 @@ Deno.test("status: a service manager that cannot be told is a warning", async ()
   assertMatch(said[0]!, /nonexistent/);
 });
 
-Deno.test("status: without a service manager nothing is said", async () => {
+Deno.test("status: without a service manager nothing is sent", async () => {
   const { log, said } = warnings();
   using report = new StatusReport(() => STATUS, log);
   await report.start();

@@ -37,7 +37,7 @@ async function files(machine: Machine): Promise<Set<string>> {
   return new Set(found.trimEnd().split("\n"));
 }
 
-Deno.test("with two executables and three units copied into place, the main job works and leaves no files", async () => {
+Deno.test("with two executables and three units copied into place, the main job works and creates no files", async () => {
   await using machine = await Machine.boot({
     prepare: async ({ root, run }) => {
       const source = `${root}${SOURCE}`;

@@ -74,7 +74,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-Deno.test("a Type=notify service is up when it says so, and its status is shown", async () => {
+Deno.test("a Type=notify service is active after READY, and its status is shown", async () => {
   const unit = "notifying.service";
   await machine.systemctl("start", "--no-block", unit);
   await shows(unit, "StatusText", "waiting for SIGUSR1");
@@ -99,7 +99,7 @@ Deno.test("a status that systemd would discard is cleaned and shortened, and REA
   await machine.systemctl("stop", unit);
 });
 
-Deno.test("a reload lasts until the service says that it is over", async () => {
+Deno.test("a reload lasts until the service sends READY", async () => {
   const unit = "reloading.service";
   await machine.systemctl("start", unit);
   await machine.systemctl("reload", "--no-block", unit);
@@ -127,7 +127,7 @@ Deno.test("the watchdog lets a healthy service live, and ends one that hangs", a
 });
 
 for (const name of ["accepting", "inetd"]) {
-  Deno.test(`each connection to ${name}.socket has a service of its own`, async () => {
+  Deno.test(`each connection to ${name}.socket has its own service`, async () => {
     await machine.systemctl("start", `${name}.socket`);
     const conns = await Promise.all(
       Array.from({ length: 3 }, () => machine.connect(`/run/${name}.socket`)),

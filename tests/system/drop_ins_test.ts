@@ -78,7 +78,7 @@ Deno.test("the TCP listener is served by a server that has no network", () =>
     assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
   }));
 
-Deno.test("the check tells what the unit hands over, and has those who connect wait", async () => {
+Deno.test("the check reports the socket, and connections wait", async () => {
   await withDropIn("check", async () => {
     await machine.systemctl("start", SERVER);
     await machine.reaches(SERVER, "active (exited)");
@@ -110,7 +110,7 @@ Deno.test("the check tells what the unit hands over, and has those who connect w
   });
 });
 
-Deno.test("a check that finds something wrong fails the unit, and says what", () =>
+Deno.test("a failed check fails the unit, with the reason", () =>
   withDropIn("check", async () => {
     await machine.attempt("systemctl", "start", SERVER);
     await machine.reaches(SERVER, "failed (failed)");
@@ -133,7 +133,7 @@ Deno.test("before the service starts, ExecStartPre= is not given the socket", ()
     await machine.systemctl("reset-failed", SERVER);
   }, (text) => text.replace("ExecStart=\nExecStart=", "ExecStartPre=")));
 
-Deno.test("with idle exit the server leaves, and the next connection brings it back", () =>
+Deno.test("with idle exit the server stops, and the next connection starts it", () =>
   withDropIn("idle-exit", async () => {
     assertEquals(await say("first", `UNIX-CONNECT:${SOCKET_PATH}`), "first");
     await machine.reaches(SERVER, "inactive (dead)");

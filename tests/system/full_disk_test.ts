@@ -80,7 +80,7 @@ async function fill(path: string): Promise<void> {
   assertMatch(dd.stderr, /No space left on device/);
 }
 
-Deno.test("a full disk under its output costs lines, which are told of, and nothing else", async () => {
+Deno.test("a full disk under its output loses log lines, which is reported, and nothing else", async () => {
   await mountSmall("/small", 64);
   const pid = await startAnew(
     "",
@@ -124,7 +124,7 @@ if (SOAK_MINUTES !== undefined) {
   );
 }
 
-Deno.test("a full disk under the journal is none of the server's concern", async () => {
+Deno.test("a full disk under the journal does not affect the server", async () => {
   await machine.run("rm", "-rf", "/run/log/journal");
   await mountSmall("/run/log/journal", 4 * 1024);
   await machine.systemctl("restart", JOURNALD);

@@ -51,7 +51,7 @@ async function isActive(): Promise<string> {
   return stdout.trim();
 }
 
-Deno.test("the units are faultless, and nothing runs before the first request", async () => {
+Deno.test("the units pass verify, and nothing runs before the first request", async () => {
   assertEquals(
     await machine.attempt("systemd-analyze", "verify", SOCKET, SERVICE),
     { code: 0, stdout: "", stderr: "" },
@@ -115,7 +115,7 @@ Deno.test("systemctl stop waits for a response, and the next request starts it a
   assertEquals(await isActive(), "active");
 });
 
-Deno.test("it can do nothing but serve", async () => {
+Deno.test("its sandbox allows it only to serve", async () => {
   const pid = await machine.mainPid(SERVICE);
   assert(pid > 0);
   const status = await machine.run("cat", `/proc/${pid}/status`);

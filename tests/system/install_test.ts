@@ -160,7 +160,7 @@ function documents(
 
 for (const layout of LAYOUTS) {
   const { what, variables, programs, units, userUnits } = layout;
-  Deno.test(`installed ${what}, everything is in its place; uninstalled, nothing is left`, async () => {
+  Deno.test(`installed ${what}, every file is in place; uninstalled, none is left`, async () => {
     const root = await treeOfOthers();
     try {
       const before = await listing({ root, run }, ".");
@@ -249,7 +249,7 @@ Deno.test("installing builds nothing, and needs no Deno", async () => {
   }
 });
 
-Deno.test("after an installation nothing is enabled or started, and the units are faultless", async () => {
+Deno.test("after an installation nothing is enabled or started, and the units pass verify", async () => {
   await using machine = await Machine.boot();
   for (const unit of UNITS) {
     const { stdout } = await machine.attempt("systemctl", "is-enabled", unit);

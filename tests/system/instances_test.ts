@@ -46,7 +46,7 @@ async function logged(name: string): Promise<string[]> {
   return (await machine.journal(server(name))).map(({ message }) => message);
 }
 
-Deno.test("each instance serves its own socket, and only that", async () => {
+Deno.test("each instance serves only its own socket", async () => {
   await Promise.all(NAMES.map((name) => assertServed(name, `for ${name}`)));
   for (const name of NAMES) {
     await machine.reaches(server(name), "active (running)");
@@ -93,7 +93,7 @@ Deno.test("each instance has its own options", async () => {
   await Promise.all(NAMES.map((name) => assertServed(name, "with options")));
 });
 
-Deno.test("stopping or crashing one leaves the other as it is", async () => {
+Deno.test("stopping or crashing one does not affect the other", async () => {
   using kept = await machine.connect(path(B));
   assertEquals(await echoOf(kept, "before"), "before");
   const other = await machine.mainPid(server(B));
@@ -111,7 +111,7 @@ Deno.test("stopping or crashing one leaves the other as it is", async () => {
   assertEquals(await machine.mainPid(server(B)), other);
 });
 
-Deno.test("an instance that fails until its socket fails leaves the other as it is", async () => {
+Deno.test("an instance that fails until its socket fails does not affect the other", async () => {
   const other = await machine.mainPid(server(B));
   await machine.write(options(A), "IPC_SERVER_OPTIONS=--wrong\n");
   await machine.systemctl("start", socket(A));
@@ -142,7 +142,7 @@ Deno.test("an instance can be enabled and disabled, as any unit", async () => {
   await assertServed(B, "not disabled");
 });
 
-Deno.test("an instance whose name is no part of a user's name fails, until a drop-in names a user", async () => {
+Deno.test("an instance whose name is invalid in a user name fails, until a drop-in sets User=", async () => {
   const name = "example.com";
   await machine.systemctl("start", socket(name));
   using _pending = await machine.connect(path(name));

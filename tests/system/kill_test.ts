@@ -64,7 +64,7 @@ async function kill(): Promise<number> {
   return pid;
 }
 
-Deno.test("whoever a kill cuts off got nothing but what was theirs, and nobody is refused", () =>
+Deno.test("clients cut off by a kill got only their own bytes, and none is refused", () =>
   withRandom(async (random) => {
     console.log(`SEED=${random.seed}`);
     const tally = { served: 0, cut: 0 };

@@ -36,7 +36,7 @@ async function connectEchoLeave(text: string): Promise<void> {
   }
 }
 
-Deno.test("the status tells how many peers there are, were, and what they got", async () => {
+Deno.test("the status shows the open and past connections and their bytes", async () => {
   await machine.systemctl("start", SERVER);
   // Started is what has said that it is ready: nothing to wait for.
   assertEquals(
@@ -58,7 +58,7 @@ Deno.test("the status tells how many peers there are, were, and what they got", 
   await statusBecomes("0 open, 2 served, 10 bytes received");
 });
 
-Deno.test("on its way out it says so", async () => {
+Deno.test("during the stop the status shows it", async () => {
   const conn = await machine.connect();
   await echoOf(conn, "hello");
   const main = await machine.mainPid(SERVER);

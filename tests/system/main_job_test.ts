@@ -26,7 +26,7 @@ const SERVER_LINES = SENT.map((text) => `server recv: ${text}`);
 const messages = (entries: JournalEntry[]) =>
   entries.map(({ message }) => message);
 
-Deno.test("the main job: a client, its socket, and a server that nobody started", async (t) => {
+Deno.test("the main job: the client's connection starts the server", async (t) => {
   await using machine = await Machine.boot();
 
   await t.step("the client needs the socket, not the server", async () => {
@@ -94,7 +94,7 @@ Deno.test("the main job: a client, its socket, and a server that nobody started"
     },
   );
 
-  await t.step("the journal has what the pages show", async () => {
+  await t.step("the journal has the lines of the pages", async () => {
     for (const command of MACHINE_COMMANDS) {
       const { commands, shows } = transcript(command);
       assertEquals(commands, [command]);
@@ -151,7 +151,7 @@ Deno.test("the main job: a client, its socket, and a server that nobody started"
     },
   );
 
-  await t.step("in all this systemd saw nothing to warn of", async () => {
+  await t.step("systemd logged no warning", async () => {
     const units = [SOCKET, SERVER, CLIENT].map((unit) => `--unit=${unit}`);
     const warnings = await machine.run(
       "journalctl",

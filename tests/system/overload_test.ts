@@ -65,7 +65,7 @@ async function ticks(pid: number): Promise<number> {
 }
 
 for (const descriptors of DESCRIPTORS) {
-  Deno.test(`with ${descriptors} descriptors, ten times more peers are survived by those who are served, and by the server`, async () => {
+  Deno.test(`with ${descriptors} descriptors, served connections and the server survive ten times more peers`, async () => {
     await survivesAttack(descriptors);
   });
 }
@@ -139,7 +139,7 @@ async function survivesAttack(descriptors: number): Promise<void> {
   }
 }
 
-Deno.test("after the attack new peers come and go as ever", async () => {
+Deno.test("after the overload new peers are served", async () => {
   for (let round = 0; round < 3 * (CONNECTIONS + WAITING); round++) {
     assert(await comesAndGoes(), `round ${round}`);
   }

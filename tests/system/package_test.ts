@@ -144,7 +144,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
     },
   );
 
-  await t.step("the main job runs, with what its settings say", async () => {
+  await t.step("the main job runs with the configured options", async () => {
     await machine.write(
       "/etc/default/ipc-client",
       "IPC_CLIENT_OPTIONS=--interval 10ms\n",
@@ -269,7 +269,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
     },
   );
 
-  await t.step("purged, it has left nothing", async () => {
+  await t.step("purge removes everything", async () => {
     await apt("purge", "ipc-server");
     const after = await everything(machine);
     const left = new Set(after).difference(new Set(before));

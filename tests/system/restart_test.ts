@@ -41,12 +41,12 @@ async function assertServed(): Promise<void> {
   }
 }
 
-Deno.test("an enabled server runs after the boot, though nobody has called", async () => {
+Deno.test("an enabled server runs after the boot, without a connection", async () => {
   await machine.reaches(SERVER, "active (running)");
   await assertServed();
 });
 
-Deno.test("stopping is clean, also while someone is connected, who sees the end", async () => {
+Deno.test("a stop during a connection is clean, and the client gets EOF", async () => {
   const conn = await machine.connect();
   assertEquals(
     await soon("the echo has come back", sendAndReceive(conn, "wait\n")),
@@ -89,7 +89,7 @@ Deno.test("the next connection starts a stopped server again", async () => {
   await machine.reaches(SERVER, "active (running)");
 });
 
-Deno.test("when the server is killed, nobody is refused, and the next connection is served", async () => {
+Deno.test("after a kill no connection is refused, and the next one is served", async () => {
   await using load = new Load(machine);
   await load.goesOn();
   const { NRestarts } = await machine.show(SERVER, "NRestarts");
@@ -110,7 +110,7 @@ Deno.test("when the server is killed, nobody is refused, and the next connection
   });
 });
 
-Deno.test("ten restarts under load refuse nobody, and leave nobody without an answer", async () => {
+Deno.test("ten restarts under load refuse no connection, and answer each", async () => {
   await using load = new Load(machine);
   const servers = new Set([await machine.mainPid(SERVER)]);
   for (let restart = 0; restart < 10; restart++) {
@@ -131,7 +131,7 @@ Deno.test("ten restarts under load refuse nobody, and leave nobody without an an
   });
 });
 
-Deno.test("twenty restarts, each with 100 peers whose messages are under way, lose no byte and refuse nobody", async () => {
+Deno.test("twenty restarts, each with 100 peers and messages in flight, lose no byte and refuse no connection", async () => {
   await withRandom(async (random) => {
     await using newcomers = new Load(machine, { clients: 2 });
     for (let restart = 0; restart < 20; restart++) {

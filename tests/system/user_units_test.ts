@@ -40,7 +40,7 @@ function dirname(path: string): string {
   return path.slice(0, path.lastIndexOf("/"));
 }
 
-Deno.test("nothing is enabled or started, and the units are faultless", async () => {
+Deno.test("nothing is enabled or started, and the units pass verify", async () => {
   for (const unit of [SOCKET, SERVER, CLIENT]) {
     const { stdout } = await user.attempt(
       ...["systemctl", "--user", "is-enabled", unit],
@@ -112,7 +112,7 @@ Deno.test("the socket survives its server, and brings up the next one", async ()
   assertEquals((await user.attempt("test", "-e", socketPath)).code, 1);
 });
 
-Deno.test("the server has room for its peers, and is not asked to talk to systemd", async () => {
+Deno.test("the server has descriptors for its peers, and no notify socket", async () => {
   await user.systemctl("start", SERVER);
   const pid = await user.show(SERVER, "MainPID");
   const read = (file: string) => machine.run("cat", `/proc/${pid}/${file}`);

@@ -20,7 +20,7 @@ function assertExplains(line: string): void {
   assertMatch(line, /systemctl restart/);
 }
 
-Deno.test("started by hand, the server exits 78 and says how to start it properly", async () => {
+Deno.test("started by hand, the server exits 78 and names the command that starts it", async () => {
   const { code, stdout, stderr } = await machine.attempt(SERVER);
   assertEquals({ code, stdout }, { code: 78, stdout: "" });
   assert(stderr.endsWith("\n"));

@@ -158,7 +158,7 @@ Deno.test("a base that was changed since is not run, but recovered anew", async 
   assertEquals(Deno.readTextFileSync(toolchain.base), PINNED);
 });
 
-Deno.test("a base found in place without a record is checked as well", async () => {
+Deno.test("a base without a recorded checksum is checked too", async () => {
   using toolchain = await Toolchain.create();
   Deno.writeTextFileSync(toolchain.base, "a planted base\n");
   const { code, stderr } = await toolchain.find("--quiet");
