@@ -1,9 +1,9 @@
 /**
  * The program behind `make bench`: our server beside others, each measured in
- * turn, over and over. Prints its tables, and writes them to a file.
+ * turn, in rounds. Prints its tables, and writes them to a file.
  *
  * From the environment: `ROUNDS`, `SECONDS_EACH`, `STARTS`, `HELD`,
- * `CONTENDERS` and `REPORT`; `make help` says what they are.
+ * `CONTENDERS` and `REPORT`, which `make help` describes.
  *
  * @module
  */

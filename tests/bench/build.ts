@@ -1,4 +1,4 @@
-/** Makes what the bench runs, into a directory of its own. */
+/** Builds the programs of the bench in a directory of its own. */
 
 /** This folder. */
 export const HERE = new URL("./", import.meta.url).pathname;
@@ -49,7 +49,7 @@ export async function compileC(
   return executable;
 }
 
-/** Returns what the compiler complains about. */
+/** Returns the compiler's warnings. */
 async function cc(
   options: string[],
   source: string,
@@ -63,7 +63,7 @@ async function cc(
 
 /** How a Deno program is compiled. */
 export interface DenoCompileOptions {
-  /** Permissions, and whatever else `deno compile` takes. */
+  /** Permissions, and other options of `deno compile`. */
   flags: string[];
   /** Bundle it first, as the Makefile does. */
   bundle?: boolean;

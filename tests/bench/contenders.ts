@@ -7,7 +7,7 @@ export interface Contender {
   command: string[];
   /** Whether its socket is passed to it, or it makes its own. */
   socket: "held" | "own";
-  /** What it prints goes into a file, rather than nowhere. */
+  /** Its output goes to a file instead of /dev/null. */
   prints?: boolean;
   /** What has to be installed for it, in bytes; without shared libraries. */
   installed: number;
@@ -22,7 +22,7 @@ export interface Starter {
   notifies?: boolean;
 }
 
-/** One that cannot take part, and what to do about it. */
+/** A contender that cannot run, and the reason. */
 export interface Missing {
   title: string;
   missing: string;
@@ -32,7 +32,7 @@ const SERVER = new URL("../../bin/ipc-server", import.meta.url).pathname;
 
 const NO_NODE = "no node on PATH: apt-get install nodejs";
 
-/** Who takes part, and who cannot. */
+/** The contenders, and those that cannot run. */
 export interface Field {
   contenders: Contender[];
   starters: Starter[];
@@ -49,7 +49,7 @@ export interface FieldOptions {
 }
 
 /**
- * Builds those of the given keys; everybody when there are none.
+ * Builds the contenders of the given keys, or all.
  *
  * @throws {Error} A key is unknown, or something cannot be built.
  */
@@ -191,7 +191,7 @@ async function held(
   title: string,
   command: string[],
 ): Promise<Contender> {
-  // A script and what runs it are both installed; an address is no file.
+  // A script and its interpreter are both installed; an address is no file.
   const files = await Promise.all(command.map((path) => sizeOf(path)));
   const installed = files.reduce((sum, size) => sum + size, 0);
   return { key, title, command, socket: "held", installed };

@@ -66,7 +66,7 @@ function connections(count: number): string {
   return `${count.toLocaleString("en")} connection${count === 1 ? "" : "s"}`;
 }
 
-/** Who measures what, and where it is written down. */
+/** The contenders, the loads, and the collected samples. */
 export interface Bench {
   contenders: readonly Contender[];
   starters: readonly Starter[];
@@ -93,7 +93,7 @@ export async function measureRound(bench: Bench, round: number): Promise<void> {
   await loadAll(bench, round, contenders);
 }
 
-/** Starts a server, and notes how long it took and what it takes. */
+/** Starts a server, and records its start time and memory. */
 async function activate(
   { tools, samples }: Bench,
   round: number,
@@ -105,7 +105,7 @@ async function activate(
   return server;
 }
 
-/** Notes what connections cost that were served and are silent. */
+/** Records the memory of idle connections. */
 async function hold(
   bench: Bench,
   round: number,
@@ -120,7 +120,7 @@ async function hold(
   samples.add(round, "rss each", contender.key, (after - before) / held / 1e3);
 }
 
-/** Load by load, one server after the other; meanwhile the others are idle. */
+/** Load by load, one server after the other; the others are idle. */
 async function loadAll(
   bench: Bench,
   round: number,
@@ -173,7 +173,7 @@ function rotated<Item>(items: readonly Item[], by: number): Item[] {
   return [...items.slice(start), ...items.slice(0, start)];
 }
 
-/** The keys of the loads, with what each is called. */
+/** The keys of the loads, with their titles. */
 export const LOADS: readonly { key: string; title: string }[] = PHASES.map((
   { key, connections: count, bytes },
 ) => ({

@@ -1,4 +1,4 @@
-/** What the kernel tells about a process. */
+/** The kernel's figures about a process. */
 
 /** How much of its memory is in RAM, in bytes. */
 export function residentBytes(pid: number): number {
@@ -20,7 +20,7 @@ export function cpuMs(pid: number): number {
   return ns / 1e6;
 }
 
-/** Waits until none of these processes has anything left to do, but not for long. */
+/** Waits briefly until all of these processes are idle. */
 export async function settled(pids: readonly number[]): Promise<void> {
   const total = () => pids.reduce((sum, pid) => sum + cpuMs(pid), 0);
   for (let before = -Infinity, looks = 0; looks < 100; looks++) {

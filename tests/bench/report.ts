@@ -48,7 +48,7 @@ export function report(bench: Bench, missing: readonly Missing[]): string {
   return parts.filter((part) => part !== "").join("\n\n") + "\n";
 }
 
-/** Says who is left out, and how that can be changed. */
+/** Names the contenders that cannot run, and the remedy. */
 export function skipped({ title, missing }: Missing): string {
   return `SKIPPED ${title}: ${missing}`;
 }
@@ -78,7 +78,7 @@ function targetRow(target: Target): string[] {
   ];
 }
 
-/** How busy the load itself was: only near 100 % it may be what limits. */
+/** CPU use of the load itself: it may be the limit only near 100 %. */
 function ownShare(bench: Bench): string {
   const { samples, contenders } = bench;
   const shares = LOADS.map(({ key }) =>
@@ -100,7 +100,7 @@ function ownShare(bench: Bench): string {
   ].join("\n\n");
 }
 
-/** In how many loads the C server came out as the fastest, which the load must allow. */
+/** The number of loads in which the C server was the fastest, as it should be. */
 function drivesC({ samples, contenders }: Bench): string {
   if (!contenders.some(({ key }) => key === "c")) return "";
   const first = LOADS.filter(({ key }) => {

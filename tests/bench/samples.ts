@@ -23,7 +23,7 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.ceil(middle) - 1]! + sorted[Math.floor(middle)]!) / 2;
 }
 
-/** Combines two series round by round: what disturbs a round disturbs both. */
+/** Combines two series round by round: a disturbance affects both. */
 export function perRound(
   a: readonly number[],
   b: readonly number[],

@@ -4,11 +4,11 @@ export interface Settings {
   rounds: number;
   /** How long one load lasts, in seconds. */
   secondsEach: number;
-  /** How often each program is started in a round, beyond what else it is started for. */
+  /** The number of extra starts of each program in a round. */
   starts: number;
-  /** How many connections are held open at once, to see what each costs. */
+  /** The number of idle connections, to measure the cost of each. */
   held: number;
-  /** Who takes part, by key; everybody when empty. */
+  /** The keys of the contenders; all of them when empty. */
   only: string[];
   /** The file that gets the tables too. */
   report: string;

@@ -1,6 +1,6 @@
 import { median, perRound, type Samples } from "./samples.ts";
 
-/** What is to be reached, and what was. */
+/** A target, and the measured value. */
 export interface Target {
   title: string;
   /** The value of each round; empty when something that it needs was missing. */
@@ -9,7 +9,7 @@ export interface Target {
   unit: string;
 }
 
-/** The targets, with what was found; those that nothing was found for are left out. */
+/** The targets that were measured, with their values. */
 export function targets(samples: Samples): Target[] {
   const ratio = (measure: string, ours: string, theirs: string) =>
     perRound(

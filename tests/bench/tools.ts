@@ -8,7 +8,7 @@ const SOCKET_NAME = "ipc-server.socket";
 
 /** What a load has found. */
 export interface LoadResult {
-  /** Messages that came back, each second. */
+  /** Echoed messages per second. */
   perSecond: number;
   bytesPerSecond: number;
   /** Time from sending a message to having it back, in microseconds. */
@@ -50,7 +50,7 @@ export class Tools {
   /**
    * Compiles both.
    *
-   * @param scratch Where sockets and what servers print are put.
+   * @param scratch The directory for sockets and the servers' output.
    */
   static async compile(into: string, scratch: string): Promise<Tools> {
     const [holder, load] = await Promise.all([
@@ -95,7 +95,7 @@ export class Tools {
     return ms;
   }
 
-  /** Loads a server for so many seconds. */
+  /** Loads a server for N seconds. */
   async load(
     contender: Contender,
     { connections, bytes, depth }: LoadOptions,
@@ -126,7 +126,7 @@ export class Tools {
     return new Deno.Command(program, {
       args,
       clearEnv: true,
-      // What a runtime leaves in the temporary directory goes away with ours.
+      // Files that a runtime creates in the temporary directory are removed with ours.
       env: {
         PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
         LANG: "C.UTF-8",

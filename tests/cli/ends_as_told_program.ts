@@ -1,4 +1,4 @@
-/** A program that ends as its first argument says, for `run_program_test.ts`. */
+/** A program whose first argument selects how it ends, for `run_program_test.ts`. */
 import { runProgram } from "../../cli/run_program.ts";
 import { UsageError } from "../../cli/exit_status.ts";
 import { outputError } from "../../cli/write_line.ts";

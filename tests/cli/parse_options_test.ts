@@ -149,7 +149,7 @@ const REFUSED: [args: string[], message: string][] = [
   [["--quiet=true"], 'Option "--quiet" takes no value'],
   [["--quiet=false"], 'Option "--quiet" takes no value'],
   [["-quiet="], 'Option "--quiet" takes no value'],
-  // Which of the two is told does not matter: no dash begins a value by itself.
+  // Either error will do: no value begins with a dash.
   [["--name", "-x"], ""],
   [["--drain-timeout", "-5s"], ""],
   [["--drain-timeout", "-5"], ""],

@@ -104,7 +104,7 @@ function replacedStderr(write: (bytes: Uint8Array) => void): Disposable {
     write(bytes);
     return bytes.length;
   };
-  // What is left is the method of the prototype.
+  // The method of the prototype remains.
   return {
     [Symbol.dispose]() {
       delete (Deno.stderr as Partial<typeof Deno.stderr>).writeSync;

@@ -1,7 +1,7 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { type LineSink, outputError, writeLine } from "../../cli/write_line.ts";
 
-/** Takes at most so many bytes at a time. */
+/** Takes at most N bytes at a time. */
 class SlowSink implements LineSink {
   readonly #most: number;
   readonly #taken: number[] = [];

@@ -12,7 +12,7 @@ import { echo, silence, withPeer } from "./peers.ts";
 
 const QUICK: BenchOptions = {
   addressText: "/run/job.socket",
-  // Tests end it themselves, unless the time is what they are about.
+  // Tests end it themselves, unless they test the time.
   durationMs: 60_000,
   sizeBytes: 64,
   pipeline: 1,
@@ -40,7 +40,7 @@ async function measured(
   return outcome;
 }
 
-/** Echoes what the function makes of the bytes, given how many came before. */
+/** Echoes the function's result for the bytes and their offset. */
 function changing(
   change: (bytes: Uint8Array, offset: number) => Uint8Array,
 ): (conn: Deno.Conn) => Promise<void> {
@@ -178,7 +178,7 @@ Deno.test("bench: half-closes after the last echo, and reads until EOF", async (
       write: (bytes: Uint8Array) => conn.write(bytes),
       closeWrite: () => Promise.resolve(),
     } as Deno.Conn);
-    // The client has said its last: only half-closed, it still hears this.
+    // The client has half-closed, and still receives this.
     await send(conn, "x");
   }, { durationMs: 100 });
   assertMatch(failure ?? "", /^Wrong echo from .* more than the \d+ bytes/);

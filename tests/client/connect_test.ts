@@ -70,7 +70,7 @@ Deno.test("connect: a missing abstract socket is reported", async () => {
 Deno.test("connect: a socket without a listener is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
-  // What is left of a server that did not clean up: closing removes the path.
+  // The remains of a server that did not clean up, since a close removes the path.
   const listener = Deno.listen({ transport: "unix", path });
   await Deno.link(path, directory.join("left"));
   listener.close();

@@ -125,7 +125,7 @@ Deno.test("count: a reply in pieces is one reply", async () => {
   ]);
 });
 
-/** Answers each line with what `reply` makes of it. */
+/** Answers each line with `reply(line)`. */
 const answering =
   (reply: (line: string) => string | Uint8Array) => async (conn: Deno.Conn) => {
     for (let line; (line = await packet(conn)) !== "";) {

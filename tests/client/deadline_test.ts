@@ -35,7 +35,7 @@ Deno.test("deadline: a late error is not unhandled", async () => {
   };
   globalThis.addEventListener("unhandledrejection", onUnhandled);
   reject(new Error("too late"));
-  // Rejections are reported once the turn is over.
+  // Unhandled rejections are reported after the current task.
   await new Promise((resolve) => setTimeout(resolve));
   globalThis.removeEventListener("unhandledrejection", onUnhandled);
   assertEquals(unhandled, undefined);

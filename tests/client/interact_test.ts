@@ -14,14 +14,14 @@ const LOST = 'Lost the connection to "/run/job.socket": ';
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-/** What comes in: these chunks, then the end. */
+/** Input: these chunks, then EOF. */
 function piped(...chunks: (string | Uint8Array)[]): ReadableStream<Uint8Array> {
   return ReadableStream.from(
     chunks.map((each) => typeof each === "string" ? bytes(each) : each),
   );
 }
 
-/** What comes in: these lines, and then nobody types any more. */
+/** Input: these lines, and then nothing, without EOF. */
 function typed(...lines: string[]): ReadableStream<Uint8Array> {
   return new ReadableStream({
     start(controller) {
@@ -30,7 +30,7 @@ function typed(...lines: string[]): ReadableStream<Uint8Array> {
   });
 }
 
-/** Takes what comes back. */
+/** Collects the output. */
 class Output {
   readonly #chunks: Uint8Array<ArrayBuffer>[] = [];
   readonly #most: number;
@@ -55,7 +55,7 @@ interface Had {
   failure: string | undefined;
 }
 
-/** Has a conversation, and returns what came out of it. */
+/** Runs `interact`, and returns its output. */
 async function had(
   script: (conn: Deno.Conn) => Promise<unknown>,
   input: ReadableStream<Uint8Array>,
@@ -224,7 +224,7 @@ Deno.test("interact: replies that stop time out", async () => {
     await had(
       async (conn) => {
         await send(conn, "ab");
-        // Not even the end comes, until the test is over.
+        // Not even EOF arrives during the test.
         await silence(conn);
       },
       piped("abcd"),
@@ -348,7 +348,7 @@ Deno.test("interact: no promise is left pending", async () => {
     conn.close();
   }, piped(...many));
   await had(silence, piped("x"), { timeoutMs: 20 });
-  // Rejections are reported once the turn is over.
+  // Unhandled rejections are reported after the current task.
   await new Promise((resolve) => setTimeout(resolve));
   globalThis.removeEventListener("unhandledrejection", onUnhandled);
   assertEquals(unhandled, undefined);

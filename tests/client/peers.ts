@@ -2,7 +2,7 @@ import { TempDir } from "../support/temp_dir.ts";
 import { soon } from "../support/eventually.ts";
 
 /**
- * Runs a test with a connection whose other end behaves as the script says. Both
+ * Runs a test with a connection whose peer runs a script. Both
  * ends are closed when the test is over.
  */
 export async function withPeer(
@@ -14,7 +14,7 @@ export async function withPeer(
   using listener = Deno.listen({ transport: "unix", path });
   using conn = await Deno.connect({ transport: "unix", path });
   using peer = await listener.accept();
-  // What goes wrong at the other end shows at this one.
+  // Errors of the peer show at this end.
   const playing = script(peer).catch(() => {});
   try {
     await test(conn);
@@ -24,7 +24,7 @@ export async function withPeer(
   }
 }
 
-/** Echoes until the other side has said its last. */
+/** Echoes until the peer half-closes. */
 export async function echo(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   for (let count; (count = await conn.read(buffer)) !== null;) {
@@ -35,7 +35,7 @@ export async function echo(conn: Deno.Conn): Promise<void> {
   await conn.closeWrite();
 }
 
-/** Takes everything and says nothing. */
+/** Reads everything and sends nothing. */
 export async function silence(conn: Deno.Conn): Promise<void> {
   const buffer = new Uint8Array(64 * 1024);
   while (await conn.read(buffer) !== null);

@@ -163,7 +163,7 @@ for (const [state, options] of SAME) {
       args: ["--no-block", ...options],
       env: { NOTIFY_SOCKET: receiver.socket },
     }).output();
-    // A newer systemd also tells the inode of the pidfd, which Deno cannot open.
+    // A newer systemd also sends the inode of the pidfd, which Deno cannot open.
     const said = (await receiver.next()).replace(/\nMAINPIDFDID=\d+/, "");
     assertEquals(ours, said);
     assertEquals((await theirs).success, true);

@@ -133,7 +133,7 @@ for (const how of ["abort", "dispose"] as const) {
     if (how === "abort") controller.abort();
     else pings![Symbol.dispose]();
     const before = asked;
-    // Three pings would be due by the time this timer fires.
+    // Three pings would be sent by the time this timer fires.
     await new Promise((resolve) => setTimeout(resolve, 35));
     assertEquals(asked, before);
   });

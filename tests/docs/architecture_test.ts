@@ -1,4 +1,4 @@
-// docs/architecture.md and the tree: what the page names is there, what is there
+// docs/architecture.md and the tree: the page names existing files, and existing files
 // it names, and imports go the way of its arrows.
 
 import { assert, assertEquals } from "@std/assert";
@@ -106,7 +106,7 @@ Deno.test("only the modules that the architecture page names import packages", (
   assertEquals(importing, ["cli/parse_options.ts"]);
 });
 
-/** Checks that no way along these arrows comes back to where it began. */
+/** Checks that these arrows form no cycle. */
 function assertNoCircle(graph: ReadonlyMap<string, readonly string[]>): void {
   const finished = new Set<string>();
   const visit = (node: string, way: string[]) => {

@@ -3,7 +3,7 @@
 import { page } from "./pages.ts";
 import { files } from "./tree.ts";
 
-/** Returns the examples of a file, without what makes them a comment. */
+/** Returns the examples of a file, without the comment characters. */
 export function examples(path: string): string[] {
   const text = page(path).replaceAll(/^ \* ?/gm, "");
   return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);

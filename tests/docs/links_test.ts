@@ -1,4 +1,4 @@
-// What the pages point to and tell people to run is there.
+// The files and commands that the pages name exist.
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path/posix";

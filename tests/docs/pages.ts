@@ -20,7 +20,7 @@ export function tableRows(text: string, ...head: string[]): string[][] {
   return rows.slice(0, end === -1 ? undefined : end).map(cells);
 }
 
-/** Returns what stands in backquotes. */
+/** Returns the text in backquotes. */
 export function quoted(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, words]) => words!);
 }

@@ -1,4 +1,4 @@
-// The picture of README: whoever looks at it, or cannot, gets the story.
+// The picture of README, and its text for readers who cannot see it.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { page } from "./pages.ts";

@@ -3,7 +3,7 @@
 import { dirname, join } from "node:path/posix";
 import { REPOSITORY } from "./pages.ts";
 
-/** What stands in .gitignore: fetched or built, and no part of the tree. */
+/** The entries of .gitignore: fetched or built, and no part of the tree. */
 const IGNORED = Deno.readTextFileSync(`${REPOSITORY}.gitignore`).split("\n");
 
 /** Returns every file below a folder, as its path from the root of the tree. */
@@ -37,7 +37,7 @@ export interface Import {
 export function imports(): Import[] {
   return files().filter((path) => path.endsWith(".ts")).flatMap((from) => {
     const text = Deno.readTextFileSync(`${REPOSITORY}${from}`);
-    // Statements begin lines; what examples in comments import does not.
+    // Statements begin lines; imports of examples in comments do not.
     const specifiers = text.matchAll(
       /^(?:import|export)\b[^;"]*?"(\.[^"]+)"|\bimport\(\s*"(\.[^"]+)"/gm,
     );

@@ -111,7 +111,7 @@ export class ActivatedServer implements AsyncDisposable {
     return start === -1 ? [] : seen.slice(start + 1);
   }
 
-  /** Stops it as a debugger would: what is sent to it from now on waits. */
+  /** Stops it as a debugger would: bytes sent from now on wait. */
   async freeze(): Promise<void> {
     this.program.kill("SIGSTOP");
     await eventually(

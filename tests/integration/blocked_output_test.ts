@@ -1,4 +1,4 @@
-// Nobody reads what the server prints: it serves on.
+// The server's output blocks: it serves on.
 
 import { assert, assertEquals } from "@std/assert";
 import { echoOf, receiveAllText } from "../support/peer.ts";
@@ -10,7 +10,7 @@ import { ActivatedServer } from "./activated_server.ts";
 const LINES = 10_000;
 const LINE = `${"x".repeat(127)}\n`;
 
-/** All that it has to say here. */
+/** The whole output expected here. */
 const WHOLE =
   /^(server start|server recv: x{127}|ipc-server: warning: (Closed|Cannot) .*)$/;
 

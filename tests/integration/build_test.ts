@@ -16,7 +16,7 @@ import {
 } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** What nobody sets but the Makefile itself: lists, and what is made of others. */
+/** Variables that only the Makefile sets: lists, and values derived from others. */
 const OF_THE_MAKEFILE =
   /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|DOCUMENTS|SOURCES|PACKAGES|DIRECTORIES|unfit|check_directory|targetdirs|installed\w*|made_\w+|built)$/;
 

@@ -1,4 +1,4 @@
-// Peers that come and go, by the ten thousands: the server's memory does not grow
+// Ten thousands of short connections: the server's memory does not grow
 // with them. In `make check` as many as fit into some seconds; `make soak` sends
 // 100,000.
 //
@@ -14,7 +14,7 @@ import { IPC_SERVER } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** How many come before anything is compared, and in each of the two halves. */
+/** The number of connections before the first comparison, and in each of the two halves. */
 const [WARM_UP, HALF] = SOAK_MINUTES === undefined
   ? [10_000, 7_000]
   : [15_000, 50_000];
@@ -22,7 +22,7 @@ const [WARM_UP, HALF] = SOAK_MINUTES === undefined
 /** How many of them there are at a time. */
 const AT_ONCE = 4;
 
-/** How many come between two looks at the server's memory. */
+/** The number of connections between two readings of the server's memory. */
 const BETWEEN_LOOKS = 1_000;
 
 /** By how much the second half may have more than the first. */
@@ -31,7 +31,7 @@ const GROWTH = 1.1;
 const hello = new TextEncoder().encode("hello\n");
 const goodbye = new TextEncoder().encode("close\n");
 
-/** The ways to leave; peers take them in turn. */
+/** Ways to disconnect; peers use them in rotation. */
 const LEAVE: ((conn: Deno.Conn) => Promise<void>)[] = [
   async function byClosing(conn) {
     await send(conn, hello);
@@ -52,7 +52,7 @@ const LEAVE: ((conn: Deno.Conn) => Promise<void>)[] = [
   async function withoutAWord() {},
 ];
 
-/** Lets so many peers come and go. Returns the server's memory at each look. */
+/** Opens and closes COUNT connections. Returns each reading of the server's memory. */
 async function churn(server: ActivatedServer, peers: number) {
   let coming = 0;
   const memory: number[] = [];

@@ -1,4 +1,4 @@
-// The client as a load: what it tells of a server, ours or not, and when it fails.
+// ipc-client --bench: its figures for any server, and its failures.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { receive, receiveAllText, send } from "../support/peer.ts";
@@ -29,7 +29,7 @@ interface Measured {
   latency_max_us: number;
 }
 
-/** Measures a server, which must work, and checks what fits together. */
+/** Measures a server, which must succeed, and checks that the figures agree. */
 async function measured(
   address: string,
   ...options: string[]
@@ -71,11 +71,11 @@ for (const kind of KINDS) {
       [64, 1, 1],
     );
     assertEquals(server.complaints(), []);
-    // The server has not been told to close, and serves the next one.
+    // The server has not received "close", and serves the next connection.
     using conn = await server.connect();
     await send(conn, "close");
     assertEquals(await receiveAllText(conn), "close");
-    // This one says it, and what was measured never comes near it.
+    // This server closes on "close", which no measured message contains.
     const near = server.stdout.seen.filter((line) => /recv: .*clos/.test(line));
     assert(near.every((line) => line === "server recv: close"), near.join());
   });

@@ -1,4 +1,4 @@
-// What the client says when the conversation cannot be had: one line, and exit 1.
+// The client's failures: one line, and exit status 1.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { soon } from "../support/eventually.ts";
@@ -9,7 +9,7 @@ import { freePort, TestServer } from "../support/test_server.ts";
 import { ActivatedServer } from "./activated_server.ts";
 import { assertOneLine } from "./one_line.ts";
 
-/** Runs the client, which must fail, and returns what it printed before. */
+/** Runs the client, which must fail, and returns its stdout. */
 async function failure(
   args: string[],
   ...says: string[]
@@ -77,7 +77,7 @@ Deno.test("the host does not exist", async () => {
 Deno.test("the socket may not be used", async () => {
   await using server = await ActivatedServer.listen();
   await Deno.chmod(server.address, 0);
-  // Root may do everything, unless it is told not to.
+  // Root bypasses permissions unless it drops its capabilities.
   const { code, stderr } = await run("setpriv", [
     ...(Deno.uid() === 0 ? ["--bounding-set=-dac_override"] : []),
     IPC_CLIENT,
@@ -208,7 +208,7 @@ class FullServer implements AsyncDisposable {
     return server;
   }
 
-  /** Accepts those who wait, in order. */
+  /** Accepts waiting connections, in order. */
   thaw(): void {
     this.#program.kill("SIGCONT");
   }

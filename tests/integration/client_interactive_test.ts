@@ -14,7 +14,7 @@ import { TestServer } from "../support/test_server.ts";
 import { ActivatedServer, KINDS } from "./activated_server.ts";
 import { assertOneLine } from "./one_line.ts";
 
-/** Greets whoever is at the other end of stderr, where no terminal is. */
+/** Its greeting on stderr, without a terminal. */
 const GREETING = "connect success !";
 
 /** What the client complained about on stderr, without its greeting. */
@@ -169,7 +169,7 @@ Deno.test("without --interactive, piped input is not sent", async () => {
 
 // At a terminal.
 
-/** Runs the client at a terminal of its own, where it alone shows what is typed. */
+/** Runs the client at a terminal of its own, without the terminal's echo. */
 function atTerminal(...args: string[]): Program {
   const command = `exec bin/ipc-client ${args.join(" ")}`;
   return new Program("script", [

@@ -16,7 +16,7 @@ export class Screen implements AsyncDisposable {
     try {
       await screen.#tmux(
         ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
-        // It stays until it is disposed of, for what is on it.
+        // It stays open until it is disposed of, so that its content can be read.
         `${script}\nexec cat`,
       );
     } catch (error) {

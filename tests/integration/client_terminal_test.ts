@@ -1,5 +1,5 @@
-// The client at a terminal: what a person can do to a line while typing it, and
-// what becomes of the terminal.
+// The client at a terminal: line editing, and
+// the restored terminal.
 
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
@@ -12,7 +12,7 @@ import { Screen } from "./client_screen.ts";
 const GREETING = "connect success !";
 
 /**
- * A script that runs the client, and then tells its exit status and whether the
+ * A script that runs the client, and then prints its exit status and whether the
  * terminal is as it was.
  *
  * @param wrapper What the client is run by.
@@ -173,7 +173,7 @@ Deno.test("at a terminal, Ctrl-Z suspends it, and the edited line continues", as
   await screen.ends("half and half", "$");
 });
 
-/** A server that says what the test tells it to. */
+/** A server that sends lines given by the test. */
 class Talker implements Disposable {
   readonly #server: TestServer;
   #conn: Deno.Conn | undefined;

@@ -1,4 +1,4 @@
-// The client's counted run: what it says, and to whom.
+// The client's counted run: its output, and the bytes that it sends.
 
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
@@ -14,7 +14,7 @@ import { TempDir } from "../support/temp_dir.ts";
 import { HAS_IPV6, TestServer } from "../support/test_server.ts";
 import { ActivatedServer, KINDS } from "./activated_server.ts";
 
-/** What a run prints that counts to so many. */
+/** The output of a run that counts to N. */
 function transcript(address: string, count = 10): string {
   const numbers = Array.from({ length: count }, (_, index) => `${index + 1}`);
   return [

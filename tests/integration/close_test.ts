@@ -1,4 +1,4 @@
-// "close" ends a connection: all that came with it is echoed first.
+// "close" ends a connection, after the echo of its chunk.
 
 import { assert, assertEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";
@@ -108,7 +108,7 @@ for (const kind of STREAMS) {
     const text = `${"x".repeat(100_000)}close`;
     const behind = "y".repeat(50_000);
 
-    // Nothing is read before all is sent: what is lost now is lost for good.
+    // Reads only after everything is sent, so a lost byte stays lost.
     await soon("all is sent", send(conn, text + behind));
     const echo = await receiveAllText(conn);
 

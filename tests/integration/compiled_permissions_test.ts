@@ -1,4 +1,4 @@
-// What the programs cannot do, whoever takes them over: their own build commands,
+// Operations that Deno refuses to the programs, even if an attacker controls them: their own build commands,
 // with a program that tries.
 
 import { assert, assertEquals } from "@std/assert";
@@ -8,7 +8,7 @@ import { TestServer } from "../support/test_server.ts";
 
 const PROBE = `${REPOSITORY}tests/integration/permission_probe.ts`;
 
-/** What each attempt of permission_probe.ts came to. */
+/** The outcome of each attempt of permission_probe.ts. */
 type Outcomes = Record<string, string>;
 
 /** Compiles permission_probe.ts as the Makefile compiles one of the programs. */
@@ -42,7 +42,7 @@ async function attempts(command: string, ...args: string[]): Promise<Outcomes> {
   using directory = new TempDir();
   const file = directory.join("module.js");
   await Deno.writeTextFile(file, "export {};\n");
-  // It says nothing: who is let in has what it came for.
+  // It sends nothing: a connection is enough.
   using unix = new TestServer(() => Promise.resolve());
   using tcp = new TestServer(() => Promise.resolve(), "127.0.0.1");
   const port = tcp.address.split(":")[1]!;
@@ -71,7 +71,7 @@ Deno.test("with all permissions every attempt succeeds", async () => {
 });
 
 /**
- * What Deno 2.9 lets every compiled program do, whatever its permissions: a
+ * Operations that Deno 2.9 allows every compiled program with any permissions: a
  * module that it imports while it runs is not checked. `deno run` refuses it.
  */
 const UNCHECKED = ["import a file", "import a file as text"];

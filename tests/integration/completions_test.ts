@@ -40,7 +40,7 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
   },
 };
 
-/** Returns the candidates of an installed fish for a line, with what each is for. */
+/** Returns the candidates of an installed fish for a line, with their descriptions. */
 async function candidatesOfFish(
   line: string,
 ): Promise<[candidate: string, about: string][]> {
@@ -65,7 +65,7 @@ async function candidatesOfFish(
   });
 }
 
-/** As the tab key does it: the only candidate takes the place of the last word. */
+/** As the tab key does: the only candidate replaces the last word. */
 async function completedByFish(line: string): Promise<string> {
   const [only, ...others] = await candidatesOfFish(line);
   if (only === undefined || others.length > 0) return line;
@@ -79,7 +79,7 @@ async function withShell(
 ): Promise<void> {
   if (shell === "fish") return await test(completedByFish);
   await using session = await ShellSession.start(INTERACTIVE[shell]);
-  // What shells put behind a completed word, to go on with, is theirs.
+  // Ignores the space that a shell appends to a completed word.
   await test(async (line) =>
     (await session.completed(line)).replace(/(?<!\\)[ =]$/, "")
   );

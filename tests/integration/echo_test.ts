@@ -1,4 +1,4 @@
-// Every byte comes back, in order, whatever kind of socket it takes.
+// Every byte is echoed, in order, on every kind of socket.
 
 import { assertEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";

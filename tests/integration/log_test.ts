@@ -1,11 +1,11 @@
-// What the server prints: one line a chunk, whatever the peer puts into it.
+// The server's output: one line for each chunk, with any bytes in it.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { echoOf, receive, send } from "../support/peer.ts";
 import { IPC_SERVER } from "../support/program.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** Control, format, line and paragraph separator characters, and what stands for bad UTF-8. */
+/** Control, format, line and paragraph separator characters, and the replacement for bad UTF-8. */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\ufffd]/u;
 
 /** Sends some bytes as one chunk, and returns the line that the server prints for it. */

@@ -1,4 +1,4 @@
-// make bench: that it measures, and says what it cannot. What it finds is not
+// make bench: it measures, and reports missing contenders. Its figures are not
 // judged here.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
@@ -7,7 +7,7 @@ import { median, perRound } from "../bench/samples.ts";
 import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** The tables, row by row, by what each row is about. */
+/** The tables' rows, by their titles. */
 function rows(markdown: string): Map<string, string[]> {
   const lines = markdown.split("\n").filter((line) => line.startsWith("| "));
   return new Map(lines.map((line) => {

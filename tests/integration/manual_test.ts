@@ -19,7 +19,7 @@ async function rendered(page: string): Promise<string> {
   return plain(stdout);
 }
 
-/** Text without what makes it bold and underlined: overstruck characters. */
+/** Text without overstruck characters, which make it bold and underlined. */
 function plain(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replaceAll(/.\x08/g, "");
@@ -34,7 +34,7 @@ function section(text: string, heading: string): string[] {
   return lines.slice(start, end);
 }
 
-/** What is told of an option. */
+/** The description of an option. */
 interface Told {
   letter?: string;
   value?: string;
@@ -42,7 +42,7 @@ interface Told {
   byDefault?: string;
 }
 
-/** What a program's help and its manual tell, in the same words. */
+/** The facts that a program's help and its manual share. */
 interface Usage {
   options: Record<string, Told>;
   exits: Record<string, string>;

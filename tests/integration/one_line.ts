@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
 
 /**
- * Checks that an operator is told on one line, without a stack trace.
+ * Checks that a message is one line, without a stack trace.
  *
  * @param stderr All that the program wrote to stderr.
- * @param says What must be part of it.
+ * @param says Its required parts.
  */
 export function assertOneLine(
   program: string,

@@ -10,7 +10,7 @@ import { ActivatedServer, type Kind, KINDS } from "./activated_server.ts";
 const MEBIBYTE = 1024 * 1024;
 const STREAMS: Kind[] = ["unix path", "IPv4"];
 
-/** Sends without reading, and counts what the kernel takes. */
+/** Sends without reading, and counts the bytes that the kernel takes. */
 class DeafPeer implements Disposable {
   taken = 0;
   readonly conn: Deno.Conn;
@@ -60,7 +60,7 @@ for (const kind of STREAMS) {
       await using server = await ActivatedServer.listen({ kind });
       using other = await server.connect();
       const flood = random.bytes(100 * MEBIBYTE);
-      // What echoing takes anyway is no part of what a deaf peer costs.
+      // Excludes the memory that echoing needs anyway.
       const [warm] = await Promise.all([
         receive(other, 10 * MEBIBYTE),
         send(other, flood.subarray(0, 10 * MEBIBYTE)),

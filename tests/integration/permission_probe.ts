@@ -1,9 +1,9 @@
 /**
- * Tries everything that a server has no business to do, and prints as JSON what
- * came of each attempt. It is compiled with the permissions of the real one.
+ * Tries operations that a server does not need, and prints the outcome
+ * of each attempt as JSON. It is compiled with the permissions of a program.
  *
- * Arguments: a file that exists, a TCP port and a socket path that somebody
- * listens on.
+ * Arguments: a file that exists, and a TCP port and a socket path on which a server
+ * listens.
  */
 
 import { spawnSync } from "node:child_process";
@@ -12,7 +12,7 @@ import { createServer } from "node:net";
 
 const [file = "", port = "", socket = ""] = Deno.args;
 
-/** Each throws when it fails. What is named "may" is what the programs need. */
+/** Each throws when it fails. Names that begin with "may" are operations that the programs need. */
 const ATTEMPTS: Record<string, () => unknown> = {
   "read a file": () => Deno.readTextFileSync(file),
   "read a file through node:fs": () => readFileSync(file),
@@ -32,7 +32,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
     await fetch(`http://127.0.0.1:${port}/`, {
       signal: AbortSignal.timeout(200),
     }).catch((error) => {
-      // Nobody answers there: what counts is whether it may be asked.
+      // No server answers there: only the permission counts.
       if (error.name !== "TimeoutError") throw error;
     });
   },

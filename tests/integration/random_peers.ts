@@ -225,7 +225,7 @@ async function stopped({ server, random }: PeerContext): Promise<void> {
   }
 }
 
-/** Whose turn it is to stop a server: two would let go on what the other stopped. */
+/** Serializes stops of a server: one peer would resume the server that another stopped. */
 const stopping = new WeakMap<ActivatedServer, Promise<void>>();
 
 async function stoppingServer({ server, random }: PeerContext): Promise<void> {
@@ -240,7 +240,7 @@ async function stoppingServer({ server, random }: PeerContext): Promise<void> {
   await turn;
 }
 
-/** Sends, half-closes, and checks that all comes back, and the end after it. */
+/** Sends, half-closes, and checks that every byte is echoed, followed by EOF. */
 async function assertEchoed(
   conn: Deno.Conn,
   bytes: Uint8Array<ArrayBuffer>,
@@ -255,7 +255,7 @@ async function assertEchoed(
 
 /**
  * Many bytes that take little memory: a block over and over. Its length is a
- * prime number, so that no loss of whole buffers goes unseen.
+ * prime number, so that a lost buffer is detected.
  */
 class Flood {
   readonly #block: Uint8Array<ArrayBuffer>;
@@ -266,7 +266,7 @@ class Flood {
     this.#block[0] = 0;
   }
 
-  /** What comes at this place, to the end of its block; nothing at the end. */
+  /** The bytes at this offset, up to the end of their block; empty at the end of the flood. */
   from(at: number): Uint8Array<ArrayBuffer> {
     const start = at % this.#block.length;
     return this.#block.subarray(start, start + FLOOD_BYTES - at);

@@ -1,4 +1,4 @@
-// What the server says, and how it exits, when it is not given the socket that it needs.
+// The server's message and exit status without the socket that it needs.
 
 import { assert, assertEquals } from "@std/assert";
 import { echoOf } from "../support/peer.ts";
@@ -13,7 +13,7 @@ import { assertOneLine } from "./one_line.ts";
 
 const NOT_GIVEN_A_SOCKET = 78;
 
-/** Checks how the server refused, and returns what it said. */
+/** Checks the server's exit status, and returns its message. */
 function assertRefused(
   { code, stdout, stderr }: { code: number; stdout: string; stderr: string },
   ...says: string[]
@@ -37,7 +37,7 @@ async function refusal(
   };
 }
 
-/** A trigger: connects, which is what activates a server. */
+/** A trigger: connects, which activates a server. */
 async function connects(server: ActivatedServer): Promise<void> {
   (await server.connect()).close();
 }
@@ -137,7 +137,7 @@ Deno.test("a connection, as a unit with Accept=yes passes it, is refused", async
   using _conn = await server.connect();
   const line = await server.program.stderr.line(/^ipc-server: /);
   assertOneLine("ipc-server", `${line}\n`, "fd 3", SOCKET_NAME, "Accept=no");
-  // systemd-socket-activate tells how its child ended.
+  // systemd-socket-activate prints how its child ended.
   await server.program.stderr.line(/died with code 78$/);
   assertEquals(server.stdout.seen, []);
 });

@@ -7,7 +7,7 @@ import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** Root ignores the permissions of files: the programs run as "nobody" then. */
+/** Root ignores the permissions of files, so the programs run as "nobody". */
 const AS_USER = Deno.uid() === 0
   ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   : [];
@@ -42,7 +42,7 @@ Deno.test.afterAll(async () => {
   directory[Symbol.dispose]();
 });
 
-/** Everything below the directory, with what would change if it were written to. */
+/** Every file below the directory, with its size and times. */
 async function listing(): Promise<string> {
   const { stdout } = await run("find", [
     directory.path,
@@ -134,7 +134,7 @@ Deno.test({
       ["HOME", ...Object.keys(NOWHERE)].map((name) => [name, around.path]),
     );
     const trace = around.join("trace");
-    // As its child's child, the tracer leaves the process id to the program.
+    // As its child's child, the tracer does not change the program's process id.
     const traced = (...command: string[]) => [
       ...["strace", "-D", "-f", "-qq", "--trace=%file", `--output=${trace}`],
       ...command,

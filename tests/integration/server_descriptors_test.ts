@@ -1,4 +1,4 @@
-// A server without enough descriptors: what its unit is made to rule out.
+// A server without enough descriptors, which its unit prevents.
 
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";

@@ -4,11 +4,11 @@ import { TempDir } from "../support/temp_dir.ts";
 
 /** How one kind of shell is used interactively. */
 export interface ShellKind {
-  /** The command that starts it without anybody's settings. */
+  /** The command that starts it without a user's settings. */
   command: string;
   /**
    * Lines that make it ready: completions, and control-O as the key that writes
-   * the line as it stands into the file.
+   * the current line into the file.
    */
   setUp(file: string): string[];
 }
@@ -48,7 +48,7 @@ export class ShellSession implements AsyncDisposable {
     }
   }
 
-  /** Returns what becomes of a line when the tab key is pressed at its end. */
+  /** Returns the line after the tab key is pressed at its end. */
   async completed(line: string): Promise<string> {
     await this.#program.type(`${CLEAR_LINE}${line}${TAB}${WRITE_LINE}`);
     const text = await this.#fileIsThere(`"${line}" is completed`, this.#file);

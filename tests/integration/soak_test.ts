@@ -1,7 +1,7 @@
 // Many peers of every kind at once. In `make check` for a few seconds; `make
 // soak MINUTES=…` for as long as wanted.
 //
-// A seed decides who comes and what they send. Each peer has random numbers of its own, so
+// A seed determines the peers and their bytes. Each peer has random numbers of its own, so
 // that SEED=… gives the same peers again, however their turns fall this time.
 
 import { assert, assertEquals } from "@std/assert";
@@ -15,7 +15,7 @@ import { drawPeerKind, PEER_KINDS } from "./random_peers.ts";
 
 const STREAMS: Kind[] = ["unix path", "IPv4"];
 
-/** For how long it goes on over each kind of socket, in milliseconds. */
+/** The duration for each kind of socket, in milliseconds. */
 const DURATION_MS = (SOAK_MINUTES ?? 0.1) * 60_000 / STREAMS.length;
 
 /** How many peers there are at a time. */
@@ -42,7 +42,7 @@ for (const kind of STREAMS) {
       let failed = false;
       await Promise.all(Array.from({ length: PEERS }, async (_, peer) => {
         const own = new Random(random.next());
-        // Nobody is left out, however short it is.
+        // Every kind runs at least once.
         let name = Object.keys(PEER_KINDS)[peer] ?? drawPeerKind(own);
         for (let turn = 1; performance.now() < until && !failed; turn++) {
           try {

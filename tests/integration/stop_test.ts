@@ -1,4 +1,4 @@
-// SIGTERM, SIGINT and SIGHUP: what was received is echoed, and nobody who comes later is lost.
+// SIGTERM, SIGINT and SIGHUP: received bytes are echoed, and later connections are not lost.
 
 import { assert, assertEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";
@@ -15,7 +15,7 @@ import { ActivatedServer, type ActivationOptions } from "./activated_server.ts";
 
 /**
  * Holds the listening socket, as systemd does, and starts one instance of the
- * server after the other: each time it is told to by a line on its stdin.
+ * server after the other, each at a line on its stdin.
  */
 const SOCKET_HOLDER: ActivationOptions = {
   command: [
@@ -32,7 +32,7 @@ const SOCKET_HOLDER: ActivationOptions = {
   ],
 };
 
-/** Leaves the server with an echo that nobody takes from it. */
+/** Makes the server wait with an unread echo. */
 async function leaveUnread(server: ActivatedServer): Promise<Deno.Conn> {
   const conn = await server.connect();
   // More than both kernel buffers hold: this ends only when it is cut off.
@@ -111,7 +111,7 @@ Deno.test("a client that connects during the stop waits for the next instance", 
   const pid = Number(first.split(" ")[1]);
   Deno.kill(pid, "SIGTERM");
   assertEquals(await receiveAllText(idle), "");
-  // It has stopped accepting by now, and still waits for the one who does not read.
+  // It has stopped accepting by now, and still waits for the peer that does not read.
   using later = await holder.connect();
   await send(later, "anybody there?\n");
   Deno.kill(pid, "SIGTERM");

@@ -1,4 +1,4 @@
-// What the console blocks of the pages show is what their commands print.
+// The console blocks of the pages show the output of their commands.
 
 import { assertEquals } from "@std/assert";
 import {
@@ -55,7 +55,7 @@ Deno.test("the pages show what make run prints", async () => {
     cwd: REPOSITORY,
     env: { ...makeEnvironment(), INTERVAL: "20ms" },
   };
-  // What is built anew shows as well, and is not what they are about.
+  // Lines about rebuilt files are not part of the block.
   await run("make", [], options);
   const { code, stdout, stderr } = await run("make", ["run"], options);
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
@@ -103,7 +103,7 @@ Deno.test("the pages show the table that ipc-client --bench prints", async () =>
   assertEquals(form(linesOf(stdout)), form(shows));
 });
 
-/** A table without its figures: what is said, and where each column ends. */
+/** A table without its figures: its text, and where each column ends. */
 function form(lines: readonly string[]) {
   const [summary, head, ...rows] = lines;
   return {

@@ -8,7 +8,7 @@ import { assertOneLine } from "./one_line.ts";
 const WRONG_USAGE = 64;
 const PROGRAMS = { "ipc-server": IPC_SERVER, "ipc-client": IPC_CLIENT };
 
-/** Arguments, and what must be said about them. */
+/** Arguments, and the expected message. */
 type Case = [args: string[], ...says: string[]];
 
 const CASES: Record<keyof typeof PROGRAMS, Case[]> = {

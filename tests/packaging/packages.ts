@@ -6,7 +6,7 @@ import { REPOSITORY } from "../support/program.ts";
 /** How long one command may take, in milliseconds. */
 const LIMIT = 120_000;
 
-/** What a finished command left; stdout and stderr together, in their order. */
+/** The result of a finished command; stdout and stderr together, in their order. */
 export interface Finished {
   code: number;
   output: string;
@@ -23,7 +23,7 @@ const ENVIRONMENT = {
   LANG: "C.UTF-8",
 };
 
-/** Runs a command to its end, whatever its exit code. */
+/** Runs a command to its end, with any exit code. */
 export async function attempt(
   command: string[],
   { cwd, env = {} }: CommandOptions = {},
@@ -85,7 +85,7 @@ export function inherited(...names: string[]): Record<string, string> {
   );
 }
 
-/** The cache that holds what the programs import from npm. */
+/** The cache with the programs' imports from npm. */
 export async function denoDir(): Promise<string> {
   const { DENO } = await toolchain();
   const told = await run([DENO!, "info", "--json", "--no-config"], {
@@ -94,7 +94,7 @@ export async function denoDir(): Promise<string> {
   return JSON.parse(told).denoDir;
 }
 
-/** Copies the sources of this checkout: what git has, and what it does not ignore. */
+/** Copies the sources of this checkout: tracked and untracked files that git does not ignore. */
 export async function copySources(to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
   await run(
@@ -127,11 +127,11 @@ export async function make(
   return [...Deno.readDirSync(distdir)].map(({ name }) => name).sort();
 }
 
-/** The version that deno.json tells, which no other file may. */
+/** The version in deno.json, the only file that states it. */
 export const VERSION: string =
   JSON.parse(Deno.readTextFileSync(`${REPOSITORY}deno.json`)).version;
 
-/** Every file below a folder, with what matters of it: mode and content. */
+/** Every file below a folder, with its mode and content. */
 export async function contents(root: string): Promise<string> {
   return await run([
     "bash",
@@ -144,7 +144,7 @@ export async function contents(root: string): Promise<string> {
 
 /**
  * What a build takes from outside, in a folder that anyone may read: a Deno, its
- * compile runtime, and a cache with what is imported from npm and the bundler.
+ * compile runtime, and a cache with the imports from npm and the bundler.
  */
 export async function bringAlong(to: string): Promise<Record<string, string>> {
   const tools = await toolchain();

@@ -25,7 +25,7 @@ const PROGRAMS = ["ipc-client", "ipc-server"];
 const NOBODY = 65534;
 const KINDS = ["deb", "rpm", "arch", "dist"];
 
-/** Without a network, as nobody, and with a umask that lets nobody else in. */
+/** Without a network, as user "nobody", and with umask 077. */
 const AS_NOBODY = [
   ...["unshare", "--net", "setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`],
   ...["--clear-groups", "sh", "-c", 'umask 077; exec "$@"', "sh"],
@@ -48,7 +48,7 @@ function file(ending: string): string {
   return directory.join(found[0]!);
 }
 
-/** The programs of a package must still have what Deno put behind its runtime. */
+/** The programs of a package must keep the data that Deno appended to its runtime. */
 async function assertPrograms(folder: string): Promise<void> {
   for (const program of PROGRAMS) {
     await run(["cmp", `${folder}/${program}`, `${REPOSITORY}bin/${program}`]);

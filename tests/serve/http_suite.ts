@@ -1,4 +1,4 @@
-/** What `serve()` promises about HTTP, on whatever socket it serves. */
+/** The HTTP behaviour of `serve()`, the same on every kind of socket. */
 
 import {
   assert,
@@ -37,7 +37,7 @@ const CRLF = "\r\n";
 const MIB = 1024 * 1024;
 const encoder = new TextEncoder();
 
-/** The text of a request; HTTP/1.1 with a host unless told otherwise. */
+/** The text of a request, by default HTTP/1.1 with a host. */
 function request(
   line: string,
   headers: Record<string, string> = {},
@@ -53,7 +53,7 @@ function request(
 
 const LAST = { Connection: "close" };
 
-/** What comes back for a request that is the only one on its connection. */
+/** Returns the response to the only request of a connection. */
 async function ask(
   place: Place,
   text: string,
@@ -84,7 +84,7 @@ function scheme({ secure }: Place): string {
   return secure ? "https" : "http";
 }
 
-/** Receives until what has come ends with a text, and returns all of it. */
+/** Receives until the received text ends with a suffix, and returns all of it. */
 async function receiveUpTo(conn: Deno.Conn, end: string): Promise<string> {
   let all = "";
   while (!all.endsWith(end)) {
@@ -95,10 +95,10 @@ async function receiveUpTo(conn: Deno.Conn, end: string): Promise<string> {
   return all;
 }
 
-/** A response body that counts what is taken from it, and may go on for ever. */
+/** A response body that counts the chunks read from it, and may be endless. */
 class Source {
   pulls = 0;
-  /** Why nobody wants more of it; undefined while somebody does. */
+  /** The reason of its cancellation, or undefined. */
   cancelled: unknown;
   readonly stream: ReadableStream<Uint8Array<ArrayBuffer>>;
 
@@ -120,7 +120,7 @@ function gate() {
   return Promise.withResolvers<void>();
 }
 
-/** Whether a client finds nobody there. */
+/** Whether a connection is refused. */
 async function isRefused(place: Place): Promise<boolean> {
   try {
     (await place.dial()).close();
@@ -571,7 +571,7 @@ export const CASES: Case[] = [
       if (!isOld || service.addr.transport === "unix") {
         assertEquals(await receiveRest(conn), "");
       } else {
-        // There the end of the connection is all that can tell.
+        // There only the end of the connection shows it.
         await assertRejects(
           () => receiveAll(conn),
           place.secure

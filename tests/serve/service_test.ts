@@ -24,7 +24,7 @@ async function ask(conn: Deno.Conn, text: string): Promise<string> {
   return await receiveAllText(conn);
 }
 
-/** What a service manager listens on, and what it was told. */
+/** The notify socket of a service manager, and the states that it received. */
 class NotifySocket implements Disposable {
   readonly path: string;
   readonly #directory = new TempDir();
@@ -295,7 +295,7 @@ Deno.test("TLS on an adopted socket needs no more permissions", async () => {
   const { url } = await response.json();
   assertEquals(url, `https://localhost:${port}/secure`);
 
-  // What is no TLS hurts nobody, and a handshake that rests does not hold up the
+  // Bytes that are not TLS affect no other client, and a stalled handshake does not delay the
   // end.
   {
     using noise = await dial(`127.0.0.1:${port}`);

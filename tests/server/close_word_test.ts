@@ -4,7 +4,7 @@ import { Random } from "../support/random.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);
 
-/** Which of the chunks completed the word; -1 when none did. */
+/** The index of the chunk that completed the word, or -1. */
 function completedAt(chunks: readonly Uint8Array[]): number {
   const word = new CloseWord();
   return chunks.findIndex((chunk) => word.completedBy(chunk));
@@ -41,7 +41,7 @@ for (const [chunks, completed] of STREAMS) {
   });
 }
 
-/** Chunks of nothing but pieces of the word. */
+/** Chunks made of pieces of the word only. */
 function small(random: Random): string[] {
   return split(letters(random), random);
 }
@@ -80,7 +80,7 @@ function compareWithSearch(stream: (random: Random) => string[]): void {
   assertEquals(Math.min(outcomes.found, outcomes.absent) > 300, true);
 }
 
-/** A text of pieces that nearly are the word, and now and then are. */
+/** A text of pieces that resemble the word, and sometimes are it. */
 function letters(random: Random): string {
   const pieces = ["c", "cl", "clo", "clos", "e", "se", "ose", "lose", "x"];
   return Array.from(

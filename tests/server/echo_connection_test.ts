@@ -172,7 +172,7 @@ Deno.test("echo: input behind close does not take the echo back", async () => {
   const sending = (async () => {
     await send(peer, before);
     await send(peer, "close");
-    // The server goes on reading, for this is what would reset the peer.
+    // The server goes on reading: a close with unread bytes would reset the peer.
     for (let i = 0; i < 20; i++) await send(peer, new Uint8Array(10_000));
     await peer.closeWrite();
   })();
@@ -452,7 +452,7 @@ function countReceived(conn: InheritedConn): () => number {
   return () => bytes;
 }
 
-/** Whatever can go on for one peer has gone on once another was served after it. */
+/** Serves another connection: by then all pending work of the earlier one has run. */
 async function othersServed(listener: TestListener): Promise<void> {
   const { peer } = await served(listener);
   for (let i = 0; i < 10; i++) assertEquals(await echoOf(peer, "x"), "x");

@@ -25,7 +25,7 @@ const OPTIONS: EchoServerOptions = {
   onRefused: nothing,
 };
 
-/** A server that runs, and what it was told about the chunks that came. */
+/** A running server, and the chunks that it reported. */
 function running(listener: TestListener) {
   const told: string[] = [];
   const server = new EchoServer(listener.inherited, {
@@ -194,7 +194,7 @@ Deno.test("stop: a connection that was accepted before is served and ended", asy
   const server = new EchoServer(listener, OPTIONS);
   const done = server.run();
   server.stop();
-  // As an adopted listener does with what the kernel handed over before.
+  // As an adopted listener does with connections that the kernel had already accepted.
   yieldConn(conn);
   assertEquals(await receiveAllText(peer), "accepted in time");
   peer.close();
@@ -217,7 +217,7 @@ Deno.test("abort: closes at once the connections that stop would drain", async (
   await soon("the flood ends in an error", flood);
 });
 
-// What is left of the linger, a timer, would be a leak.
+// A remaining linger timer would be a leak.
 const strict = { sanitizeOps: true, sanitizeResources: true };
 Deno.test("abort: cuts the linger after close short", strict, async () => {
   using listener = await TestListener.listen();
@@ -242,7 +242,7 @@ Deno.test("server: a listener that fails ends it with that error", async () => {
   await assertRejects(() => server.run(), Deno.errors.ConnectionAborted);
 });
 
-/** A listener that has one connection left to give when it is closed. */
+/** A listener that yields one more connection after its close. */
 function closingListener() {
   const left = Promise.withResolvers<InheritedConn>();
   const shape = {

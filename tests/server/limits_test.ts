@@ -191,7 +191,7 @@ Deno.test("limits: silence counts from when a peer that waited is served", async
   }
   assertEquals(own.server.status.waiting, 1);
   served.close();
-  // Less than the time-out, and enough to look at everybody in.
+  // Less than the time-out, and long enough to examine every connection.
   await new Promise((resolve) => setTimeout(resolve, 100));
   assertEquals(await echoOf(waiting, "my turn"), "my turn");
 });

@@ -4,7 +4,7 @@ import { LineLog } from "../../server/line_log.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { Random } from "../support/random.ts";
 
-/** A sink that takes what it is given when it is told to. */
+/** A sink whose writes the test completes. */
 class Sink {
   text = "";
   readonly parts: string[] = [];

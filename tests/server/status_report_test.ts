@@ -41,7 +41,7 @@ Deno.test("status: ready first, then what changed, then stopping", async () => {
   );
   await report.stop();
   assertMatch(await receiver.next(), /^STOPPING=1\nSTATUS=2 open/);
-  // It is asked again when the last connection is gone, and has nothing to add.
+  // It runs again after the last connection, with no change to send.
   await report.stop();
   await notify("X_LAST=1");
   assertEquals(await receiver.next(), "X_LAST=1");

@@ -14,7 +14,7 @@ export interface ActivateOptions {
   module: string;
   /** What the module may do, as Deno's options. */
   allow: string[];
-  /** What the module is told. */
+  /** The module's arguments. */
   args?: string[];
   /** Variables for the module. */
   env?: Record<string, string>;
@@ -30,13 +30,13 @@ export interface ActivateOptions {
 export const ALLOW_ACTIVATION =
   "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
 
-/** Where Deno finds what it has fetched, in an environment that is else bare. */
+/** Deno's cache directory, in an otherwise empty environment. */
 export const CACHE: Record<string, string> = {
   DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
 };
 
 /**
- * Listens, and runs a module with the sockets as soon as somebody connects to
+ * Listens, and runs a module with the sockets at the first connection to
  * one of them. Resolves once it listens.
  */
 export async function activate(

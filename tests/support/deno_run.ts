@@ -3,7 +3,7 @@ const coverage = Deno.env.get("DENO_COVERAGE_DIR");
 /**
  * The command that runs a program of this repository, and stops for no prompt.
  * Permissions, the program and its arguments are to follow. What it covers counts
- * with what the tests themselves cover.
+ * with the coverage of the tests themselves.
  */
 export const DENO_RUN: readonly string[] = [
   Deno.execPath(),

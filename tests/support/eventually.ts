@@ -1,13 +1,13 @@
 const BETWEEN_LOOKS = 20;
 
 /**
- * Looks again and again until what is seen will do, and returns it.
+ * Polls until a value satisfies a condition, and returns it.
  *
- * @param what What should come true, as a clause: `the server has stopped`.
+ * @param what The condition, as a clause: `the server has stopped`.
  * @param look Looks once.
- * @param good Whether what was seen will do.
+ * @param good The condition.
  * @param options.within How long to go on, in milliseconds; 10 s by default.
- * @throws {Error} At the deadline: it tells what did not come true, and what was
+ * @throws {Error} At the deadline: it names the condition, and the value that was
  * seen last.
  */
 export async function eventually<Seen>(
@@ -34,7 +34,7 @@ export async function eventually<Seen>(
 /**
  * Waits for a promise, but not for ever.
  *
- * @param what What should come true, as a clause: `the echo has come back`.
+ * @param what The expected event, as a clause: `the echo has arrived`.
  * @param within How long to wait, in milliseconds; 10 s by default.
  */
 export async function soon<Value>(

@@ -1,6 +1,6 @@
 /**
  * The service manager's end of the notify protocol: a datagram socket that keeps
- * what services say.
+ * the states that services send.
  */
 
 import { soon } from "./eventually.ts";

@@ -18,7 +18,7 @@ export async function send(
   }
 }
 
-/** Receives so many bytes, or fewer when the connection ends before. */
+/** Receives N bytes, or fewer when the connection ends before. */
 export async function receive(
   conn: Deno.Conn,
   length: number,
@@ -36,7 +36,7 @@ export async function receive(
   return bytes.subarray(0, received);
 }
 
-/** Receives until the other side says that no more comes. */
+/** Receives until the peer half-closes. */
 export async function receiveAll(conn: Deno.Conn): Promise<Uint8Array> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   for (let length = 0;;) {
@@ -56,14 +56,14 @@ export async function receiveAllText(conn: Deno.Conn): Promise<string> {
   return decoder.decode(await receiveAll(conn));
 }
 
-/** Sends a text and returns what comes back for it. */
+/** Sends a text and returns its echo. */
 export async function echoOf(conn: Deno.Conn, text: string): Promise<string> {
   await soon(`"${text}" has been sent`, send(conn, text));
   const length = encoder.encode(text).length;
   return decoder.decode(await receive(conn, length));
 }
 
-/** Compares many bytes, and tells where they differ instead of showing them all. */
+/** Compares many bytes, and reports the first difference instead of showing them all. */
 export function assertSameBytes(
   actual: Uint8Array,
   expected: Uint8Array,

@@ -1,5 +1,5 @@
 /**
- * Programs under test: started, watched line by line, and gone when the test is.
+ * Programs under test: started, read line by line, and killed at the end of the test.
  */
 
 import { assertEquals } from "@std/assert";
@@ -20,7 +20,7 @@ const ENVIRONMENT = {
 
 /**
  * The environment for make: ours, with the Deno that runs the tests, and without
- * what another make left in it.
+ * what another make put into it.
  */
 export function makeEnvironment(): Record<string, string> {
   const inherited = Deno.env.toObject();
@@ -37,7 +37,7 @@ export interface ProgramOptions {
   cwd?: string;
 }
 
-/** What a finished program left. */
+/** The result of a finished program. */
 export interface Finished {
   code: number;
   stdout: string;
@@ -52,7 +52,7 @@ export interface FinishedBytes {
 }
 
 /**
- * Runs a program to its end, whatever its exit code.
+ * Runs a program to its end, with any exit code.
  *
  * @param options.stdin What it finds on its standard input; nothing by default.
  * @throws {Error} When it has not ended after 30 s.
@@ -80,7 +80,7 @@ export async function runForBytes(
   const input = typeof stdin === "string"
     ? new TextEncoder().encode(stdin)
     : stdin;
-  // It may end before it has read everything; what it then leaves shows why.
+  // It may exit before it has read everything; its output then shows why.
   const feeding = input === undefined
     ? Promise.resolve()
     : new Blob([new Uint8Array(input)]).stream().pipeTo(process.stdin)
@@ -115,7 +115,7 @@ export class Lines {
     this.ended = this.#collect();
   }
 
-  /** Waits for a line, which may have come already, and returns it. */
+  /** Waits for a line, which may have arrived already, and returns it. */
   async line(wanted: string | RegExp): Promise<string> {
     const matches = (line: string) =>
       typeof wanted === "string" ? line === wanted : wanted.test(line);
@@ -127,7 +127,7 @@ export class Lines {
     return lines.find(matches)!;
   }
 
-  /** Waits until there are so many lines, and returns all that are there. */
+  /** Waits until there are N lines, and returns all lines so far. */
   async atLeast(count: number): Promise<string[]> {
     return await eventually(
       `${this.#what} has ${count} lines`,
@@ -154,7 +154,7 @@ export class Lines {
   }
 }
 
-/** A program that runs until it is told otherwise, at the latest until it is disposed of. */
+/** A program that runs until it exits or is disposed of. */
 export class Program implements AsyncDisposable {
   readonly stdout: Lines;
   readonly stderr: Lines;
@@ -207,7 +207,7 @@ export class Program implements AsyncDisposable {
     this.#process.kill(signal);
   }
 
-  /** Waits for its end and returns its exit code; what it wrote is complete by then. */
+  /** Waits for its end and returns its exit code; its output is complete by then. */
   async exitCode({ within = 10_000 } = {}): Promise<number> {
     const [{ code }] = await soon(
       `${this.#name} has ended`,
@@ -224,7 +224,7 @@ export class Program implements AsyncDisposable {
   /**
    * Waits for its end.
    *
-   * @throws {AssertionError} Its exit code is another; with what it wrote to stderr.
+   * @throws {AssertionError} Its exit code is another; the message has its stderr.
    */
   async exits(code: number, { within = 10_000 } = {}): Promise<void> {
     assertEquals(

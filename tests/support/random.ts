@@ -23,7 +23,7 @@ export class Random {
     return 1 + this.next() % magnitude;
   }
 
-  /** Any bytes, but never the word that makes the server close. */
+  /** Random bytes without the word that makes the server close. */
   bytes(length: number): Uint8Array<ArrayBuffer> {
     const words = new Uint32Array(Math.ceil(length / 4));
     for (let i = 0; i < words.length; i++) words[i] = this.next();

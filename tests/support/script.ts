@@ -11,11 +11,11 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface ScriptOptions {
   /** Permission flags. */
   flags?: string[];
-  /** The environment, all of it but for what Deno needs to start. */
+  /** The whole environment, except the variables that Deno needs to start. */
   env?: Record<string, string>;
 }
 
-/** What came of it. */
+/** Its result. */
 export interface ScriptResult {
   code: number;
   stdout: string;

@@ -1,4 +1,4 @@
-/** A directory that is gone, with all that is in it, when it is disposed of. */
+/** A temporary directory, removed with its contents when it is disposed of. */
 export class TempDir implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "ipc-test-" });
 

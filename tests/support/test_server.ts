@@ -4,7 +4,7 @@ import { TempDir } from "./temp_dir.ts";
 export const HAS_IPV6: boolean = hasIpv6();
 
 /**
- * A server that is not ours: it serves each connection as the test says, at a
+ * A server in this process: it runs the test's function for each connection, at a
  * socket path of its own or, with a host name, at a free TCP port.
  */
 export class TestServer implements Disposable {
@@ -40,7 +40,7 @@ export class TestServer implements Disposable {
   ): Promise<void> {
     for await (const conn of this.#listener) {
       this.#open.add(conn);
-      // What goes wrong here shows in the client, which is what is tested.
+      // Errors here show in the client, which is under test.
       serve(conn).catch(() => {});
     }
   }
@@ -53,7 +53,7 @@ export function tcpAddress(hostname: string, port: number): string {
     : `${hostname}:${port}`;
 }
 
-/** Returns a TCP port that nobody uses, for now. */
+/** Returns an unused TCP port. */
 export function freePort(hostname: string): number {
   using listener = Deno.listen({ hostname, port: 0 });
   return listener.addr.port;

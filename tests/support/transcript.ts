@@ -5,15 +5,15 @@
 
 import { assert } from "@std/assert";
 
-/** Commands that are followed by what they show, all together. */
+/** Commands followed by their combined output. */
 export interface Transcript {
-  /** As somebody types them; lines that end with a backslash are joined. */
+  /** As typed; lines that end with a backslash are joined. */
   commands: string[];
-  /** Lines; `…` stands for some that are left out, at least one. */
+  /** Lines; `…` is one or more omitted lines. */
   shows: string[];
 }
 
-/** Commands that show what they do on a machine with the units. */
+/** Commands for a machine with the units installed. */
 export const MACHINE_COMMANDS = [
   "journalctl -o cat -t ipc-client",
   "journalctl -o cat -t ipc-server",

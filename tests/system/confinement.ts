@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import type { Machine } from "./machine.ts";
 
 /**
- * Asserts that a running service is in the cage that its unit asks for: a user
+ * Asserts that a running service is in the sandbox of its unit: a user
  * that exists only while it runs, no way to more privileges, a file system that it
  * cannot write to, and none of the machine's `/tmp`.
  */

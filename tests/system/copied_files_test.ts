@@ -21,7 +21,7 @@ function readmeCommands(): string {
   return commands!.replaceAll("sudo ", "");
 }
 
-/** Each file where programs leave some, but for those that belong to systemd. */
+/** Each file in the directories where programs write, except systemd's own. */
 async function files(machine: Machine): Promise<Set<string>> {
   const places = ["/etc", "/home", "/opt", "/root", "/run", "/srv", "/tmp"];
   const others = [

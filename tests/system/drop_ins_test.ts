@@ -1,4 +1,4 @@
-// units/drop-ins, each copied to where its first line says.
+// units/drop-ins, each copied to the path in its first line.
 
 import { assert, assertEquals } from "@std/assert";
 import { receiveAllText, send } from "../support/peer.ts";
@@ -46,7 +46,7 @@ async function withDropIn(
   }
 }
 
-/** Has somebody in the machine say something, and returns what comes back. */
+/** Sends a text from within the machine, and returns the reply. */
 function say(text: string, address: string): Promise<string> {
   const line = `printf '${text}' | socat -t 5 - ${address}`;
   return machine.run("sh", "-c", line);

@@ -1,5 +1,5 @@
-// Examples that notify, as services with Type=notify and a watchdog: what they start
-// goes on when their module has ended.
+// Examples that notify, as services with Type=notify and a watchdog: pings and servers
+// continue after the end of their module.
 
 import { assert, assertEquals } from "@std/assert";
 import { examples, exampleSources } from "../docs/examples.ts";
@@ -9,7 +9,7 @@ import { Machine, type Tree } from "./machine.ts";
 
 const PROGRAM = "/usr/local/bin/ipc-examples";
 
-/** Each with its file; those that take another environment notify nobody. */
+/** Each with its file; an example with an environment of its own does not notify. */
 const NOTIFYING = exampleSources().flatMap((path) =>
   examples(path)
     .filter((code) =>
@@ -19,7 +19,7 @@ const NOTIFYING = exampleSources().flatMap((path) =>
     .map((code) => ({ path, code }))
 );
 
-/** A service has something else to do, keeps its watchdog quiet, and says READY. */
+/** A service has other work, pings its watchdog, and sends READY. */
 function completed(code: string): string {
   if (/serve\(/.test(code)) return code;
   const pings = /\bwatchdog\(/.test(code) ? "" : "rest.watchdog();";

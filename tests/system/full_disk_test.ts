@@ -1,4 +1,4 @@
-// There is no room for what the server writes, or nobody takes it: it serves on.
+// The server's output has no space or no reader: it serves on.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
@@ -13,7 +13,7 @@ const JOURNALD = "systemd-journald.service";
 /** How much systemd lets wait in the socket to the journal; the kernel doubles it. */
 const SOCKET_BYTES = 2 * 8 * 1024 * 1024;
 
-/** How much the server itself keeps of lines that nobody takes, at most. */
+/** The most that the server keeps of unwritten lines. */
 const SERVER_BYTES = 2 * 1024 * 1024;
 
 /** What makes a line in the log as long as one can be: all of it is escaped. */
@@ -49,14 +49,14 @@ async function startAnew(options: string, ...settings: string[]) {
   return await machine.mainPid(SERVER);
 }
 
-/** Makes so many lines in the log, one for each chunk that comes back. */
+/** Makes N lines in the log, one for each echoed chunk. */
 async function makeNoise(conn: Deno.Conn, lines: number): Promise<void> {
   for (let line = 0; line < lines; line++) {
     assertEquals(await echoOf(conn, NOISE), NOISE);
   }
 }
 
-/** What the journal has that says this. */
+/** The journal entries with this message. */
 async function told(text: string): Promise<string> {
   const found = await machine.attempt(
     ...["journalctl", "--quiet", "--output=cat", `--grep=${text}`],
@@ -64,7 +64,7 @@ async function told(text: string): Promise<string> {
   return found.stdout;
 }
 
-/** A file system in memory, of so many KiB. */
+/** A file system in memory, of N KiB. */
 async function mountSmall(path: string, kibibytes: number): Promise<void> {
   await machine.run("mkdir", "-p", path);
   await machine.run(
@@ -100,7 +100,7 @@ Deno.test("a full disk under its output loses log lines, which is reported, and 
     /^Cannot write output: No space left on device.*; lines lost: \d+\n$/,
   );
 
-  // As an operator would make room: what is written goes to the end.
+  // As an operator would make room: later lines go to the end.
   await machine.run("truncate", "--size=0", "/small/out");
   const last = "room again";
   assertEquals(await echoOf(conn, `${last}\n`), `${last}\n`);
@@ -115,7 +115,7 @@ Deno.test("a full disk under its output loses log lines, which is reported, and 
   assertEquals(await machine.mainPid(SERVER), pid);
 });
 
-// Only for `make soak`: what fits on its way to the journal takes long to write.
+// Only for `make soak`: filling the journal's queue takes long.
 // tests/integration has the same with a pipe, in which less fits.
 if (SOAK_MINUTES !== undefined) {
   Deno.test(

@@ -79,7 +79,7 @@ Deno.test("systemctl start returns when the service is ready", async () => {
   assertEquals(await isActive(), "inactive");
   await machine.systemctl("start", SERVICE);
   assertEquals(await isActive(), "active");
-  // That is what it waits for.
+  // It waits for this.
   assertEquals(await machine.show(SERVICE, "Type", "Result"), {
     Type: "notify",
     Result: "success",

@@ -8,7 +8,7 @@ const PROGRAMS = ["ipc-server", "ipc-client"];
 
 interface Layout {
   what: string;
-  /** Where the link to the client is, and what it says. */
+  /** The path of the link to the client, and its target. */
   link: [path: string, target: string];
   /** What is given to `make`. */
   variables: string[];
@@ -20,7 +20,7 @@ interface Layout {
   completions: { bash: string; zsh: string; fish: string; fishStart: string };
 }
 
-/** Where completions are below a folder for data, unless said otherwise. */
+/** The default paths of completions below a data directory. */
 function completionsBelow(data: string): Layout["completions"] {
   return {
     bash: `${data}/bash-completion/completions`,

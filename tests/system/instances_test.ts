@@ -1,5 +1,5 @@
 // The template units: two instances at once, each with its own socket, options, user
-// and root directory, and neither of them touched by what happens to the other.
+// and root directory, and neither is affected by the other.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";

@@ -23,7 +23,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** A peer that sends in chunks of any size, half-closes, and takes what comes. */
+/** A peer that sends in chunks of any size, half-closes, and reads the echo. */
 async function exchange(random: Random): Promise<"served" | "cut"> {
   const conn = await machine.connect();
   const bytes = random.bytes(random.next() % (256 * 1024));

@@ -38,7 +38,7 @@ async function connectEchoLeave(text: string): Promise<void> {
 
 Deno.test("the status shows the open and past connections and their bytes", async () => {
   await machine.systemctl("start", SERVER);
-  // Started is what has said that it is ready: nothing to wait for.
+  // "Started" means READY: no wait is needed.
   assertEquals(
     await machine.show(SERVER, "ActiveState", "Type", "StatusText"),
     {
@@ -119,7 +119,7 @@ Deno.test("no connection is lost to the idle exit, however it falls", async () =
   await withRandom(async (random) => {
     for (let round = 0; round < rounds; round++) {
       await connectEchoLeave(`round ${round}`);
-      // Not to wait for something: the pause is what is tried. Most fall where
+      // Not a wait: the pause is the tested condition. Most fall where
       // the server makes up its mind.
       const pause = timeout - 10 + random.next() % 25;
       await new Promise((resolve) => setTimeout(resolve, pause));

@@ -3,18 +3,18 @@ import type { Machine } from "./machine.ts";
 
 /** How each connection of a {@linkcode Load} ended. */
 export interface Tally {
-  /** Its bytes came back. */
+  /** Its bytes were echoed. */
   served: number;
-  /** It was accepted, and ended before its bytes had come back. */
+  /** It was accepted, and ended before its bytes were echoed. */
   cut: number;
   /** It could not be made: the error. */
   refused: string[];
-  /** Neither its bytes nor its end came, or other bytes came: what happened. */
+  /** Neither its bytes nor EOF arrived, or other bytes did: the error. */
   failed: string[];
 }
 
 /**
- * Clients that come and go as fast as they are served, each time with another
+ * Clients that connect and close as fast as they are served, each with another
  * line, until `stop()`.
  */
 export class Load implements AsyncDisposable {
@@ -86,7 +86,7 @@ export class Load implements AsyncDisposable {
 }
 
 /**
- * Sends a text and returns what comes back: as many bytes, or fewer if the
+ * Sends a text and returns the reply: as many bytes, or fewer if the
  * connection ends.
  */
 export async function sendAndReceive(

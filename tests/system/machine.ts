@@ -14,7 +14,7 @@ export const REPOSITORY = Deno.realPathSync(`${import.meta.dirname}/../..`);
 /** Where the socket unit listens, as seen inside the machine. */
 export const SOCKET_PATH = "/run/ipc-server/job.socket";
 
-/** What a finished command left. */
+/** The result of a finished command. */
 export interface Finished {
   code: number;
   stdout: string;
@@ -31,7 +31,7 @@ const ENVIRONMENT = {
 };
 
 /**
- * Runs a command to its end and returns what it left, whatever its exit code.
+ * Runs a command to its end and returns its result, with any exit code.
  *
  * @throws {Error} When it has not ended after 30 s.
  */
@@ -57,7 +57,7 @@ export async function attempt(
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, stdout: text(stdout), stderr: text(stderr) };
   } catch (error) {
-    // What runs inside the machine goes on until the machine ends.
+    // A process inside the machine continues until the machine ends.
     process.kill("SIGKILL");
     throw error;
   }
@@ -179,7 +179,7 @@ export class Machine implements AsyncDisposable {
     return this.run("systemctl", ...args);
   }
 
-  /** Properties of a unit, as `systemctl show` tells them. */
+  /** Properties of a unit, as `systemctl show` prints them. */
   async show<Name extends string>(
     unit: string,
     ...names: Name[]
@@ -237,7 +237,7 @@ export class Machine implements AsyncDisposable {
     );
   }
 
-  /** What a unit's processes wrote to the journal; not what systemd says of it. */
+  /** The journal entries of a unit's processes; without systemd's own about it. */
   async journal(unit: string): Promise<JournalEntry[]> {
     const lines = await this.run(
       "journalctl",
@@ -411,7 +411,7 @@ class Holder implements AsyncDisposable {
     return readProc(`${this.#pid}/root${this.#directory}/console`);
   }
 
-  /** Kills the machine and waits until it has left nothing behind. */
+  /** Kills the machine and waits until its processes and mounts are gone. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#stdin.close();
     await this.#process.status;

@@ -22,7 +22,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** Peers of `connect_at_once.py`, who are there until they are disposed of. */
+/** Peers of `connect_at_once.py`, connected until they are disposed of. */
 class ConnectedPeers implements AsyncDisposable {
   readonly #process: Deno.ChildProcess;
 

@@ -36,7 +36,7 @@ async function packages(folder: string): Promise<string[]> {
   return [now, next, await repack(root, "changed")];
 }
 
-/** Packs what was extracted, as a version that is later than it was. */
+/** Packs the extracted files with a later version. */
 async function repack(root: string, name: string): Promise<string> {
   const deb = `${root}/../${name}.deb`;
   await run("sed", "-i", "/^Version: /s/$/+1/", `${root}/DEBIAN/control`);
@@ -65,7 +65,7 @@ async function bootBare(debs: string[]): Promise<Machine> {
   });
 }
 
-/** Every path where a package may leave something, but for dpkg's and apt's own books. */
+/** Every path that a package may write to, except dpkg's and apt's databases. */
 async function everything(machine: Machine): Promise<string[]> {
   const books = [
     ...["/var/lib/dpkg", "/var/lib/apt", "/var/lib/PackageKit"],
@@ -82,7 +82,7 @@ async function everything(machine: Machine): Promise<string[]> {
   return found.trimEnd().split("\n").sort();
 }
 
-/** Connects every few milliseconds until told to stop, and counts. */
+/** Connects every few milliseconds until it is stopped, and counts. */
 class Knocking {
   connections = 0;
   readonly refused: string[] = [];

@@ -1,4 +1,4 @@
-// The server comes and goes; who connects does not notice.
+// The server stops and starts; its clients do not notice.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { soon } from "../support/eventually.ts";
@@ -27,7 +27,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** Connects, says something and expects to hear it. */
+/** Connects, sends a text and expects its echo. */
 async function assertServed(): Promise<void> {
   const conn = await machine.connect();
   try {
@@ -122,7 +122,7 @@ Deno.test("ten restarts under load refuse no connection, and answer each", async
 
   const { refused, failed, cut } = await load.stop();
   assertEquals({ refused, failed }, { refused: [], failed: [] });
-  // A restart may cut who was accepted and not heard yet, and nobody else.
+  // A restart may cut only connections that were accepted and not yet read.
   assert(cut <= 10 * load.clients, `${cut} connections were cut`);
   assertEquals(servers.size, 11);
   assertEquals(await machine.show(SERVER, "ActiveState", "Result"), {
@@ -144,7 +144,7 @@ Deno.test("twenty restarts, each with 100 peers and messages in flight, lose no 
         await soon("the message has been sent", send(conn, message));
         return conn;
       }));
-      // Nobody has looked yet whether anything came back.
+      // No echo has been read yet.
       const restarting = machine.systemctl("restart", SERVER);
       await Promise.all(peers.map(async (conn, i) => {
         const message = messages[i]!;

@@ -1,10 +1,10 @@
 /**
- * A server that somebody else has taken over, with every permission that Deno
- * has: it tries what a server has no business to do, in TypeScript and past Deno
- * by calling the C library, and prints what came of each attempt, as JSON, one a line.
+ * A server under an attacker's control, with every permission that Deno
+ * has: it tries operations that a server does not need, in TypeScript and past Deno
+ * by calling the C library, and prints the outcome of each attempt as a line of JSON.
  *
- * Arguments: a TCP port that somebody listens on, a unix socket likewise, the pid
- * of a process that somebody else runs, and where files may not be written.
+ * Arguments: a TCP port and a unix socket on which servers listen, the pid
+ * of another user's process, and the directories that must not be writable.
  */
 
 // What the attempts "run itself" and "have itself traced" start.
@@ -13,7 +13,7 @@ if (Deno.args[0] === "wait") await Deno.stdin.read(new Uint8Array(1));
 
 const [port = "", socket = "", pid = "", ...places] = Deno.args;
 
-/** Numbers of x86-64 and arm64 kernels, for what the C library has no call. */
+/** System call numbers of x86-64 and arm64, for calls without a C library function. */
 const SYSCALLS = Deno.build.arch === "x86_64"
   ? { keyctl: 250, io_uring_setup: 425 }
   : { keyctl: 219, io_uring_setup: 425 };
@@ -59,7 +59,7 @@ const c = () => called ??= libc();
 /** A string as C has it. */
 const text = (value: string) => new TextEncoder().encode(`${value}\0`);
 
-/** Throws for what a call of the C library returns when it fails. */
+/** Throws for a negative result. */
 function must(result: number | bigint): number {
   if (Number(result) < 0) throw new Error("the call failed");
   return Number(result);
@@ -181,7 +181,7 @@ const ATTEMPTS: Record<string, () => unknown> = {
     c().ptrace(PTRACE_DETACH, Number(pid), 0n, 0n);
   },
   "have itself traced": async () => {
-    // No fork(): a child that goes on in V8 may crash before it is traced.
+    // No fork(): a child that continues in V8 may crash before it is traced.
     const child = new Deno.Command(Deno.execPath(), {
       args: ["wait"],
       stdin: "piped",

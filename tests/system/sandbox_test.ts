@@ -1,5 +1,5 @@
-// What a server could do that somebody has taken over, together with all the
-// permissions that Deno can give: the shipped unit has to stand alone against it.
+// Operations of a server under an attacker's control, with all the
+// permissions that Deno can give: the shipped unit alone must refuse them.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { compile } from "../support/compile.ts";
@@ -36,7 +36,7 @@ Deno.test.beforeAll(async () => {
       await install(tree);
       using directory = new TempDir();
       const executable = directory.join("probe");
-      // Without a JIT, as the programs: what fails shall fail for other reasons.
+      // Without a JIT, as the programs: a failure must have another reason.
       await compile(`${import.meta.dirname}/sandbox_probe.ts`, executable, [
         "--allow-all",
         "--v8-flags=--lite-mode,--single-threaded",
@@ -95,7 +95,7 @@ async function assertAllFail(unit: string, attempts: string[]): Promise<void> {
   await machine.run("mkdir", "-p", dropIns);
   await machine.write(
     `${dropIns}/probe.conf`,
-    // It has nothing to say to systemd.
+    // It does not notify systemd.
     `[Service]\nType=exec\nExecStart=\nExecStart=${PROBE} ${
       attempts.join(" ")
     }\n`,

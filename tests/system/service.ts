@@ -1,5 +1,5 @@
 /**
- * A service with many faces, for the tests of this folder: what it does is its
+ * A service with several behaviours, for the tests of this folder, selected by its
  * first argument.
  */
 
@@ -22,7 +22,7 @@ const faces: Record<string, () => Promise<void>> = {
     await signalled("SIGTERM");
     await stopping();
   },
-  /** Says what systemd would discard, and then that it is ready. */
+  /** Sends a state that systemd would discard, and then READY. */
   async careful() {
     const refused = await notify("READY=1\nX_TEST=\0").catch(({ name }) =>
       name

@@ -1,4 +1,4 @@
-// Socket activation without our client: the socket is all there is until someone
+// Socket activation without our client: only the socket exists until a peer
 // calls.
 
 import { assert, assertEquals } from "@std/assert";

@@ -1,5 +1,5 @@
 // A server that cannot start, with a connection that waits: systemd gives the socket up
-// soon. A server that crashes, or exits when idle, once a second never comes to that.
+// soon. A server that crashes, or exits when idle, once a second never reaches the limit.
 
 import { assert, assertEquals } from "@std/assert";
 import { echoOf } from "../support/peer.ts";
@@ -70,7 +70,7 @@ for (const [what, status, prepare] of WRONG) {
       .filter(({ message }) => /^(Wanted|Unknown)/.test(message)).length;
     assert(starts > 0 && starts <= BURST, `${starts} starts`);
 
-    // As the manual says, once the cause is gone.
+    // As the manual says, after the cause is fixed.
     await machine.run("rm", "-rf", "/etc/default/ipc-server");
     await machine.run("sh", "-c", "rm -rf /run/systemd/system/ipc-server.*.d");
     await machine.systemctl("daemon-reload");

@@ -1,4 +1,4 @@
-// The units of `systemctl --user`, as one who is not root uses them.
+// The units of `systemctl --user`, for a user who is not root.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { parseServerOptions } from "../../server/options.ts";
@@ -21,7 +21,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** Says something to the server, and returns what comes back. */
+/** Sends a text to the server, and returns the reply. */
 function say(text: string): Promise<string> {
   const line = `printf '${text}' | socat -t 5 - UNIX-CONNECT:${socketPath}`;
   return user.run("sh", "-c", line);
@@ -132,7 +132,7 @@ Deno.test("the server has descriptors for its peers, and no notify socket", asyn
   await user.systemctl("stop", SOCKET, SERVER);
 });
 
-// What the sandbox of the units must refuse, and what each attempt says then.
+// Operations that the sandbox of the units must refuse, and the message of each.
 const ATTEMPTS: Record<string, [script: string, refusal: RegExp]> = {
   "a network socket": [
     "socat -u TCP-LISTEN:7777,accept-timeout=0.1 -",
@@ -152,7 +152,7 @@ for (const unit of [SERVER, CLIENT]) {
     const script = `${user.configDirectory}/attempt`;
     const said = `${user.configDirectory}/said`;
     await user.run("mkdir", "-p", directory);
-    // What it says goes to a file: the journal may not know any more whose line
+    // It writes to a file: the journal may no longer know whose line
     // the last one of a short-lived process was.
     await user.write(
       `systemd/user/${unit}.d/attempt.conf`,

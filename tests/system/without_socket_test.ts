@@ -1,4 +1,4 @@
-// The server lives on the socket that systemd passes: without it, it says so and
+// The server needs the socket that systemd passes: without it, it prints an error and
 // gives up.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
@@ -13,7 +13,7 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/** One line that tells what is wanted and how to start the server properly. */
+/** One line that names the missing socket and the command that starts the server. */
 function assertExplains(line: string): void {
   assertMatch(line, /^[^\n]+$/);
   assertMatch(line, /ipc-server\.socket/);

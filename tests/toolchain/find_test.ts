@@ -1,5 +1,5 @@
 // The search for a Deno and its runtime base, with a Deno and an npm that are
-// shell scripts: which base is run, and what is said of it.
+// shell scripts: the base that is run, and the messages about it.
 
 import {
   assert,

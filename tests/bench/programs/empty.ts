@@ -1,1 +1,1 @@
-// Nothing: what a compiled program costs before it does anything.
+// An empty program: the cost of a compiled program itself.
