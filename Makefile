@@ -1,6 +1,6 @@
-# ipc: build, try, check and install. "make help" tells what there is.
+# ipc: build, try, check and install. "make help" lists the targets and variables.
 
-# Where things go. DESTDIR goes before all of them, for packagers.
+# Installation directories. DESTDIR is prefixed to all of them, for packagers.
 prefix = /usr
 bindir = $(prefix)/bin
 libexecdir = $(prefix)/libexec
@@ -20,7 +20,7 @@ INSTALL = install
 INSTALL_PROGRAM = $(INSTALL) -m 755
 INSTALL_DATA = $(INSTALL) -m 644
 
-# Chosen by measurement for programs that mostly wait. Without a JIT they need no
+# Chosen by measurement for programs that are mostly idle. Without a JIT they need no
 # pages that are both writable and executable, and less memory; a round trip takes
 # a quarter more processor time. One thread less, and a small young generation,
 # save memory too.
@@ -46,8 +46,8 @@ built = $(EXECUTABLES) $(DOCUMENTS)
 SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 
-# The recipes put these into lists of make, words of the shell, and replacements of
-# sed; the units name pkglibexecdir. What would mean something there is refused at once.
+# Recipes use these in make lists, shell words, and sed replacements;
+# units contain pkglibexecdir. Characters that are special there are refused.
 DIRECTORIES = DESTDIR prefix bindir libexecdir pkglibexecdir systemdsystemunitdir \
 	systemduserunitdir datadir mandir docdir bashcompletiondir zshcompletiondir \
 	fishcompletiondir fishconfdir
@@ -62,12 +62,12 @@ $(foreach directory,$(DIRECTORIES),$(call check_directory,$(directory)))
 .PHONY: all
 all: $(built)
 
-# Bundling and compiling are two steps for the sake of identical bytes: what is
-# compiled then has the same name and time whenever, and wherever, it is built.
-# Deno writes an executable under another name first, and renames it when done.
+# Bundling and compiling are two steps for reproducible builds: the compiled
+# modules then have the same names and times in every build.
+# Deno writes an executable under a temporary name, and renames it at the end.
 # No code cache: Deno would read it from a guessable name in TMPDIR, before any of our
-# code runs, where anybody may plant one.
-# What a program imports later is in a file of its own, which V8 reads then.
+# code runs, where any user may put one.
+# Lazily imported modules are separate files, which V8 parses on import.
 define build
 $(say) COMPILE bin/ipc-$(1)
 $(Q)rm -rf build/ipc-$(1)
@@ -102,20 +102,20 @@ $(DOCUMENTS) &: $(SOURCES) $(wildcard cli/manual/* cli/completions/*)
 run: all
 	@examples/run
 
-# REQUIRE_SYSTEM=1 makes a failure of what would be skipped; SUITE and ONLY
-# choose among the steps and the tests.
+# With REQUIRE_SYSTEM=1 a skipped step is a failure; SUITE and ONLY
+# select steps and tests.
 .PHONY: check
 check: all
 	@tests/check
 
-# Our server beside others; ROUNDS and the like change how long it takes.
+# Our server beside others; ROUNDS and other variables change the duration.
 .PHONY: bench
 bench: all
 	@V8_FLAGS='$(V8_FLAGS)' toolchain/deno run --quiet --allow-all --frozen tests/bench/bench.ts
 
-# What "make check" does for seconds, for as long as wanted; then 100,000 peers that
-# come and go, and, for root, who can boot a systemd, a thousand idle exits, a hundred
-# kills, full disks and a journal that hangs.
+# The random peers of "make check" for MINUTES; then 100,000 short
+# connections, and, for root, who can boot a systemd, a thousand idle exits, a hundred
+# kills, full disks and a stalled journal.
 MINUTES = 5
 .PHONY: soak
 soak: all
@@ -124,9 +124,9 @@ soak: all
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
-# Needs nothing but what was built, however old: root may have no Deno. Only what
-# is not there is built. Executables are never stripped: that would take away the
-# program that Deno put behind its runtime.
+# Needs only built files of any age: root may have no Deno. Only missing
+# files are built. Executables are never stripped: that would remove the
+# program that Deno appended to its runtime.
 .PHONY: install
 install: $(filter-out $(wildcard $(built)),$(built))
 	$(Q)umask 022 && \
@@ -169,13 +169,13 @@ installed_completions = $(DESTDIR)$(fishconfdir)/ipc.fish \
 installed = $(installed_executables) $(installed_link) $(installed_units) \
 	$(installed_user_units) $(installed_manuals) $(installed_completions) $(installed_docs)
 
-# What "make install" made of directories, for "make uninstall": systems have some
-# that are empty, such as those for the completions of a shell, and they stay.
+# The directories that "make install" created, for "make uninstall": systems have some
+# empty ones of their own, such as those for completions of a shell, which stay.
 made_directories = build/made_directories
 
-# Links that "systemctl enable" made would dangle, and what runs would run on.
-# Directories that were made go too, up to the first that still has something in
-# it, or stands at the top of the tree.
+# Links of "systemctl enable" would dangle, and running units would run on.
+# Removes created directories too, up to the first that is not empty
+# or is at the top of the tree.
 .PHONY: uninstall
 uninstall:
 	$(Q)! command -v systemctl >/dev/null || \
@@ -194,8 +194,8 @@ uninstall:
 	done
 	$(if $(DESTDIR),,@echo 'next: systemctl daemon-reload')
 
-# Units are verified as copies that name the executables where they are now, which
-# is below DESTDIR.
+# Units are verified as copies that name the current paths of the executables,
+# below DESTDIR.
 .PHONY: installcheck
 installcheck:
 	$(Q)for executable in $(installed_executables) $(installed_link); do \
@@ -217,7 +217,7 @@ installcheck:
 	done
 	@echo 'installcheck: fine'
 
-# Packages, by the tools of each distribution; packaging/README.md is on them.
+# Packages, by the tools of each distribution; see packaging/README.md.
 distdir = dist
 COMPRESSION = best
 MAINTAINER =
@@ -230,11 +230,11 @@ $(PACKAGES): all
 		HOMEPAGE='$(HOMEPAGE)' \
 		packaging/make_$@
 
-# Of packages that are made at the same time (make -j) the archives come last: their
-# SHA256SUMS tells all.
+# With make -j the archives are made last: their
+# SHA256SUMS lists all packages.
 dist: | $(filter-out dist,$(filter $(PACKAGES),$(MAKECMDGOALS)))
 
-# Gives the tree a version; commits and tags, and pushes nothing.
+# Sets the version, commits and tags; pushes nothing.
 VERSION =
 RELEASE_CHECKS = check
 .PHONY: release
@@ -254,20 +254,20 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 #: Targets
-#:   all           bin/ipc-server and bin/ipc-client (what "make" alone does),
+#:   all           bin/ipc-server and bin/ipc-client (the default),
 #:                 and their manuals and completions, in build/
 #:   run           show the main job without installing anything
-#:   check         everything that can be checked; its last line counts it
+#:   check         run all checks and tests; the last line counts them
 #:   bench         our server beside others, in a few minutes; needs a C compiler
 #:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, kills
 #:                 and full disks; SEED= repeats a run
-#:   install       put everything in place; starts and enables nothing
-#:   installcheck  run and verify what is installed
-#:   uninstall     take it away again
+#:   install       install all files; starts and enables nothing
+#:   installcheck  run and verify the installed files
+#:   uninstall     remove the installed files
 #:   deb rpm arch  a package in dist/, for Debian, Fedora and the like, Arch
-#:   dist          archives of the sources, and of what "make install" needs
+#:   dist          archives of the sources, and of the built files for "make install"
 #:   release       VERSION=1.2.3: bump, date the changelog, check, commit and tag
-#:   clean         remove what was built; distclean: the fetched Deno and dist/ too
+#:   clean         remove built files; distclean: the fetched Deno and dist/ too
 #:
 #: Variables
 #:   prefix=/usr                 bindir=$(prefix)/bin
@@ -281,28 +281,28 @@ help:
 #:   zshcompletiondir=$(datadir)/zsh/site-functions
 #:   fishcompletiondir=$(datadir)/fish/vendor_completions.d
 #:   fishconfdir=$(datadir)/fish/vendor_conf.d
-#:   DESTDIR=                    goes before all of these
+#:   DESTDIR=                    is prefixed to all of these
 #:   INSTALL=install             INSTALL_PROGRAM=$(INSTALL) -m 755
 #:                               INSTALL_DATA=$(INSTALL) -m 644
 #:   DENO=PATH DENORT_BIN=PATH   your own Deno, and its compile runtime
 #:   DENO_DIR=PATH               Deno's cache
-#:   V8_FLAGS=...                what is compiled in for V8; see packaging/README.md
+#:   V8_FLAGS=...                V8 flags compiled in; see packaging/README.md
 #:   V=1                         show every command
-#:   distdir=dist                where packages and archives go
+#:   distdir=dist                the directory of packages and archives
 #:   COMPRESSION=best            for packages: best or fast
-#:   MAINTAINER='NAME <ADDRESS>' for packages: who answers for them
+#:   MAINTAINER='NAME <ADDRESS>' for packages: their maintainer
 #:   HOMEPAGE=ADDRESS            for packages: the address of the project and its sources
-#:   SOURCE_DATE_EPOCH=SECONDS   for packages: the time in them; the last commit's
-#:   VERSION=1.2.3               for release: the version that the tree gets
+#:   SOURCE_DATE_EPOCH=SECONDS   for packages: their time, by default the last commit's
+#:   VERSION=1.2.3               for release: the new version
 #:   RELEASE_CHECKS=check        for release: targets that must succeed
 #:   INTERVAL=200ms              for run: the pause between two lines
-#:   REQUIRE_SYSTEM=1            for check: what cannot run is a failure
-#:   MINUTES=5 SEED=N            for soak: how long the peers come, and which ones
-#:   SUITE=NAME,...              for check: these steps only (a wrong one lists them)
+#:   REQUIRE_SYSTEM=1            for check: a skipped step is a failure
+#:   MINUTES=5 SEED=N            for soak: its duration, and the seed of the peers
+#:   SUITE=NAME,...              for check: these steps only (a wrong name lists them)
 #:   ONLY=TEXT                   for check: tests with TEXT in their name only
-#:   ROUNDS=5 SECONDS_EACH=1     for bench: how often everything is measured, and
-#:                               how long each load lasts
-#:   STARTS=5 HELD=4000          for bench: extra starts in each round, and how many
-#:                               connections are held open at once
-#:   CONTENDERS=ours,node,...    for bench: these only (a wrong one lists them)
-#:   REPORT=build/bench.md       for bench: the file that gets the tables too
+#:   ROUNDS=5 SECONDS_EACH=1     for bench: the number of rounds, and
+#:                               the duration of each load
+#:   STARTS=5 HELD=4000          for bench: extra starts in each round, and the
+#:                               number of idle connections
+#:   CONTENDERS=ours,node,...    for bench: these only (a wrong name lists them)
+#:   REPORT=build/bench.md       for bench: the file that the tables are written to

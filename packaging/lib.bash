@@ -1,18 +1,18 @@
-# What the package scripts share; they source it and then stand in the top folder.
-# From the environment: OUTPUT, where packages go; COMPRESSION, best or fast;
+# Shared by the package scripts; changes to the top folder.
+# From the environment: OUTPUT, the directory of packages; COMPRESSION, best or fast;
 # MAINTAINER; HOMEPAGE; SOURCE_DATE_EPOCH.
 # shellcheck shell=bash
 
-# What the packages are called: "ipc" alone would say nothing among ten thousand.
+# The packages' name: "ipc" alone is too general.
 # shellcheck disable=SC2034
 readonly name=ipc-server
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 
-# Nothing of who builds, where and when may show in what is built.
+# The user, place and time of the build must not affect the packages.
 umask 022
 export LC_ALL=C TZ=UTC
-# What one make tells the next would reach the make of the package.
+# Flags of this make would reach the package's make.
 unset MAKEFLAGS MFLAGS MAKELEVEL MAKEOVERRIDES DESTDIR
 
 die() {
@@ -31,7 +31,7 @@ need() {
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' deno.json)
 [ -n "$version" ] || die "deno.json has no line with the version"
 readonly version
-# What deb and rpm sort before the release.
+# A form that deb and rpm sort before the release.
 package_version=${version/-/"~"}
 
 OUTPUT=${OUTPUT:-dist}
@@ -45,8 +45,8 @@ best | fast) ;;
 *) die "COMPRESSION is \"$COMPRESSION\": it is best or fast" ;;
 esac
 
-# When the sources became what they are: told, or the last commit, or what a source
-# archive recorded, or the day of the version in the changelog, or the year 2000.
+# The date of the sources: SOURCE_DATE_EPOCH, or that of the last commit, or the one
+# recorded in a source archive, or the day of the version in the changelog, or 2000.
 source_date() {
   local day
   if [ -e .git ] && command -v git >/dev/null; then
@@ -66,7 +66,7 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 
-# The names of all sources, each ended by a zero byte.
+# Prints the names of all sources, each with a NUL byte.
 sources() {
   local path
   if [ -e .git ] && command -v git >/dev/null; then
@@ -80,7 +80,7 @@ sources() {
   done
 }
 
-# stage DIRECTORY: makes it a copy of the sources, which is of their date and knows it.
+# stage DIRECTORY: copies the sources to it, with their date as a file.
 stage() {
   mkdir -p -- "$1"
   sources | tar -c --null --no-recursion --files-from=- | tar -x -C "$1"
@@ -88,8 +88,8 @@ stage() {
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# stage_built DIRECTORY: as stage, with all that make built. It is younger than the
-# sources there, so that a make there finds nothing to do, and needs no Deno.
+# stage_built DIRECTORY: as stage, with the built files. They are younger than the
+# sources there, so that make has nothing to build, and needs no Deno.
 stage_built() {
   stage "$1"
   mkdir -- "$1/build"
@@ -97,14 +97,14 @@ stage_built() {
   cp -R --preserve=mode build/manual build/completions "$1/build"
 }
 
-# fill FILE: puts what it is called for in place of the @NAMES@ in a template.
+# fill FILE: replaces the @NAMES@ in a template.
 fill() {
   local maintainer_quoted=${maintainer//[\\&|]/\\&}
   sed -i -e "s|@VERSION@|$package_version|" -e "s|@MAINTAINER@|$maintainer_quoted|" \
     -e "s|@HOMEPAGE@|$homepage|" "$@"
 }
 
-# Moves what was built to where it was wanted.
+# Moves the packages to OUTPUT.
 deliver() {
   local file
   for file; do

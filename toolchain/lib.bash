@@ -1,9 +1,9 @@
-# Shared by the scripts of this folder: where things are, and how they speak.
+# Shared by the scripts of this folder: paths and messages.
 # shellcheck shell=bash disable=SC2034
 
 toolchain=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 root=$(dirname -- "$toolchain")
-# Everything that is fetched or made, in one folder that git ignores.
+# All fetched and made files, in one folder that git ignores.
 installed=$toolchain/installed
 
 say() {
@@ -15,7 +15,7 @@ die() {
   exit 1
 }
 
-# The path as a person in the repository would write it.
+# The path relative to the repository.
 short() {
   printf '%s' "${1#"$root"/}"
 }

@@ -1,14 +1,13 @@
 #!/bin/sh
-# Holds one throw-away machine: a real systemd in a container, over a copy-on-write
+# Runs one disposable machine: a real systemd in a container, over a copy-on-write
 # view of this host's root. machine.ts starts it as the first process of fresh pid
-# and mount namespaces, and talks to it through its stdin and stdout:
+# and mount namespaces, and controls it through its stdin and stdout:
 #
-#   prints "prepared"  the tree stands at DIRECTORY/root and may be changed
+#   prints "prepared"  the tree at DIRECTORY/root may be changed
 #   reads a line       boots it
-#   reads the end      kills the machine and takes everything away
+#   reads EOF          kills the machine and removes everything
 #
-# The end comes when the test closes the pipe, and when the test dies, however it
-# dies.
+# EOF arrives when the test closes the pipe or dies.
 set -eu
 
 directory=$1
@@ -18,12 +17,12 @@ fail() {
   exit 1
 }
 
-# At its end it kills all that it can see, and here that must not be a host.
+# At its end it kills every process that it sees, so it needs a pid namespace.
 [ $$ -eq 1 ] || fail "is started by machine.ts, as the first process of a pid namespace"
 
 cgroups=
 take_away() {
-  # -1 is everything but us. What dies takes a moment to leave its cgroup.
+  # -1: every other process. A killed process leaves its cgroup a moment later.
   kill -KILL -1 2>/dev/null || true
   for own in $cgroups; do
     echo $$ >"${own%/*}/cgroup.procs"
@@ -51,8 +50,8 @@ hidden=/run/systemd
 [ -d "$hidden" ] || hidden=/run
 mount -t tmpfs -o mode=0755 machine "$hidden"
 
-# A cgroup of our own below the one we are in, in each hierarchy that systemd
-# manages, so that machines that run side by side, and the host, do not meet.
+# A new cgroup below the current one, in each hierarchy that systemd
+# manages, so that concurrent machines and the host stay separate.
 while IFS=: read -r id controllers path; do
   case $id:$controllers in
   0:)
@@ -72,14 +71,13 @@ done </proc/self/cgroup
 
 mkdir upper work root
 mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
-# What the host's programs write there meanwhile would show, as the machine's own.
+# Concurrent writes of the host's programs would show there.
 mount -t tmpfs -o mode=0700 machine root/root
 mount -t tmpfs -o mode=1777 machine root/var/tmp
 echo "# nobody else reads this" >root/root/.profile
 
-# What the host's administrator set up is not the machine's: how its systemd is
-# configured, what is enabled, its SysV scripts, its disks, our own settings and
-# programs if they are installed there.
+# Hides the host's settings from the machine: its systemd's configuration, enabled
+# units, SysV scripts, disks, and our own settings and programs if installed.
 : >root/etc/machine-id
 : >root/etc/fstab
 rm -rf root/etc/crypttab root/etc/systemd root/etc/default/ipc-*
@@ -89,7 +87,7 @@ done
 mkdir root/etc/systemd
 ( cd root/etc/systemd && mkdir system system-generators journald.conf.d )
 ln -s /dev/null root/etc/systemd/system-generators/systemd-sysv-generator
-# Nothing written by a test may be lost to the rate limit, or outlive the machine.
+# No line of a test may be lost to the rate limit, or outlive the machine.
 printf '[Journal]\nStorage=volatile\nRateLimitIntervalSec=0\n' \
   >root/etc/systemd/journald.conf.d/machine.conf
 
