@@ -24,6 +24,18 @@ async function limited(limits: Partial<EchoServerOptions>) {
     server,
     done,
     dial: () => listener.dial(),
+    /** Connects a peer that is served. */
+    async dialServed() {
+      const peer = await listener.dial();
+      assertEquals(await echoOf(peer, "x"), "x");
+      return peer;
+    },
+    waiting: (count: number) =>
+      eventually(
+        `${count} wait`,
+        () => server.status.waiting,
+        (now) => now === count,
+      ),
     refused: () => refused,
     async [Symbol.asyncDispose]() {
       server.stop();
@@ -36,8 +48,7 @@ async function limited(limits: Partial<EchoServerOptions>) {
 
 Deno.test("limits: connections beyond the limit wait, and are served in order as others close", async () => {
   await using own = await limited({ maxConnections: 2, maxWaiting: 3 });
-  const served = [await own.dial(), await own.dial()];
-  for (const peer of served) assertEquals(await echoOf(peer, "x"), "x");
+  const served = [await own.dialServed(), await own.dialServed()];
   const order: number[] = [];
   const waiting = [await own.dial(), await own.dial(), await own.dial()];
   const echoes = waiting.map(async (peer, i) => {
@@ -46,11 +57,7 @@ Deno.test("limits: connections beyond the limit wait, and are served in order as
     await peer.closeWrite();
     assertEquals(await receiveAllText(peer), "");
   });
-  await eventually(
-    "three wait",
-    () => own.server.status.waiting,
-    (count) => count === 3,
-  );
+  await own.waiting(3);
   assertEquals(order, []);
   served[0]!.close();
   await Promise.all(echoes);
@@ -62,14 +69,9 @@ Deno.test("limits: connections beyond the limit wait, and are served in order as
 
 Deno.test("limits: the newest is closed when as many wait as may", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 1 });
-  const served = await own.dial();
-  assertEquals(await echoOf(served, "x"), "x");
+  const served = await own.dialServed();
   const waiting = await own.dial();
-  await eventually(
-    "one waits",
-    () => own.server.status.waiting,
-    (count) => count === 1,
-  );
+  await own.waiting(1);
   const refused = await own.dial();
   assertEquals(await receiveAllText(refused), "");
   assertEquals(own.refused(), 1);
@@ -101,8 +103,7 @@ Deno.test("limits: the server stops after idling for the time-out", async () => 
 
 Deno.test("limits: an open connection keeps the server, even without traffic", async () => {
   await using own = await limited({ idleTimeoutMs: 50 });
-  const peer = await own.dial();
-  assertEquals(await echoOf(peer, "x"), "x");
+  const peer = await own.dialServed();
   await new Promise((resolve) => setTimeout(resolve, 150));
   assertEquals(await echoOf(peer, "y"), "y");
   peer.close();
@@ -111,15 +112,10 @@ Deno.test("limits: an open connection keeps the server, even without traffic", a
 
 Deno.test("limits: stop serves waiting connections too", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 1 });
-  const served = await own.dial();
-  assertEquals(await echoOf(served, "x"), "x");
+  const served = await own.dialServed();
   const waiting = await own.dial();
   await send(waiting, "not forgotten");
-  await eventually(
-    "one waits",
-    () => own.server.status.waiting,
-    (count) => count === 1,
-  );
+  await own.waiting(1);
   own.server.stop();
   assertEquals(await receiveAllText(served), "");
   assertEquals(await receiveAllText(waiting), "not forgotten");
@@ -140,21 +136,10 @@ Deno.test("limits: the status counts", async () => {
 
 Deno.test("limits: a waiting client that disconnects or has half-closed makes room for others", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 4 });
-  const served = await own.dial();
-  assertEquals(await echoOf(served, "x"), "x");
-  const waiting = (count: number) =>
-    eventually(
-      `${count} wait`,
-      () => own.server.status.waiting,
-      (now) => now === count,
-    );
-  const [silent, ended, sentAll, left] = [
-    await own.dial(),
-    await own.dial(),
-    await own.dial(),
-    await own.dial(),
-  ];
-  await waiting(4);
+  const served = await own.dialServed();
+  const [silent, ended] = [await own.dial(), await own.dial()];
+  const [sentAll, left] = [await own.dial(), await own.dial()];
+  await own.waiting(4);
   silent.close();
   await ended.closeWrite();
   assertEquals(await receiveAllText(ended), "");
@@ -163,9 +148,9 @@ Deno.test("limits: a waiting client that disconnects or has half-closed makes ro
   assertEquals(await receiveAllText(sentAll), "sent all");
   await send(left, "sent, and left");
   left.close();
-  await waiting(0);
+  await own.waiting(0);
   const late = [await own.dial(), await own.dial()];
-  await waiting(2);
+  await own.waiting(2);
   served.close();
   assertEquals(await echoOf(late[0]!, "my turn"), "my turn");
   late[0]!.close();
@@ -181,8 +166,7 @@ Deno.test("limits: silence counts from when a peer that waited is served", async
     maxWaiting: 1,
     connectionTimeoutMs: 200,
   });
-  const served = await own.dial();
-  assertEquals(await echoOf(served, "x"), "x");
+  const served = await own.dialServed();
   const waiting = await own.dial();
   const until = performance.now() + 500;
   while (performance.now() < until) {
@@ -198,14 +182,9 @@ Deno.test("limits: silence counts from when a peer that waited is served", async
 
 Deno.test("limits: abort closes waiting connections without serving them", async () => {
   await using own = await limited({ maxConnections: 1, maxWaiting: 2 });
-  const served = await own.dial();
-  assertEquals(await echoOf(served, "x"), "x");
+  await own.dialServed();
   const waiting = [await own.dial(), await own.dial()];
-  await eventually(
-    "two wait",
-    () => own.server.status.waiting,
-    (count) => count === 2,
-  );
+  await own.waiting(2);
   own.server.stop();
   own.server.abort();
   await soon("the server has stopped", own.done);
