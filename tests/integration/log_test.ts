@@ -1,6 +1,7 @@
 // The server's output: one line for each chunk, with any bytes in it.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
+import { eventually } from "../support/eventually.ts";
 import { echoOf, receive, send } from "../support/peer.ts";
 import { IPC_SERVER } from "../support/program.ts";
 import { ActivatedServer } from "./activated_server.ts";
@@ -182,12 +183,23 @@ Deno.test("a closed reader of its output does not stop the service", async () =>
   await server.stdout.line("server recv: 1");
   await server.stdout.close();
 
+  await eventually(
+    "the server reports that its output is closed",
+    async () => {
+      assertEquals(await echoOf(conn, "more\n"), "more\n");
+      return server.complaints();
+    },
+    (complaints) => complaints.length > 0,
+  );
   for (const line of ["2\n", "3\n", "4\n"]) {
     assertEquals(await echoOf(conn, line), line);
   }
+  assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
   conn.close();
 
   server.program.kill("SIGTERM");
   await server.program.exits(0);
-  assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
+  const [, rest, ...others] = server.complaints();
+  assertMatch(rest!, /Broken pipe .*; lines lost: \d+$/);
+  assertEquals(others, []);
 });
