@@ -7,7 +7,9 @@ import {
   type StreamRequest,
 } from "./_runtime.ts";
 import { netAddr, UNIX_ADDR } from "./_address.ts";
+import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import type { Acceptor, Sink, Transport } from "./_transport.ts";
+import type { ListenFd } from "./environment.ts";
 import { socketError } from "./errors.ts";
 
 /** The size of a read buffer: the most that the runtime asks the kernel for. */
@@ -239,6 +241,25 @@ export class HandleTransport implements Transport {
   }
 }
 
+/**
+ * Adopts a listening descriptor, and accepts on it.
+ *
+ * @throws {ActivationError} As `adoptFd()`.
+ */
+export function acceptWithHandles<C>(
+  binding: StreamBinding,
+  listenFd: number | ListenFd,
+  backlog: number,
+  wrap: (handle: StreamHandle) => C,
+): Promise<HandleAcceptor<C>> {
+  return adoptFd(listenFd, "listen", (fd) =>
+    new HandleAcceptor(
+      (onConnection) => binding.listen(fd, backlog, onConnection),
+      wrap,
+      () => closedFd(fd),
+    ));
+}
+
 /** Accepts on a listening socket of the runtime's event loop. */
 export class HandleAcceptor<C> implements Acceptor<C> {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
@@ -251,14 +272,13 @@ export class HandleAcceptor<C> implements Acceptor<C> {
 
   /** @param listen Opens the socket, and calls back with each connection. */
   constructor(
-    binding: StreamBinding,
     listen: (onConnection: (handle: StreamHandle) => void) => ServerHandle,
-    wrap: (transport: Transport) => C,
+    wrap: (handle: StreamHandle) => C,
     onClosed: () => void = () => {},
   ) {
     this.#onClosed = onClosed;
     this.#handle = listen((accepted) => {
-      this.#onConnection(wrap(new HandleTransport(binding, accepted)));
+      this.#onConnection(wrap(accepted));
     });
     this.addr = handleAddr(this.#handle, "getsockname");
     this.#stopRearming = rearmAccept(() => this.#handle);

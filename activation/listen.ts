@@ -1,6 +1,5 @@
 import { adoptedConn, type ChunkConn } from "./_conn.ts";
-import { adoptFd, closedFd } from "./_fd_ownership.ts";
-import { HandleAcceptor } from "./_handle_transport.ts";
+import { acceptWithHandles, HandleTransport } from "./_handle_transport.ts";
 import { AdoptedListener } from "./_listener.ts";
 import {
   adoptServer,
@@ -92,16 +91,11 @@ export async function listen(
   const binding = await streamBinding();
   const acceptor = binding === undefined
     ? await acceptWithNet(listenFd, backlog)
-    : await adoptFd(
+    : await acceptWithHandles(
+      binding,
       listenFd,
-      "listen",
-      (fd) =>
-        new HandleAcceptor(
-          binding,
-          (onConnection) => binding.listen(fd, backlog, onConnection),
-          adoptedConn,
-          () => closedFd(fd),
-        ),
+      backlog,
+      (handle) => adoptedConn(new HandleTransport(binding, handle)),
     );
   return new AdoptedListener(
     acceptor as Acceptor<Deno.TcpConn & ChunkConn>,

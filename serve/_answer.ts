@@ -43,18 +43,39 @@ export async function answer(
     completed.resolve();
     discardRest(message);
   });
+  const { socket } = message;
+  const abortSignal = () =>
+    gone.abort(new DOMException("The client has gone", "AbortError"));
+  // The end of a client that may still wait for its response.
+  const onEnd = () => {
+    if (!message.complete) socket.destroy();
+    else if (!outgoing.headersSent) abortSignal();
+    else if (!outgoing.writableEnded) socket.destroy();
+  };
+  socket.once("end", onEnd);
   outgoing.once("close", () => {
+    socket.off("end", onEnd);
     if (isSent) return;
     completed.reject(clientGone());
-    gone.abort(clientGone());
+    abortSignal();
   });
   const respond = (response: Response) =>
-    // A client that still waits for 100 may or may not send its body.
-    sendResponse(response, outgoing, options.isStopping() || expectsContinue);
+    sendResponse(
+      response,
+      outgoing,
+      options.isStopping() ||
+        // A client that still waits for 100 may or may not send its body.
+        expectsContinue ||
+        // Deno (2.9) reads no request after one with this header.
+        message.headers.upgrade !== undefined ||
+        // RFC 9112, section 6.1.
+        message.httpVersion === "1.0" &&
+          message.headers["transfer-encoding"] !== undefined,
+    );
 
-  let problem = "Cannot answer a request";
+  let request: Request | undefined;
   try {
-    const request = toRequest(message, {
+    request = toRequest(message, {
       secure: options.secure,
       signal: gone.signal,
       onFirstRead() {
@@ -62,47 +83,93 @@ export async function answer(
         expectsContinue = false;
       },
     });
-    problem = `Cannot answer ${request.method} ${
-      new URL(request.url).pathname
-    }`;
     const response = await responseTo(request, options, {
-      remoteAddr: remoteAddr(message.socket),
+      remoteAddr: remoteAddr(socket),
       completed: completed.promise,
     });
-    if (gone.signal.aborted) {
+    if (outgoing.destroyed) {
       response.body?.cancel(gone.signal.reason).catch(() => {});
     } else {
       await respond(response);
     }
   } catch (error) {
-    if (gone.signal.aborted) return;
-    if (!(error instanceof RefusedRequest)) logFailure(problem, error);
+    if (gone.signal.aborted) {
+      socket.destroy();
+      return;
+    }
+    logFailure(
+      error instanceof RefusedRequest ? "Refused a request" : problem(request),
+      error,
+    );
     if (outgoing.headersSent) return abort(outgoing);
     const status = error instanceof RefusedRequest ? error.status : 500;
-    const response = new Response(`${PLAIN_TEXT[status]}\n`, { status });
-    await respond(response).catch(() => abort(outgoing));
+    await respond(plainResponse(status)).catch(() => abort(outgoing));
   }
+}
+
+/**
+ * Returns the response to a request whose handler has failed: that of `onError`. Without
+ * it, logs the error.
+ */
+export async function failureResponse(
+  error: unknown,
+  { onError }: Pick<AnswerOptions, "onError">,
+  request?: Request,
+): Promise<Response> {
+  try {
+    if (onError !== undefined) return await onError(error);
+  } catch (thrown) {
+    error = thrown;
+  }
+  logFailure(problem(request), error);
+  return plainResponse(500);
+}
+
+/** Returns the start of a message about a request. */
+function problem(request: Request | undefined): string {
+  try {
+    const { method, url } = request!;
+    const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
+    return `Cannot answer ${method} ${path}`;
+  } catch {
+    // A request of Deno's own server has no properties after its end.
+    return "Cannot answer a request";
+  }
+}
+
+function plainResponse(status: number): Response {
+  return new Response(`${PLAIN_TEXT[status]}\n`, { status });
 }
 
 async function responseTo(
   request: Request,
-  { handler, onError }: AnswerOptions,
+  options: AnswerOptions,
   info: ServeInfo,
 ): Promise<Response> {
   try {
-    return checked(await handler(request, info));
+    return checked(await options.handler(request, info));
   } catch (error) {
-    if (onError === undefined || request.signal.aborted) throw error;
-    return checked(await onError(error));
+    if (request.signal.aborted) throw error;
+    return checked(await failureResponse(error, options, request));
   }
 }
 
-function checked(response: unknown): Response {
+/**
+ * Returns the result of a handler.
+ *
+ * @throws {TypeError} It is not a response that can be sent.
+ */
+export function checked(response: unknown): Response {
   if (!(response instanceof Response)) {
     throw new TypeError("The handler did not return a Response");
   }
   if (response.status < 200) {
     throw new TypeError(`The handler returned the status ${response.status}`);
+  }
+  if (response.bodyUsed) {
+    throw new TypeError(
+      "The handler returned a Response whose body was already read",
+    );
   }
   return response;
 }

@@ -1,13 +1,24 @@
 import type { Server } from "node:http";
-import { listenerAddr } from "../activation/_address.ts";
+import { acceptWithHandles } from "../activation/_handle_transport.ts";
 import { adoptServer, listenOn } from "../activation/_net_transport.ts";
-import { listenFdsNamed } from "../activation/environment.ts";
+import {
+  type HttpBinding,
+  httpBinding,
+  streamBinding,
+  type StreamHandle,
+} from "../activation/_runtime.ts";
+import { type Acceptor, BACKLOG } from "../activation/_transport.ts";
+import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";
 import {
   checkCertificate,
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
+import type { AnswerOptions } from "./_answer.ts";
+import { ListenerAcceptor, NativeServer } from "./_native_server.ts";
+import { NodeServer } from "./_node_server.ts";
+import type { ServiceServer } from "./_service_server.ts";
 
 /** The address to listen on when the process was not activated. */
 export type ServeFallback =
@@ -31,64 +42,89 @@ export interface OpenServersOptions {
   backlog?: number;
 }
 
-/** A listening server and its address. */
-export interface OpenServer {
-  server: Server;
-  addr: Deno.NetAddr | Deno.UnixAddr;
-}
-
 /** A service that is run by hand is not open to the network by default. */
 const FALLBACK_HOSTNAME = "127.0.0.1";
 
 /** The time that a client has for its headers. */
 const HEADERS_TIMEOUT_MS = 60_000;
 
+/** The interval at which that time is checked. */
+const HEADERS_CHECK_MS = 1_000;
+
 /**
  * Opens a server on each passed socket, or on the fallback when none was passed. When
  * one fails, closes the others.
  *
- * @param prepare Called with each server before it listens and accepts.
+ * Deno's own HTTP server takes only TCP connections, and its TLS only new sockets:
+ * `node:http` and `node:https` serve the others.
+ *
  * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
 export async function openServers(
   options: OpenServersOptions,
-  prepare: (server: Server) => void,
-): Promise<OpenServer[]> {
-  const { fallback, backlog } = options;
-  const places = listenFdsNamed(options.name).map(
-    (listenFd) => (server: Server) => adoptServer(server, listenFd, backlog),
-  );
-  if (places.length === 0) {
-    if (fallback === undefined) {
-      throw new ActivationError(
-        "Cannot serve: no socket was passed to this process; start it from a socket unit, or set a fallback",
-      );
-    }
-    const where = "path" in fallback
-      ? { path: fallback.path }
-      : { host: fallback.hostname ?? FALLBACK_HOSTNAME, port: fallback.port };
-    places.push((server) => listenOn(server, where, backlog));
+  answerOptions: AnswerOptions,
+): Promise<ServiceServer[]> {
+  const { fallback, backlog = BACKLOG } = options;
+  const listenFds = listenFdsNamed(options.name);
+  if (listenFds.length === 0 && fallback === undefined) {
+    throw new ActivationError(
+      "Cannot serve: no socket was passed to this process; start it from a socket unit, or set a fallback",
+    );
   }
-
+  const http = answerOptions.secure ? undefined : await httpBinding();
+  const streams = http === undefined ? undefined : await streamBinding();
   const newServer = await serverFactory(options);
-  using opened = new DisposableStack();
-  const all: OpenServer[] = [];
-  for (const listenAt of places) {
+  const openNode = async (listen: (server: Server) => Promise<void>) => {
     const server = newServer();
-    prepare(server);
-    await listenAt(server);
-    opened.defer(() => void server.close());
-    all.push({ server, addr: listenerAddr(server.address()) });
+    const opened = new NodeServer(server, answerOptions);
+    await listen(server);
+    return opened;
+  };
+  const openNative = (acceptor: Acceptor<StreamHandle | Deno.TcpConn>) =>
+    new NativeServer(http!, acceptor, answerOptions);
+
+  const adopt = async (listenFd: ListenFd) =>
+    streams?.kindOf(listenFd.fd) === "TCP"
+      ? openNative(await acceptWithHandles(streams, listenFd, backlog, same))
+      : await openNode((server) => adoptServer(server, listenFd, backlog));
+  const listenAt = async (where: ServeFallback) => {
+    // Deno's own listener throws its own errors, which those of `node:net` are not.
+    const listener = "path" in where
+      ? Deno.listen({ transport: "unix", path: where.path })
+      : Deno.listen({ hostname: FALLBACK_HOSTNAME, ...where });
+    if (http !== undefined && listener.addr.transport === "tcp") {
+      return openNative(new ListenerAcceptor(listener as Deno.TcpListener));
+    }
+    listener.close();
+    const { addr } = listener;
+    return await openNode((server) =>
+      listenOn(
+        server,
+        "path" in addr ? addr : { host: addr.hostname, port: addr.port },
+        backlog,
+      )
+    );
+  };
+
+  if (listenFds.length === 0) return [await listenAt(fallback!)];
+  const opened: ServiceServer[] = [];
+  try {
+    for (const listenFd of listenFds) opened.push(await adopt(listenFd));
+  } catch (error) {
+    for (const server of opened) void server.drain();
+    throw error;
   }
-  opened.move();
-  return all;
+  return opened;
 }
+
+const same = (handle: StreamHandle) => handle;
 
 async function serverFactory(
   { cert, key }: OpenServersOptions,
 ): Promise<() => Server> {
   const limits = {
     headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
     // The handler decides on the time for a body.
     requestTimeout: 0,
   };

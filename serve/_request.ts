@@ -4,8 +4,8 @@ import type { IncomingMessage } from "node:http";
 export class RefusedRequest extends Error {
   readonly status: 400 | 501;
 
-  constructor(status: 400 | 501) {
-    super(`Cannot handle the request: status ${status}`);
+  constructor(status: 400 | 501, reason: string) {
+    super(reason);
     this.status = status;
   }
 }
@@ -14,7 +14,7 @@ export class RefusedRequest extends Error {
 const WITHOUT_BODY = ["GET", "HEAD"];
 const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
 
-/** The host of a request of HTTP/1.0, which needs no `Host`. */
+/** The host of a request without a valid `Host`. */
 const DEFAULT_HOST = "localhost";
 
 /** A host with an optional port, without characters that start a path. */
@@ -40,7 +40,9 @@ export function toRequest(
   options: ToRequestOptions,
 ): Request {
   const method = message.method ?? "";
-  if (FORBIDDEN.includes(method)) throw new RefusedRequest(501);
+  if (FORBIDDEN.includes(method)) {
+    throw new RefusedRequest(501, `the method "${method}" is not supported`);
+  }
   const body = hasBody(message)
     ? requestBody(message, options.onFirstRead)
     : null;
@@ -50,17 +52,18 @@ export function toRequest(
     duplex: "half",
     signal: options.signal,
   };
+  const url = requestUrl(message, options.secure);
   try {
     const headers = toHeaders(message.rawHeaders);
-    const url = requestUrl(message, options.secure);
-    // The URL of a Request must have no credentials.
-    if (url.username === "" && url.password === "") {
+    // Deno allows credentials in the URL, which the Fetch standard does not.
+    const { username, password } = new URL(url);
+    if (username + password === "") {
       return new Request(url, { ...init, headers });
     }
-  } catch {
-    // A TypeError of an invalid URL or header.
+  } catch (cause) {
+    throw new RefusedRequest(400, (cause as Error).message);
   }
-  throw new RefusedRequest(400);
+  throw new RefusedRequest(400, `the target "${message.url}" has credentials`);
 }
 
 function hasBody({ method, headers }: IncomingMessage): boolean {
@@ -73,6 +76,14 @@ function hasBody({ method, headers }: IncomingMessage): boolean {
 function toHeaders(raw: string[]): Headers {
   const headers = new Headers();
   for (let i = 0; i < raw.length; i += 2) headers.append(raw[i]!, raw[i + 1]!);
+  const cookie = headers.get("cookie");
+  // Several lines of this header are joined with "; " (RFC 9113, section 8.2.3).
+  if (cookie?.includes(", ")) {
+    const lines = raw.filter((_, i) =>
+      i % 2 === 1 && raw[i - 1]!.toLowerCase() === "cookie"
+    );
+    headers.set("cookie", lines.join("; "));
+  }
   return headers;
 }
 
@@ -80,19 +91,28 @@ function toHeaders(raw: string[]): Headers {
  * Returns the URL of a request target: `/path`, a whole URL, or `*` (RFC 9112, section
  * 3.2).
  */
-function requestUrl(message: IncomingMessage, secure: boolean): URL {
+function requestUrl(message: IncomingMessage, secure: boolean): string {
   const target = message.url ?? "";
-  if (/^https?:\/\//i.test(target)) return new URL(target);
   const isAsterisk = target === "*" && message.method === "OPTIONS";
-  if (!target.startsWith("/") && !isAsterisk) throw new RefusedRequest(400);
-  const [host, ...others] = message.headersDistinct.host ?? [];
-  const authority = host || DEFAULT_HOST;
-  if (others.length > 0 || !AUTHORITY.test(authority)) {
-    throw new RefusedRequest(400);
+  const isPath = target.startsWith("/");
+  const isUrl = /^https?:\/\//i.test(target) && URL.canParse(target);
+  const hosts = message.headersDistinct.host ?? [];
+  if (!isAsterisk && !isPath && !isUrl) {
+    throw new RefusedRequest(
+      400,
+      `the target "${target}" is not a path or a URL`,
+    );
   }
+  if (hosts.length > 1) throw new RefusedRequest(400, "it has several hosts");
+  if (isUrl) return target;
   // Not parsed as a relative reference, in which `//x` is another host.
   const path = isAsterisk ? "/*" : target;
-  return new URL(`${secure ? "https" : "http"}://${authority}${path}`);
+  const scheme = secure ? "https" : "http";
+  const url = `${scheme}://${hosts[0]}${path}`;
+  // Clients of unix sockets may send a path as the host.
+  return AUTHORITY.test(hosts[0] ?? "") && URL.canParse(url)
+    ? url
+    : `${scheme}://${DEFAULT_HOST}${path}`;
 }
 
 /**

@@ -11,6 +11,9 @@ const HOP_BY_HOP = [
   "upgrade",
 ];
 
+/** Responses without a body have no length either (RFC 9110, section 8.6). */
+const WITHOUT_LENGTH = [204, 304];
+
 type Chunk = ReadableStreamReadResult<unknown>;
 
 /** A chunk that is not available yet. */
@@ -34,10 +37,9 @@ export async function sendResponse(
   }
   const head = (length?: number) =>
     writeHead(response, outgoing, close, length);
-  if (response.body === null || outgoing.req.method === "HEAD") {
-    head();
+  if (response.body === null) {
+    head(WITHOUT_LENGTH.includes(response.status) ? undefined : 0);
     outgoing.end();
-    response.body?.cancel().catch(() => {});
     return;
   }
   const reader = response.body.getReader();
@@ -61,6 +63,7 @@ async function sendBody(
   outgoing: ServerResponse,
   head: (length?: number) => void,
 ): Promise<void> {
+  const isHead = outgoing.req.method === "HEAD";
   let reading = reader.read();
   const first = await ifAvailable(reading);
   if (first === PENDING) {
@@ -74,13 +77,17 @@ async function sendBody(
     if (second !== PENDING && second.done) {
       // The whole body: its length is known, and one packet is enough.
       head(bytes.length);
-      outgoing.end(bytes);
+      outgoing.end(isHead ? undefined : bytes);
       return;
     }
     head();
-    await write(outgoing, bytes);
+    if (!isHead) await write(outgoing, bytes);
   } else {
     head(0);
+  }
+  if (isHead) {
+    outgoing.end();
+    return;
   }
   for (let chunk: Chunk; !(chunk = await reading).done;) {
     await write(outgoing, toBytes(chunk));
@@ -130,14 +137,21 @@ function writeHead(
   close: boolean,
   length?: number,
 ): void {
+  const isHead = outgoing.req.method === "HEAD";
   // A wrong length would corrupt the next response.
-  outgoing.strictContentLength = true;
+  outgoing.strictContentLength = !isHead;
   const { headers } = response;
   for (const [name, value] of headers) {
     if (!HOP_BY_HOP.includes(name)) outgoing.appendHeader(name, value);
   }
-  if (length !== undefined && !headers.has("content-length")) {
-    outgoing.setHeader("content-length", length);
+  const announced = headers.get("content-length");
+  if (length !== undefined) {
+    if (announced !== null && Number(announced) !== length && !isHead) {
+      throw new TypeError(
+        `Cannot send a body of ${length} bytes with "content-length: ${announced}"`,
+      );
+    }
+    if (announced === null) outgoing.setHeader("content-length", length);
   }
   if (close || /\bclose\b/i.test(headers.get("connection") ?? "")) {
     outgoing.setHeader("connection", "close");

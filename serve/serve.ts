@@ -1,7 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
 import { TIMER_MAX_MS } from "../daemon/watchdog.ts";
-import { answer } from "./_answer.ts";
-import { Connections } from "./_connections.ts";
 import { openServers, type ServeFallback } from "./_open_servers.ts";
 import { announce, logFailure, pingWatchdog } from "./_report.ts";
 import { onStopSignals } from "./_stop_signals.ts";
@@ -138,43 +135,32 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * await service.shutdown();
  * ```
  */
-export async function serve(
-  handler: ServeHandler,
+export async function serve<
+  Addr extends Deno.Addr = Deno.NetAddr | Deno.UnixAddr,
+>(
+  handler: Deno.ServeHandler<Addr>,
   options: ServeOptions = {},
 ): Promise<HttpServer> {
   const { signal, onError, drainTimeoutMs = DRAIN_TIMEOUT_MS } = options;
   signal?.throwIfAborted();
-  const secure = options.cert !== undefined;
   const notifies = options.notify ?? true;
   const finished = Promise.withResolvers<void>();
   let isStopping = false;
   const ended = new AbortController();
 
-  const connections: Connections[] = [];
-  const answerOptions = {
-    handler,
+  const servers = await openServers(options, {
+    handler: handler as ServeHandler,
     onError,
-    secure,
+    secure: options.cert !== undefined,
     isStopping: () => isStopping,
-  };
-  const opened = await openServers(options, (server) => {
-    const ofServer = new Connections(server, secure);
-    connections.push(ofServer);
-    const handle = (event: string, expectsContinue: boolean) =>
-      server.on(event, (message: IncomingMessage, outgoing: ServerResponse) => {
-        ofServer.answering(message.socket, outgoing);
-        void answer(message, outgoing, answerOptions, expectsContinue);
-      });
-    handle("request", false);
-    handle("checkContinue", true);
   });
 
-  const abort = () => connections.forEach((each) => each.abort());
+  const abort = () => servers.forEach((each) => each.abort());
   const stop = async () => {
     if (isStopping) return;
     isStopping = true;
     const timer = setTimeout(abort, Math.min(drainTimeoutMs, TIMER_MAX_MS));
-    const drained = connections.map((each) => each.drain());
+    const drained = servers.map((each) => each.drain());
     // A failed notification must not keep the service from stopping.
     const notified = notifies
       ? announce({ stopping: true }).catch((error) =>
@@ -191,10 +177,10 @@ export async function serve(
   };
   const signals = onStopSignals(STOP_SIGNALS, stop, abort);
   signal?.addEventListener("abort", stop);
-  for (const { server } of opened) {
-    server.on("error", (error) => logFailure("Cannot accept", error));
+  for (const server of servers) {
+    server.start((error) => logFailure("Cannot accept", error));
   }
-  const addrs = opened.map(({ addr }) => addr);
+  const addrs = servers.map(({ addr }) => addr);
   try {
     // The signal may have been aborted while the sockets were opened.
     signal?.throwIfAborted();
@@ -218,8 +204,8 @@ export async function serve(
     addrs,
     finished: finished.promise,
     shutdown,
-    ref: () => opened.forEach(({ server }) => server.ref()),
-    unref: () => opened.forEach(({ server }) => server.unref()),
+    ref: () => servers.forEach((each) => each.ref()),
+    unref: () => servers.forEach((each) => each.unref()),
     [Symbol.asyncDispose]: shutdown,
   };
 }

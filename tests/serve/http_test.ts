@@ -3,10 +3,28 @@ import { freePorts } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { CASES, type Place } from "./http_suite.ts";
+import { casesOf, type Place } from "./http_suite.ts";
 
-for (const { name, run } of CASES) {
-  Deno.test(`serve, TCP: ${name}`, async () => {
+for (const { name, run } of casesOf("Deno.serve")) {
+  Deno.test(`Deno.serve: ${name}`, async () => {
+    let port = 0;
+    await run({
+      server: "Deno.serve",
+      secure: false,
+      serve(handler, options = {}) {
+        const { onError, signal } = options;
+        const where = { hostname: "127.0.0.1", port: 0, onListen() {} };
+        const server = Deno.serve({ ...where, onError, signal }, handler);
+        port = server.addr.port;
+        return Promise.resolve({ ...server, addrs: [server.addr] });
+      },
+      dial: () => Deno.connect({ hostname: "127.0.0.1", port }),
+    });
+  });
+}
+
+for (const { name, run } of casesOf("node")) {
+  Deno.test(`serve, node:http, TCP: ${name}`, async () => {
     await run(tcpPlace({}, Deno.connect));
   });
   Deno.test(`serve, TLS: ${name}`, async () => {
@@ -21,6 +39,7 @@ for (const { name, run } of CASES) {
     using directory = new TempDir();
     const path = directory.join("socket");
     await run({
+      server: "node",
       secure: false,
       serve: (handler, options) =>
         serve(handler, { fallback: { path }, notify: false, ...options }),
@@ -29,23 +48,24 @@ for (const { name, run } of CASES) {
   });
 }
 
-const NAMES = ["trigger", ...CASES.keys().map((i) => `case-${i}`)];
-const ACTIVATED = {
-  names: NAMES,
+const activated = (server: "native" | "node") => ({
+  names: ["trigger", ...casesOf(server).keys().map((i) => `case-${i}`)],
   module: "tests/serve/http_suite_program.ts",
   allow: ["--allow-all"],
-};
+});
 
 Deno.test("serve, adopted unix path", async (t) => {
   using directory = new TempDir();
-  const addresses = NAMES.map((name) => directory.join(name));
-  await runActivated(t, { ...ACTIVATED, addresses });
+  const options = activated("node");
+  const addresses = options.names.map((name) => directory.join(name));
+  await runActivated(t, { ...options, addresses });
 });
 
 Deno.test("serve, adopted TCP", async (t) => {
-  const addresses = freePorts("127.0.0.1", NAMES.length)
+  const options = activated("native");
+  const addresses = freePorts("127.0.0.1", options.names.length)
     .map((port) => `127.0.0.1:${port}`);
-  await runActivated(t, { ...ACTIVATED, addresses });
+  await runActivated(t, { ...options, addresses });
 });
 
 function tcpPlace(
@@ -54,6 +74,7 @@ function tcpPlace(
 ): Place {
   let port = 0;
   return {
+    server: "node",
     secure: tls.cert !== undefined,
     async serve(handler, options) {
       const service = await serve(handler, {

@@ -16,6 +16,8 @@ import { CERT, KEY } from "../support/certificate.ts";
 // Handlers for Deno.serve() and for serve() are the same, and so is the server.
 ((handler: ServeHandler) =>
   handler satisfies Deno.ServeHandler<Deno.NetAddr | Deno.UnixAddr>);
+((handler: Deno.ServeHandler) => serve(handler));
+((handler: Deno.ServeHandler<Deno.NetAddr>) => serve(handler));
 (() => serve(() => new Response()) satisfies Promise<Deno.HttpServer>);
 
 const HERE = { fallback: { port: 0 }, notify: false } as const;
@@ -99,13 +101,40 @@ Deno.test("a certificate needs its key, and both must be valid", async () => {
   await assertRejects(tls(CERT, await otherKey()), InvalidData, "another one");
 });
 
-Deno.test("a port that is taken is said to be", async () => {
+Deno.test("a fallback that cannot listen throws Deno's error", async () => {
   await using service = await serve(hello, HERE);
   const { port } = service.addr as Deno.NetAddr;
-  const error = await assertRejects(() =>
-    serve(hello, { ...HERE, fallback: { port } })
-  );
-  assertMatch(String(error), /EADDRINUSE/);
+  using directory = new TempDir();
+  const path = directory.join("taken");
+  using _listener = Deno.listen({ transport: "unix", path });
+  const missing = directory.join("missing/socket");
+  const { AddrInUse, NotFound } = Deno.errors;
+  for (
+    const [fallback, error] of [
+      [{ port }, AddrInUse],
+      [{ path }, AddrInUse],
+      [{ path: missing }, NotFound],
+    ] as const
+  ) {
+    for (const tls of [{}, { cert: CERT, key: KEY }]) {
+      await assertRejects(
+        () => serve(hello, { ...HERE, ...tls, fallback }),
+        error,
+      );
+    }
+  }
+});
+
+Deno.test({
+  name: "a fallback without permission throws NotCapable",
+  permissions: { env: true, read: true },
+  async fn() {
+    await assertRejects(() => serve(hello, HERE), Deno.errors.NotCapable);
+    await assertRejects(
+      () => serve(hello, { ...HERE, fallback: { path: "/tmp/none" } }),
+      Deno.errors.NotCapable,
+    );
+  },
 });
 
 Deno.test("a client that keeps sending its body after the response is cut off", async () => {

@@ -4,7 +4,7 @@ import { assertEquals } from "@std/assert";
 import type { Acceptor } from "../../activation/_transport.ts";
 import { adoptedConn, type ChunkConn } from "../../activation/_conn.ts";
 import { AdoptedListener } from "../../activation/_listener.ts";
-import { HandleAcceptor } from "../../activation/_handle_transport.ts";
+import { HandleAcceptor, HandleTransport } from "../../activation/_handle_transport.ts";
 import {
   ServerAcceptor,
   SocketTransport,
@@ -131,12 +131,12 @@ async function listeningHandle(
 ): Promise<HandleAcceptor<InheritedConn>> {
   const binding = (await streamBinding())!;
   assertEquals(handle.bind(...address), 0);
-  return new HandleAcceptor(binding, (onConnection) => {
+  return new HandleAcceptor((onConnection) => {
     handle.onconnection = (_status, accepted) => onConnection(accepted!);
     setupListenWrap(handle);
     assertEquals(handle.listen(128), 0);
     return handle;
-  }, adoptedConn);
+  }, (handle) => adoptedConn(new HandleTransport(binding, handle)));
 }
 
 async function withNet(path: string): Promise<Acceptor<InheritedConn>> {

@@ -1,0 +1,160 @@
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { setImmediate } from "node:timers";
+import { listenerAddr } from "../activation/_address.ts";
+import { answer, type AnswerOptions } from "./_answer.ts";
+import { logFailure } from "./_report.ts";
+import { FIRST_REQUEST_MS, type ServiceServer } from "./_service_server.ts";
+
+/** The status of a request that cannot be parsed, by the code of the error. */
+const CLIENT_ERRORS: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};
+
+interface UnansweredRequest {
+  message: IncomingMessage;
+  outgoing: ServerResponse;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
+  /** Whether the handler runs. */
+  isStarted?: true;
+}
+
+/** Serves by a server of `node:http` or `node:https`. */
+export class NodeServer implements ServiceServer {
+  readonly #server: Server;
+  readonly #options: AnswerOptions;
+  /** The connections after any handshake, with their unanswered requests, in order. */
+  readonly #open = new Map<Socket, UnansweredRequest[]>();
+  /** With TLS, the TCP sockets, also those with a pending handshake. */
+  readonly #raw = new Set<Socket>();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(server: Server, options: AnswerOptions) {
+    this.#server = server;
+    this.#options = options;
+    const handle = (event: string, expectsContinue: boolean) =>
+      server.on(event, (message: IncomingMessage, outgoing: ServerResponse) => {
+        void this.#enqueue({ message, outgoing, expectsContinue });
+      });
+    handle("request", false);
+    handle("checkContinue", true);
+    server.on("clientError", (error, socket) => this.#refuse(error, socket));
+    // A client that half-closes after its request gets the response.
+    Object.assign(server, { httpAllowHalfOpen: true });
+    if (!options.secure) {
+      server.on("connection", (socket) => this.#add(socket));
+      return;
+    }
+    server.on("secureConnection", (socket: Socket) => this.#add(socket));
+    server.on("connection", (socket) => {
+      this.#raw.add(socket);
+      socket.once("close", () => {
+        this.#raw.delete(socket);
+        this.#changed.resolve();
+      });
+    });
+  }
+
+  get addr(): Deno.NetAddr | Deno.UnixAddr {
+    return listenerAddr(this.#server.address());
+  }
+
+  start(onAcceptError: (error: unknown) => void): void {
+    this.#server.on("error", onAcceptError);
+  }
+
+  async drain(): Promise<void> {
+    let inGracePeriod = true;
+    const timer = setTimeout(() => {
+      inGracePeriod = false;
+      this.#changed.resolve();
+    }, FIRST_REQUEST_MS);
+    // Also closes connections that are idle between two requests.
+    this.#server.close();
+    while (this.#open.size + this.#raw.size > 0) {
+      this.#changed = Promise.withResolvers();
+      if (!inGracePeriod) this.#closeUnused();
+      await this.#changed.promise;
+    }
+    clearTimeout(timer);
+  }
+
+  abort(): void {
+    for (const socket of [...this.#open.keys(), ...this.#raw]) {
+      socket.destroy();
+    }
+  }
+
+  ref(): void {
+    this.#server.ref();
+  }
+
+  unref(): void {
+    this.#server.unref();
+  }
+
+  /**
+   * Answers the requests of a connection one at a time. While others wait, no more are
+   * read: a client that sends without reading would fill the memory.
+   */
+  async #enqueue(request: UnansweredRequest): Promise<void> {
+    const { socket } = request.message;
+    const requests = this.#open.get(socket);
+    if (requests === undefined) return;
+    if (requests.push(request) > 1) {
+      socket.pause();
+      return;
+    }
+    if (request.message.headers["transfer-encoding"] !== undefined) {
+      // A chunk that is malformed in the same packet is refused before the handler runs.
+      await new Promise(setImmediate);
+    }
+    for (let next; (next = requests[0]) !== undefined && !socket.destroyed;) {
+      const { outgoing } = next;
+      next.isStarted = true;
+      const closed = new Promise((resolve) => outgoing.once("close", resolve));
+      await answer(next.message, outgoing, this.#options, next.expectsContinue);
+      await closed;
+      requests.shift();
+    }
+    socket.resume();
+    this.#changed.resolve();
+  }
+
+  /** Responds to bytes that are not a request, and closes the connection. */
+  #refuse(error: Error & { code?: string }, socket: Duplex): void {
+    const status = CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request";
+    const requests = this.#open.get(socket as Socket);
+    // The response to a request must not be taken for that to another.
+    const isPending = requests?.some(({ isStarted }) => isStarted);
+    requests?.splice(0);
+    if (!socket.writable || isPending || error.code === "ECONNRESET") {
+      socket.destroy();
+      return;
+    }
+    logFailure(`Refused a request with status ${status}`, error);
+    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+  }
+
+  /** Closes connections without a request, and then those with a pending handshake. */
+  #closeUnused(): void {
+    for (const [socket, requests] of this.#open) {
+      if (requests.length === 0) socket.destroy();
+    }
+    if (this.#open.size === 0) {
+      for (const socket of this.#raw) socket.destroy();
+    }
+  }
+
+  #add(socket: Socket): void {
+    this.#open.set(socket, []);
+    socket.once("close", () => {
+      this.#open.delete(socket);
+      this.#changed.resolve();
+    });
+  }
+}
