@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { remoteAddr } from "../activation/_address.ts";
 import { logFailure } from "./_report.ts";
-import { discardRest, RefusedRequest, toRequest } from "./_request.ts";
+import {
+  ClientState,
+  discardRest,
+  RefusedRequest,
+  toRequest,
+} from "./_request.ts";
 import { clientGone, sendResponse } from "./_response.ts";
 import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
 
@@ -34,7 +39,7 @@ export async function answer(
   options: AnswerOptions,
   expectsContinue: boolean,
 ): Promise<void> {
-  const gone = new AbortController();
+  const client = new ClientState();
   const completed = Promise.withResolvers<void>();
   completed.promise.catch(() => {});
   let isSent = false;
@@ -44,12 +49,10 @@ export async function answer(
     discardRest(message);
   });
   const { socket } = message;
-  const abortSignal = () =>
-    gone.abort(new DOMException("The client has gone", "AbortError"));
   // The end of a client that may still wait for its response.
   const onEnd = () => {
     if (!message.complete) socket.destroy();
-    else if (!outgoing.headersSent) abortSignal();
+    else if (!outgoing.headersSent) client.leave();
     else if (!outgoing.writableEnded) socket.destroy();
   };
   socket.once("end", onEnd);
@@ -57,7 +60,7 @@ export async function answer(
     socket.off("end", onEnd);
     if (isSent) return;
     completed.reject(clientGone());
-    abortSignal();
+    client.leave();
   });
   const respond = (response: Response) =>
     sendResponse(
@@ -77,23 +80,26 @@ export async function answer(
   try {
     request = toRequest(message, {
       secure: options.secure,
-      signal: gone.signal,
+      client,
       onFirstRead() {
         if (expectsContinue && !outgoing.headersSent) outgoing.writeContinue();
         expectsContinue = false;
       },
     });
-    const response = await responseTo(request, options, {
-      remoteAddr: remoteAddr(socket),
+    const response = await responseTo(request, client, options, {
+      // Each call asks the kernel.
+      get remoteAddr() {
+        return remoteAddr(socket);
+      },
       completed: completed.promise,
     });
     if (outgoing.destroyed) {
-      response.body?.cancel(gone.signal.reason).catch(() => {});
+      response.body?.cancel(clientGone()).catch(() => {});
     } else {
       await respond(response);
     }
   } catch (error) {
-    if (gone.signal.aborted) {
+    if (client.isGone) {
       socket.destroy();
       return;
     }
@@ -143,13 +149,14 @@ function plainResponse(status: number): Response {
 
 async function responseTo(
   request: Request,
+  client: ClientState,
   options: AnswerOptions,
   info: ServeInfo,
 ): Promise<Response> {
   try {
     return checked(await options.handler(request, info));
   } catch (error) {
-    if (request.signal.aborted) throw error;
+    if (client.isGone) throw error;
     return checked(await failureResponse(error, options, request));
   }
 }

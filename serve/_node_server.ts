@@ -121,7 +121,7 @@ export class NodeServer implements ServiceServer {
       await closed;
       requests.shift();
     }
-    socket.resume();
+    if (socket.isPaused()) socket.resume();
     this.#changed.resolve();
   }
 

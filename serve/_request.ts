@@ -20,12 +20,52 @@ const DEFAULT_HOST = "localhost";
 /** A host with an optional port, without characters that start a path. */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::[0-9]*)?$/i;
 
+/** Whether the client of a request is still there. */
+export class ClientState {
+  #controller: AbortController | undefined;
+  #reason: DOMException | undefined;
+
+  get isGone(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** Aborted when the client has gone. Creating it takes as long as all of a request. */
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.isGone) this.#controller.abort(this.#reason);
+    return this.#controller.signal;
+  }
+
+  /** Records that the client has closed or half-closed the connection. */
+  leave(): void {
+    this.#reason ??= new DOMException("The client has gone", "AbortError");
+    this.#controller?.abort(this.#reason);
+  }
+}
+
+/** A request that creates its signal on demand. */
+class IncomingRequest extends Request {
+  readonly #client: ClientState;
+
+  constructor(
+    url: string,
+    client: ClientState,
+    init: RequestInit & { duplex: "half" },
+  ) {
+    super(url, init);
+    this.#client = client;
+  }
+
+  override get signal(): AbortSignal {
+    return this.#client.signal;
+  }
+}
+
 /** Options for {@linkcode toRequest}. */
 export interface ToRequestOptions {
   /** Whether the connection uses TLS. */
   secure: boolean;
-  /** Aborted when the client has closed the connection. */
-  signal: AbortSignal;
+  client: ClientState;
   /** Called when the handler reads the body for the first time. */
   onFirstRead: () => void;
 }
@@ -46,19 +86,17 @@ export function toRequest(
   const body = hasBody(message)
     ? requestBody(message, options.onFirstRead)
     : null;
-  const init: RequestInit & { duplex: "half" } = {
-    method,
-    body,
-    duplex: "half",
-    signal: options.signal,
-  };
   const url = requestUrl(message, options.secure);
   try {
-    const headers = toHeaders(message.rawHeaders);
     // Deno allows credentials in the URL, which the Fetch standard does not.
     const { username, password } = new URL(url);
     if (username + password === "") {
-      return new Request(url, { ...init, headers });
+      return new IncomingRequest(url, options.client, {
+        method,
+        headers: headerPairs(message.rawHeaders),
+        body,
+        duplex: "half",
+      });
     }
   } catch (cause) {
     throw new RefusedRequest(400, (cause as Error).message);
@@ -73,18 +111,22 @@ function hasBody({ method, headers }: IncomingMessage): boolean {
     (length !== undefined && Number(length) > 0);
 }
 
-function toHeaders(raw: string[]): Headers {
-  const headers = new Headers();
-  for (let i = 0; i < raw.length; i += 2) headers.append(raw[i]!, raw[i + 1]!);
-  const cookie = headers.get("cookie");
-  // Several lines of this header are joined with "; " (RFC 9113, section 8.2.3).
-  if (cookie?.includes(", ")) {
-    const lines = raw.filter((_, i) =>
-      i % 2 === 1 && raw[i - 1]!.toLowerCase() === "cookie"
-    );
-    headers.set("cookie", lines.join("; "));
+/** Returns the headers as pairs, the cookies as one (RFC 9113, section 8.2.3). */
+function headerPairs(raw: string[]): [name: string, value: string][] {
+  const pairs: [string, string][] = [];
+  let cookie: [string, string] | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    const pair: [string, string] = [raw[i]!, raw[i + 1]!];
+    if (pair[0].length === 6 && pair[0].toLowerCase() === "cookie") {
+      if (cookie !== undefined) {
+        cookie[1] += `; ${pair[1]}`;
+        continue;
+      }
+      cookie = pair;
+    }
+    pairs.push(pair);
   }
-  return headers;
+  return pairs;
 }
 
 /**
@@ -96,23 +138,35 @@ function requestUrl(message: IncomingMessage, secure: boolean): string {
   const isAsterisk = target === "*" && message.method === "OPTIONS";
   const isPath = target.startsWith("/");
   const isUrl = /^https?:\/\//i.test(target) && URL.canParse(target);
-  const hosts = message.headersDistinct.host ?? [];
   if (!isAsterisk && !isPath && !isUrl) {
     throw new RefusedRequest(
       400,
       `the target "${target}" is not a path or a URL`,
     );
   }
-  if (hosts.length > 1) throw new RefusedRequest(400, "it has several hosts");
+  const host = onlyHost(message.rawHeaders);
   if (isUrl) return target;
   // Not parsed as a relative reference, in which `//x` is another host.
   const path = isAsterisk ? "/*" : target;
   const scheme = secure ? "https" : "http";
-  const url = `${scheme}://${hosts[0]}${path}`;
+  const url = `${scheme}://${host}${path}`;
   // Clients of unix sockets may send a path as the host.
-  return AUTHORITY.test(hosts[0] ?? "") && URL.canParse(url)
+  return AUTHORITY.test(host) && URL.canParse(url)
     ? url
     : `${scheme}://${DEFAULT_HOST}${path}`;
+}
+
+/** Returns the value of the header, of which the runtime's own reader keeps the first. */
+function onlyHost(raw: string[]): string {
+  let host: string | undefined;
+  for (let i = 0; i < raw.length; i += 2) {
+    if (raw[i]!.length !== 4 || raw[i]!.toLowerCase() !== "host") continue;
+    if (host !== undefined) {
+      throw new RefusedRequest(400, "it has several hosts");
+    }
+    host = raw[i + 1]!;
+  }
+  return host ?? "";
 }
 
 /**

@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import type { ServerResponse } from "node:http";
+import { completeBody } from "../activation/_runtime.ts";
 
 /** Headers about the connection, which `node:http` sets. */
 const HOP_BY_HOP = [
@@ -32,11 +34,17 @@ export async function sendResponse(
   outgoing: ServerResponse,
   close: boolean,
 ): Promise<void> {
-  if (response.bodyUsed || response.body?.locked) {
-    throw new TypeError("Cannot send a Response whose body was already read");
-  }
   const head = (length?: number) =>
     writeHead(response, outgoing, close, length);
+  const complete = completeBody(response);
+  if (complete !== undefined) {
+    head(Buffer.byteLength(complete));
+    outgoing.end(outgoing.req.method === "HEAD" ? undefined : complete);
+    return;
+  }
+  if (response.body?.locked) {
+    throw new TypeError("Cannot send a Response whose body was already read");
+  }
   if (response.body === null) {
     head(WITHOUT_LENGTH.includes(response.status) ? undefined : 0);
     outgoing.end();
