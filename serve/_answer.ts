@@ -1,5 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { remoteAddr } from "../activation/_address.ts";
+import {
+  checked,
+  failureResponse,
+  type HandlerOptions,
+  plainResponse,
+  problem,
+} from "./_handler.ts";
 import { logFailure } from "./_report.ts";
 import {
   ClientState,
@@ -8,24 +15,15 @@ import {
   toRequest,
 } from "./_request.ts";
 import { clientGone, sendResponse } from "./_response.ts";
-import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
+import type { ServeInfo } from "./serve_handler.ts";
 
 /** Options for {@linkcode answer}. */
-export interface AnswerOptions {
-  handler: ServeHandler;
-  /** Returns the response when the handler has failed. */
-  onError: ((error: unknown) => Response | Promise<Response>) | undefined;
+export interface AnswerOptions extends HandlerOptions {
   /** Whether the connections use TLS. */
   secure: boolean;
   /** Whether the service is stopping: each response is then the last on its connection. */
   isStopping: () => boolean;
 }
-
-const PLAIN_TEXT: Record<number, string> = {
-  400: "Bad Request",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-};
 
 /**
  * Answers one request, from the message to the last byte of the response. Never throws.
@@ -113,40 +111,6 @@ export async function answer(
   }
 }
 
-/**
- * Returns the response to a request whose handler has failed: that of `onError`. Without
- * it, logs the error.
- */
-export async function failureResponse(
-  error: unknown,
-  { onError }: Pick<AnswerOptions, "onError">,
-  request?: Request,
-): Promise<Response> {
-  try {
-    if (onError !== undefined) return await onError(error);
-  } catch (thrown) {
-    error = thrown;
-  }
-  logFailure(problem(request), error);
-  return plainResponse(500);
-}
-
-/** Returns the start of a message about a request. */
-function problem(request: Request | undefined): string {
-  try {
-    const { method, url } = request!;
-    const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
-    return `Cannot answer ${method} ${path}`;
-  } catch {
-    // A request of Deno's own server has no properties after its end.
-    return "Cannot answer a request";
-  }
-}
-
-function plainResponse(status: number): Response {
-  return new Response(`${PLAIN_TEXT[status]}\n`, { status });
-}
-
 async function responseTo(
   request: Request,
   client: ClientState,
@@ -159,26 +123,6 @@ async function responseTo(
     if (client.isGone) throw error;
     return checked(await failureResponse(error, options, request));
   }
-}
-
-/**
- * Returns the result of a handler.
- *
- * @throws {TypeError} It is not a response that can be sent.
- */
-export function checked(response: unknown): Response {
-  if (!(response instanceof Response)) {
-    throw new TypeError("The handler did not return a Response");
-  }
-  if (response.status < 200) {
-    throw new TypeError(`The handler returned the status ${response.status}`);
-  }
-  if (response.bodyUsed) {
-    throw new TypeError(
-      "The handler returned a Response whose body was already read",
-    );
-  }
-  return response;
 }
 
 /** Closes the connection so that the client detects the incomplete response. */

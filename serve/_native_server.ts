@@ -4,8 +4,12 @@ import type {
   StreamHandle,
 } from "../activation/_runtime.ts";
 import type { Acceptor } from "../activation/_transport.ts";
-import { type AnswerOptions, checked, failureResponse } from "./_answer.ts";
-import { FIRST_REQUEST_MS, type ServiceServer } from "./_service_server.ts";
+import { checked, failureResponse, type HandlerOptions } from "./_handler.ts";
+import {
+  FIRST_REQUEST_MS,
+  type ServiceServer,
+  type ServiceServerEvents,
+} from "./_service_server.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /** The pause after accept(2) has failed, in milliseconds. */
@@ -21,15 +25,16 @@ export class NativeServer implements ServiceServer {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
   readonly #binding: HttpBinding;
   readonly #acceptor: Acceptor<StreamHandle | Deno.TcpConn>;
-  readonly #options: AnswerOptions;
+  readonly #options: HandlerOptions;
   readonly #connections = new Set<Connection>();
+  #onChange = (): void => {};
   #isStopping = false;
   #isRef = true;
 
   constructor(
     binding: HttpBinding,
     acceptor: Acceptor<StreamHandle | Deno.TcpConn>,
-    options: AnswerOptions,
+    options: HandlerOptions,
   ) {
     this.addr = acceptor.addr;
     this.#binding = binding;
@@ -37,14 +42,19 @@ export class NativeServer implements ServiceServer {
     this.#options = options;
   }
 
-  start(onError: (error: Error) => void): void {
+  get connections(): number {
+    return this.#connections.size;
+  }
+
+  start(events: ServiceServerEvents): void {
+    this.#onChange = events.onChange;
     this.#acceptor.start((conn) => {
       try {
         this.#serve(this.#binding.resourceOf(conn));
       } catch {
         // The client has gone.
       }
-    }, onError);
+    }, events.onAcceptError);
   }
 
   async drain(): Promise<void> {
@@ -113,7 +123,11 @@ export class NativeServer implements ServiceServer {
     };
     if (!this.#isRef) connection.unref();
     this.#connections.add(connection);
-    connection.finished.then(() => this.#connections.delete(connection));
+    this.#onChange();
+    connection.finished.then(() => {
+      this.#connections.delete(connection);
+      this.#onChange();
+    });
   }
 }
 

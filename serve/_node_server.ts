@@ -3,9 +3,18 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
 import { listenerAddr } from "../activation/_address.ts";
+import {
+  checkCertificate,
+  HANDSHAKE_TIMEOUT_MS,
+  prepareTlsServer,
+} from "../activation/listen_tls.ts";
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { logFailure } from "./_report.ts";
-import { FIRST_REQUEST_MS, type ServiceServer } from "./_service_server.ts";
+import {
+  FIRST_REQUEST_MS,
+  type ServiceServer,
+  type ServiceServerEvents,
+} from "./_service_server.ts";
 
 /** The status of a request that cannot be parsed, by the code of the error. */
 const CLIENT_ERRORS: Record<string, string> = {
@@ -23,6 +32,60 @@ interface UnansweredRequest {
   isStarted?: true;
 }
 
+/** The time that a client has for its headers. */
+const HEADERS_TIMEOUT_MS = 60_000;
+
+/** The interval at which that time is checked. */
+const HEADERS_CHECK_MS = 1_000;
+
+/**
+ * Returns a function that opens a server, which a callback makes listen.
+ *
+ * @throws {TypeError} Only one of the certificate and its key is given.
+ * @throws {Deno.errors.InvalidData} They are invalid, or do not belong together.
+ */
+export async function nodeServerOpener(
+  { cert, key }: { cert?: string; key?: string },
+  options: AnswerOptions,
+): Promise<
+  (listen: (server: Server) => Promise<void>) => Promise<NodeServer>
+> {
+  const newServer = await serverFactory(cert, key);
+  return async (listen) => {
+    const server = newServer();
+    const opened = new NodeServer(server, options);
+    await listen(server);
+    return opened;
+  };
+}
+
+async function serverFactory(
+  cert: string | undefined,
+  key: string | undefined,
+): Promise<() => Server> {
+  const limits = {
+    headersTimeout: HEADERS_TIMEOUT_MS,
+    connectionsCheckingInterval: HEADERS_CHECK_MS,
+    // The handler decides on the time for a body.
+    requestTimeout: 0,
+  };
+  if (cert === undefined && key === undefined) {
+    const { createServer } = await import("node:http");
+    return () => createServer(limits);
+  }
+  if (cert === undefined || key === undefined) {
+    throw new TypeError("Cannot use TLS: set both cert and key");
+  }
+  await checkCertificate(cert, key);
+  const { createServer } = await import("node:https");
+  const handshakeTimeout = HANDSHAKE_TIMEOUT_MS;
+  return () => {
+    const server = createServer({ ...limits, cert, key, handshakeTimeout });
+    prepareTlsServer(server);
+    return server;
+  };
+}
+
 /** Serves by a server of `node:http` or `node:https`. */
 export class NodeServer implements ServiceServer {
   readonly #server: Server;
@@ -32,6 +95,7 @@ export class NodeServer implements ServiceServer {
   /** With TLS, the TCP sockets, also those with a pending handshake. */
   readonly #raw = new Set<Socket>();
   #changed = Promise.withResolvers<void>();
+  #onChange = (): void => {};
 
   constructor(server: Server, options: AnswerOptions) {
     this.#server = server;
@@ -52,9 +116,11 @@ export class NodeServer implements ServiceServer {
     server.on("secureConnection", (socket: Socket) => this.#add(socket));
     server.on("connection", (socket) => {
       this.#raw.add(socket);
+      this.#onChange();
       socket.once("close", () => {
         this.#raw.delete(socket);
         this.#changed.resolve();
+        this.#onChange();
       });
     });
   }
@@ -63,7 +129,12 @@ export class NodeServer implements ServiceServer {
     return listenerAddr(this.#server.address());
   }
 
-  start(onAcceptError: (error: unknown) => void): void {
+  get connections(): number {
+    return this.#open.size + this.#raw.size;
+  }
+
+  start({ onAcceptError, onChange }: ServiceServerEvents): void {
+    this.#onChange = onChange;
     this.#server.on("error", onAcceptError);
   }
 
@@ -152,9 +223,11 @@ export class NodeServer implements ServiceServer {
 
   #add(socket: Socket): void {
     this.#open.set(socket, []);
+    this.#onChange();
     socket.once("close", () => {
       this.#open.delete(socket);
       this.#changed.resolve();
+      this.#onChange();
     });
   }
 }

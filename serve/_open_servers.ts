@@ -10,14 +10,9 @@ import {
 import { type Acceptor, BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";
-import {
-  checkCertificate,
-  HANDSHAKE_TIMEOUT_MS,
-  prepareTlsServer,
-} from "../activation/listen_tls.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { ListenerAcceptor, NativeServer } from "./_native_server.ts";
-import { NodeServer } from "./_node_server.ts";
+import type { nodeServerOpener } from "./_node_server.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
 /** The address to listen on when the process was not activated. */
@@ -45,12 +40,6 @@ export interface OpenServersOptions {
 /** A service that is run by hand is not open to the network by default. */
 const FALLBACK_HOSTNAME = "127.0.0.1";
 
-/** The time that a client has for its headers. */
-const HEADERS_TIMEOUT_MS = 60_000;
-
-/** The interval at which that time is checked. */
-const HEADERS_CHECK_MS = 1_000;
-
 /**
  * Opens a server on each passed socket, or on the fallback when none was passed. When
  * one fails, closes the others.
@@ -73,12 +62,12 @@ export async function openServers(
   }
   const http = answerOptions.secure ? undefined : await httpBinding();
   const streams = http === undefined ? undefined : await streamBinding();
-  const newServer = await serverFactory(options);
+  let opener: ReturnType<typeof nodeServerOpener> | undefined;
   const openNode = async (listen: (server: Server) => Promise<void>) => {
-    const server = newServer();
-    const opened = new NodeServer(server, answerOptions);
-    await listen(server);
-    return opened;
+    opener ??= import("./_node_server.ts").then(({ nodeServerOpener }) =>
+      nodeServerOpener(options, answerOptions)
+    );
+    return (await opener)(listen);
   };
   const openNative = (acceptor: Acceptor<StreamHandle | Deno.TcpConn>) =>
     new NativeServer(http!, acceptor, answerOptions);
@@ -118,29 +107,3 @@ export async function openServers(
 }
 
 const same = (handle: StreamHandle) => handle;
-
-async function serverFactory(
-  { cert, key }: OpenServersOptions,
-): Promise<() => Server> {
-  const limits = {
-    headersTimeout: HEADERS_TIMEOUT_MS,
-    connectionsCheckingInterval: HEADERS_CHECK_MS,
-    // The handler decides on the time for a body.
-    requestTimeout: 0,
-  };
-  if (cert === undefined && key === undefined) {
-    const { createServer } = await import("node:http");
-    return () => createServer(limits);
-  }
-  if (cert === undefined || key === undefined) {
-    throw new TypeError("Cannot use TLS: set both cert and key");
-  }
-  await checkCertificate(cert, key);
-  const { createServer } = await import("node:https");
-  const handshakeTimeout = HANDSHAKE_TIMEOUT_MS;
-  return () => {
-    const server = createServer({ ...limits, cert, key, handshakeTimeout });
-    prepareTlsServer(server);
-    return server;
-  };
-}

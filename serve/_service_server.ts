@@ -4,12 +4,22 @@
  */
 export const FIRST_REQUEST_MS = 500;
 
+/** What a server calls. */
+export interface ServiceServerEvents {
+  /** accept(2) has failed. */
+  onAcceptError(error: unknown): void;
+  /** The number of connections has changed. */
+  onChange(): void;
+}
+
 /** One listening socket of a service. */
 export interface ServiceServer {
   /** The bound address. */
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
+  /** The number of open connections. */
+  readonly connections: number;
   /** Starts to serve. */
-  start(onAcceptError: (error: unknown) => void): void;
+  start(events: ServiceServerEvents): void;
   /**
    * Stops accepting, and waits until all connections are closed: the idle ones at once,
    * the others with their response.

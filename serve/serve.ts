@@ -1,3 +1,4 @@
+import { listenFdsNamed } from "../activation/environment.ts";
 import { TIMER_MAX_MS } from "../daemon/watchdog.ts";
 import { openServers, type ServeFallback } from "./_open_servers.ts";
 import { announce, logFailure, pingWatchdog } from "./_report.ts";
@@ -17,7 +18,7 @@ export interface ServeOptions {
   cert?: string;
   /** The private key of the certificate, in PEM format. */
   key?: string;
-  /** Stops the service when aborted, as SIGTERM does. */
+  /** Drains and stops the service when aborted, as SIGTERM does. */
   signal?: AbortSignal;
   /**
    * The time for pending responses after the service begins to stop, in milliseconds.
@@ -25,6 +26,15 @@ export interface ServeOptions {
    * @default {10000}
    */
   drainTimeoutMs?: number;
+  /**
+   * Stops an activated service that has had no connection for this time, in
+   * milliseconds; 0 for never. The next connection starts it again. An open connection
+   * counts also between two requests: `node:http` closes it after 5 seconds, Deno's own
+   * server leaves that to the client.
+   *
+   * @default {0}
+   */
+  idleTimeoutMs?: number;
   /** Called with the address of each socket. */
   onListen?: (addr: Deno.NetAddr | Deno.UnixAddr) => void;
   /**
@@ -79,33 +89,53 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * new sockets. All `ListenStream=` of a socket unit belong to one service.
  *
  * Once it listens, the service sends `READY=1` and starts to ping the watchdog. On
- * SIGTERM, SIGINT, `signal` or `shutdown()` it sends `STOPPING=1` and drains: it stops
- * accepting (the kernel queues new connections for the next instance), closes idle
- * connections, and closes the others after their response (`Connection: close`). A
- * second signal, or the end of `drainTimeoutMs`, closes the rest. The process exits by
- * itself when nothing else keeps it alive.
+ * SIGTERM, SIGINT, `signal`, `shutdown()` or `idleTimeoutMs` it sends `STOPPING=1` and
+ * drains: it stops accepting (the kernel queues new connections for the next instance),
+ * closes idle connections, and closes the others after their response. A second signal,
+ * or the end of `drainTimeoutMs`, closes the rest. The process exits by itself when
+ * nothing else keeps it alive; after a signal, at the latest another `drainTimeoutMs`
+ * later.
  *
  * Bodies are streams in both directions, with back-pressure: the client waits until
  * the handler reads, and the body of the response is read as the client receives it.
- * When the client closes the connection or half-closes it, `request.signal` is aborted
- * and the body of the response is cancelled.
  *
- * Limits, those of `node:http` in Deno:
+ * Connections of TCP sockets without TLS are served by Deno's own HTTP server, as those
+ * of `Deno.serve()`: HTTP/1.1, and HTTP/2 with prior knowledge. Differences:
  *
- * - HTTP/1.1 and 1.0. No HTTP/2, no upgrades (WebSocket), no CONNECT or TRACE.
- *   The handler does not get the body of a GET or HEAD request.
- * - A client has 60 seconds for its headers. The time for its body is not limited: use
+ * - When `signal` is aborted, `Deno.serve()` closes all connections at once; `serve()`
+ *   drains. On SIGTERM, a client that has just connected is still served.
+ * - The default `onError` logs one line and returns status 500, also for a handler that
+ *   returns a used response, with which `Deno.serve()` of Deno 2.9.4 exits.
+ * - A WebSocket that the handler upgrades is closed at once.
+ *
+ * Unix sockets and TLS, and TCP sockets in workers and under `deno test`, are served by
+ * `node:http`, with further differences:
+ *
+ * - HTTP/1.1 and 1.0. No HTTP/2, no upgrades, no CONNECT or TRACE, no compression. The
+ *   handler does not get the body of a GET or HEAD request.
+ * - The URL is normalized. If the `Host` header is no host of a URL, such as the path
+ *   that some clients of unix sockets send, the host of the URL is `localhost`. A
+ *   request of HTTP/1.1 without `Host` is refused.
+ * - Headers have at most 16 KiB in all; a client has 60 seconds for them, and 5 seconds
+ *   for its next request. The time for its body is not limited: use
  *   `AbortSignal.timeout()`.
+ * - `request.signal` is aborted when the client closes or half-closes the connection
+ *   before its response starts, and not after a complete response. The signal of a
+ *   copy of the request is never aborted.
+ * - Refused requests are logged. A response whose length differs from its
+ *   `Content-Length`, and a body that fails before its first byte, become status 500.
  * - Over TLS, header values other than ASCII are sent as UTF-8.
- * - Without free descriptors, new connections wait until descriptors are free: set
- *   `LimitNOFILE=` above the number of connections.
+ *
+ * Without free descriptors, new connections wait until descriptors are free: set
+ * `LimitNOFILE=` above the number of connections.
  *
  * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`. With
  * `--allow-env=NOTIFY_SOCKET` it notifies the service manager, which needs the
  * permissions of {@linkcode notify}; with `--allow-env=WATCHDOG_USEC,WATCHDOG_PID` also
  * it pings the watchdog; with `--allow-env=JOURNAL_STREAM` it logs levels to the
  * journal. The fallback needs `--allow-net` for a port, also `--allow-read` and
- * `--allow-write` for a path. Loads `node:http`, or `node:https`, on first use.
+ * `--allow-write` for a path. Loads `node:process`, and `node:http` or `node:https` for
+ * sockets that need it.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/daemon.html | daemon(7)}
@@ -116,6 +146,8 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * @throws {ActivationError} No socket was passed and there is no fallback; or
  * sockets were passed, but none of that name; or one cannot be adopted.
  * @throws {NotifyError} The service manager cannot be notified.
+ * @throws {Deno.errors.AddrInUse} The fallback is in use; also other errors of
+ * `Deno.listen()`.
  * @throws {Deno.errors.InvalidData} The certificate or the key is not in PEM
  * format, or they do not belong together.
  *
@@ -151,7 +183,7 @@ export async function serve<
   const servers = await openServers(options, {
     handler: handler as ServeHandler,
     onError,
-    secure: options.cert !== undefined,
+    secure: options.cert !== undefined || options.key !== undefined,
     isStopping: () => isStopping,
   });
 
@@ -159,6 +191,7 @@ export async function serve<
   const stop = async () => {
     if (isStopping) return;
     isStopping = true;
+    clearTimeout(idleTimer);
     const timer = setTimeout(abort, Math.min(drainTimeoutMs, TIMER_MAX_MS));
     const drained = servers.map((each) => each.drain());
     // A failed notification must not keep the service from stopping.
@@ -175,11 +208,31 @@ export async function serve<
     signal?.removeEventListener("abort", stop);
     finished.resolve();
   };
-  const signals = onStopSignals(STOP_SIGNALS, stop, abort);
+  const signals = onStopSignals(STOP_SIGNALS, () => {
+    void stop();
+    // Another listener of the program must not keep the process alive.
+    finished.promise.then(() =>
+      Deno.unrefTimer(setTimeout(() => Deno.exit(), drainTimeoutMs))
+    );
+  }, abort);
   signal?.addEventListener("abort", stop);
+  let idleTimer: ReturnType<typeof setTimeout> | undefined;
+  // Only a service manager starts the service again.
+  const isActivated = listenFdsNamed(options.name).length > 0;
+  const idleTimeoutMs = isActivated ? options.idleTimeoutMs ?? 0 : 0;
+  const updateIdle = () => {
+    clearTimeout(idleTimer);
+    const isIdle = servers.every(({ connections }) => connections === 0);
+    if (!isIdle || idleTimeoutMs === 0 || isStopping) return;
+    idleTimer = setTimeout(stop, Math.min(idleTimeoutMs, TIMER_MAX_MS));
+  };
   for (const server of servers) {
-    server.start((error) => logFailure("Cannot accept", error));
+    server.start({
+      onAcceptError: (error) => logFailure("Cannot accept", error),
+      onChange: updateIdle,
+    });
   }
+  updateIdle();
   const addrs = servers.map(({ addr }) => addr);
   try {
     // The signal may have been aborted while the sockets were opened.

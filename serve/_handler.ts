@@ -1,0 +1,70 @@
+import { logFailure } from "./_report.ts";
+import type { ServeHandler } from "./serve_handler.ts";
+
+/** The functions of the program. */
+export interface HandlerOptions {
+  handler: ServeHandler;
+  /** Returns the response when the handler has failed. */
+  onError: ((error: unknown) => Response | Promise<Response>) | undefined;
+}
+
+const PLAIN_TEXT: Record<number, string> = {
+  400: "Bad Request",
+  500: "Internal Server Error",
+  501: "Not Implemented",
+};
+
+/**
+ * Returns the result of a handler.
+ *
+ * @throws {TypeError} It is not a response that can be sent.
+ */
+export function checked(response: unknown): Response {
+  if (!(response instanceof Response)) {
+    throw new TypeError("The handler did not return a Response");
+  }
+  if (response.status < 200) {
+    throw new TypeError(`The handler returned the status ${response.status}`);
+  }
+  if (response.bodyUsed) {
+    throw new TypeError(
+      "The handler returned a Response whose body was already read",
+    );
+  }
+  return response;
+}
+
+/**
+ * Returns the response to a request whose handler has failed: that of `onError`. Without
+ * it, logs the error.
+ */
+export async function failureResponse(
+  error: unknown,
+  { onError }: HandlerOptions,
+  request?: Request,
+): Promise<Response> {
+  try {
+    if (onError !== undefined) return await onError(error);
+  } catch (thrown) {
+    error = thrown;
+  }
+  logFailure(problem(request), error);
+  return plainResponse(500);
+}
+
+/** Returns the start of a message about a request. */
+export function problem(request: Request | undefined): string {
+  try {
+    const { method, url } = request!;
+    const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
+    return `Cannot answer ${method} ${path}`;
+  } catch {
+    // A request of Deno's own server has no properties after its end.
+    return "Cannot answer a request";
+  }
+}
+
+/** Returns the response of the service itself. */
+export function plainResponse(status: number): Response {
+  return new Response(`${PLAIN_TEXT[status]}\n`, { status });
+}
