@@ -23,6 +23,11 @@ export function checked(response: unknown): Response {
   if (!(response instanceof Response)) {
     throw new TypeError("The handler did not return a Response");
   }
+  if (response.status === 101) {
+    throw new TypeError(
+      "The handler upgraded the connection, which serve() cannot: use listenServer() with a WebSocket library for node:http",
+    );
+  }
   if (response.status < 200) {
     throw new TypeError(`The handler returned the status ${response.status}`);
   }

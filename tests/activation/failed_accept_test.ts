@@ -83,6 +83,10 @@ const SERVICES: {
     ...{ what: "serve", service: "serve", kind: "unix path", ask: http },
     errors: ["ENFILE", "EPERM"],
   },
+  {
+    ...{ what: "serve, TCP", service: "serve", kind: "TCP", ask: http },
+    errors: ["EMFILE", "ECONNABORTED"],
+  },
 ];
 
 /** Into which call an error is injected. */

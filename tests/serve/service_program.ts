@@ -1,11 +1,15 @@
 /**
  * A service to be started with sockets, and with as few permissions as a test
- * likes. Its argument are the options of `serve()`, as JSON.
+ * likes. Its argument are the options of `serve()`, as JSON; with `other`, it has
+ * another listener.
  */
 
 import { ActivationError } from "../../activation/errors.ts";
 import { NotifyError } from "../../daemon/errors.ts";
 import { serve } from "../../serve/mod.ts";
+
+const { other, ...options } = JSON.parse(Deno.args[0] ?? "{}");
+if (other) Deno.listen({ hostname: "127.0.0.1", port: 0 });
 
 try {
   const service = await serve(async (request, { remoteAddr }) => {
@@ -20,7 +24,7 @@ try {
         return Response.json({ url: request.url, remoteAddr });
     }
   }, {
-    ...JSON.parse(Deno.args[0] ?? "{}"),
+    ...options,
     onListen: ({ transport }) => console.log(`listening: ${transport}`),
   });
   await service.finished;

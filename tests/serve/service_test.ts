@@ -223,29 +223,72 @@ Deno.test("a second signal cuts off the drain", async () => {
   assertEquals(rest.includes("\r\n0\r\n"), false, rest);
 });
 
-Deno.test("a handler's error is one line in the log, and not shown to the client", async () => {
+Deno.test("SIGTERM ends a process that has another listener", async () => {
   using directory = new TempDir();
   const path = directory.join("web.socket");
   await using program = await activate({
     addresses: [path],
     module: MODULE,
-    allow: [`${ALLOW_ACTIVATION},JOURNAL_STREAM`],
-    env: { JOURNAL_STREAM: "1:2" },
+    allow: [ALLOW_ACTIVATION, "--allow-net=127.0.0.1"],
+    args: [JSON.stringify({ drainTimeoutMs: 100, other: true })],
   });
   using conn = await dial(path);
-  const answer = await ask(conn, GET("/fail?password"));
-  assertMatch(answer, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
-  assertEquals(answer.includes("secret"), false, answer);
+  assertMatch(await ask(conn, GET("/")), /^HTTP\/1\.1 200 /);
   program.kill("SIGTERM");
+  await program.stdout.line("finished");
   await program.exits(0);
-  const said = program.stderr.seen;
-  const own = said.slice(
-    said.findIndex((line) => line.startsWith("Execing ")) + 1,
-  );
-  assertEquals(own, [
-    "<3>Cannot answer GET /fail: Error: a secret of two lines",
-  ]);
 });
+
+for (const kind of ["unix path", "TCP"] as const) {
+  Deno.test(`${kind}: with idleTimeoutMs it stops without a connection, and only then`, async () => {
+    using directory = new TempDir();
+    const address = kind === "TCP"
+      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
+      : directory.join("web.socket");
+    await using program = await activate({
+      addresses: [address],
+      module: MODULE,
+      allow: [ALLOW_ACTIVATION],
+      args: [JSON.stringify({ idleTimeoutMs: 150 })],
+    });
+    const conn = await dial(address);
+    await send(conn, GET("/endless"));
+    await receive(conn, 15);
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assert(program.running, "it stopped with a connection");
+    conn.close();
+    await program.stdout.line("finished");
+    await program.exits(0);
+  });
+}
+
+for (const kind of ["unix path", "TCP"] as const) {
+  Deno.test(`${kind}: a handler's error is one line in the log, and not shown to the client`, async () => {
+    using directory = new TempDir();
+    const path = kind === "TCP"
+      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
+      : directory.join("web.socket");
+    await using program = await activate({
+      addresses: [path],
+      module: MODULE,
+      allow: [`${ALLOW_ACTIVATION},JOURNAL_STREAM`],
+      env: { JOURNAL_STREAM: "1:2" },
+    });
+    using conn = await dial(path);
+    const answer = await ask(conn, GET("/fail?password"));
+    assertMatch(answer, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
+    assertEquals(answer.includes("secret"), false, answer);
+    program.kill("SIGTERM");
+    await program.exits(0);
+    const said = program.stderr.seen;
+    const own = said.slice(
+      said.findIndex((line) => line.startsWith("Execing ")) + 1,
+    );
+    assertEquals(own, [
+      "<3>Cannot answer GET /fail: Error: a secret of two lines",
+    ]);
+  });
+}
 
 Deno.test("without permission for NOTIFY_SOCKET the manager is not notified", async () => {
   using manager = new NotifySocket();

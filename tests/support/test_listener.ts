@@ -4,7 +4,10 @@ import { assertEquals } from "@std/assert";
 import type { Acceptor } from "../../activation/_transport.ts";
 import { adoptedConn, type ChunkConn } from "../../activation/_conn.ts";
 import { AdoptedListener } from "../../activation/_listener.ts";
-import { HandleAcceptor, HandleTransport } from "../../activation/_handle_transport.ts";
+import {
+  HandleAcceptor,
+  HandleTransport,
+} from "../../activation/_handle_transport.ts";
 import {
   ServerAcceptor,
   SocketTransport,
