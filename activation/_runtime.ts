@@ -391,9 +391,13 @@ export class HttpBinding {
 
   /** Returns the resource number of an accepted connection. */
   resourceOf(conn: StreamHandle | Deno.TcpConn): number {
-    return "takeStream" in conn
-      ? conn.takeStream!()
-      : Reflect.get(conn, this.#internals.core.internalRidSymbol);
+    if (!("takeStream" in conn)) {
+      return Reflect.get(conn, this.#internals.core.internalRidSymbol);
+    }
+    const resource = conn.takeStream!();
+    // The handle is empty now, and would stay in memory.
+    conn.close();
+    return resource;
   }
 
   /**

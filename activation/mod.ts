@@ -28,6 +28,7 @@ export {
   listen,
   type ListenOptions,
 } from "./listen.ts";
+export { listenServer } from "./listen_server.ts";
 export { listenOr, type ListenOrOptions } from "./listen_or.ts";
 export {
   type InheritedTlsListener,

@@ -2,7 +2,6 @@ import type { Server } from "node:http";
 import { acceptWithHandles } from "../activation/_handle_transport.ts";
 import { adoptServer, listenOn } from "../activation/_net_transport.ts";
 import {
-  type HttpBinding,
   httpBinding,
   streamBinding,
   type StreamHandle,
