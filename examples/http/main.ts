@@ -1,6 +1,6 @@
 /**
- * A web server that costs nothing until somebody calls it: systemd holds its
- * sockets, and starts it with the first request.
+ * A web server that runs only while it is used: systemd listens on its sockets and starts
+ * it with the first request; it exits after ten minutes without a connection.
  *
  * @module
  */
@@ -18,14 +18,14 @@ await serve(({ url }) => {
     return new Response("Not Found\n", { status: 404 });
   }
   return new Response(ticks(Number(searchParams.get("ticks") ?? 10)));
-}, { fallback: { port: 8080 } });
+}, { fallback: { port: 8080 }, idleTimeoutMs: 600_000 });
 
 function summary(): string {
   const seconds = Math.round((performance.now() - started) / 1000);
   return `${requests} requests in the ${seconds} seconds since the start\n`;
 }
 
-/** A body that takes its time: one line a second. */
+/** A slow body: one line a second. */
 function ticks(count: number): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let tick = 0;

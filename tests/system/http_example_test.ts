@@ -115,6 +115,19 @@ Deno.test("systemctl stop waits for a response, and the next request starts it a
   assertEquals(await isActive(), "active");
 });
 
+Deno.test("systemd expects pings, and gets them", async () => {
+  const pings = async () => {
+    const property = "WatchdogTimestampMonotonic";
+    return Number((await machine.show(SERVICE, property))[property]);
+  };
+  const { WatchdogUSec } = await machine.show(SERVICE, "WatchdogUSec");
+  assertEquals(WatchdogUSec, "30s");
+  const first = await pings();
+  await eventually("the next ping", pings, (now) => now > first, {
+    within: 25_000,
+  });
+});
+
 Deno.test("its sandbox allows it only to serve", async () => {
   const pid = await machine.mainPid(SERVICE);
   assert(pid > 0);

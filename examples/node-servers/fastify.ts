@@ -1,0 +1,15 @@
+import { createServer } from "node:http";
+import fastify from "fastify";
+import { serveNode } from "./serve_node.ts";
+
+let handle!: Parameters<typeof createServer>[1];
+const app = fastify({
+  serverFactory(handler) {
+    handle = handler;
+    return createServer(handler);
+  },
+});
+app.get("/", () => "hello from fastify\n");
+await app.ready();
+
+await serveNode(() => createServer(handle!));
