@@ -169,6 +169,26 @@ const REFUSED: [
     }),
     "400",
   ],
+  [
+    "two different lengths",
+    request("POST /", { "Content-Length": "3\r\nContent-Length: 4" }, "1234"),
+    "400",
+  ],
+  [
+    "a length that is none",
+    request("POST /", { "Content-Length": "3x" }),
+    "400",
+  ],
+  ["a negative length", request("POST /", { "Content-Length": "-1" }), "400"],
+  [
+    "chunks that are not the last coding",
+    request("POST /", { "Transfer-Encoding": "chunked, gzip" }),
+    "400",
+  ],
+  ["a space before the colon", request("GET /", { "X ": "y" }), "400"],
+  ["a folded header", request("GET /", { X: "a\r\n b" }), "400"],
+  ["a NUL in a header", request("GET /", { X: "a\0b" }), "400"],
+  ["headers of 1 MiB", request("GET /", { X: "x".repeat(MIB) }), "4"],
   ["TRACE", request("TRACE /"), "501", "node"],
 ];
 
@@ -278,9 +298,10 @@ export const CASES: Case[] = [
     async run(place) {
       await using _service = await place.serve(() => new Response("handled"));
       using conn = await place.dial();
-      await send(conn, text);
+      const sending = send(conn, text).catch(() => {});
       const line = await receiveUpTo(conn, CRLF);
-      assertEquals(line.split(" ")[1], status);
+      assertEquals(line.split(" ")[1]?.startsWith(status), true, line);
+      await sending;
     },
   })),
   {
