@@ -134,8 +134,8 @@ const ADOPTED: Record<string, [script: string, ...options: string[]][]> = {
       "--fdname=a",
     ],
   ],
-  // The own tests of these two run them with the same permissions.
-  "listenTls": [],
+  // The tests of these run them with the same permissions.
+  "listenTls, listenServer": [],
   "listenOr": [
     ["const l = await listenOr({ port: 1 }); using c = await l.accept();"],
   ],
