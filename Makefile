@@ -112,6 +112,8 @@ check: all
 .PHONY: bench
 bench: all
 	@V8_FLAGS='$(V8_FLAGS)' toolchain/deno run --quiet --allow-all --frozen tests/bench/bench.ts
+	@[ -n '$(CONTENDERS)' ] || V8_FLAGS='$(V8_FLAGS)' \
+		toolchain/deno run --quiet --allow-all --frozen tests/bench/http.ts
 
 # The random peers of "make check" for MINUTES; then 100,000 short
 # connections, and, for root, who can boot a systemd, a thousand idle exits, a hundred

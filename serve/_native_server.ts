@@ -105,8 +105,9 @@ export class NativeServer implements ServiceServer {
       if (this.#isStopping) connection.drain();
       try {
         const response = handler(request, info);
+        // Deno checks a response itself.
         return response instanceof Response
-          ? checked(response)
+          ? response
           : this.#settled(response, request);
       } catch (error) {
         return failureResponse(error, this.#options, request);

@@ -13,7 +13,7 @@ export function report(bench: Bench, missing: readonly Missing[]): string {
     `Medians of ${settings.rounds} interleaved ${
       settings.rounds === 1 ? "round" : "rounds"
     }, ${settings.secondsEach} s for each load; ${machine()}. In brackets: ipc-server ÷ this one, the median of the rounds' ratios. MB are 10⁶ bytes.`,
-    table(
+    markdownTable(
       ["", ...contenders.map(({ title }) => title)],
       measures(settings.held).map((measure) => [
         withUnit(measure.title, measure.unit),
@@ -21,12 +21,12 @@ export function report(bench: Bench, missing: readonly Missing[]): string {
       ]),
     ),
     "Activation: a socket's holder, which is the first client too, starts the server once it has connected; Deno.listen can take no socket, and is started and connected to as soon as it listens. Logging goes to a file. Installed size is without shared libraries.",
-    table(
+    markdownTable(
       ["start to end, ms", "median", "− empty"],
       starters.map(({ key, title }) => [
         title,
-        number(median(samples.of("start", key)), 1),
-        number(
+        showNumber(median(samples.of("start", key)), 1),
+        showNumber(
           median(
             perRound(
               samples.of("start", key),
@@ -38,7 +38,7 @@ export function report(bench: Bench, missing: readonly Missing[]): string {
         ),
       ]),
     ),
-    table(
+    markdownTable(
       ["target", "wanted", "median", "rounds", "reached"],
       targets(samples).map(targetRow),
     ),
@@ -55,13 +55,13 @@ export function skipped({ title, missing }: Missing): string {
 
 function cell(samples: Samples, { key, digits }: Measure, who: string): string {
   const values = samples.of(key, who);
-  const shown = number(median(values), digits);
+  const shown = showNumber(median(values), digits);
   const ratio = median(
     perRound(samples.of(key, OURS), values, (ours, theirs) => ours / theirs),
   );
   return who === OURS || Number.isNaN(ratio)
     ? shown
-    : `${shown} (${number(ratio, 2)})`;
+    : `${shown} (${showNumber(ratio, 2)})`;
 }
 
 function targetRow(target: Target): string[] {
@@ -72,8 +72,10 @@ function targetRow(target: Target): string[] {
   return [
     withUnit(title, unit === "×" ? "" : unit),
     `${sign} ${limit}`,
-    number(median(values), 2),
-    `${number(Math.min(...values), 2)} … ${number(Math.max(...values), 2)}`,
+    showNumber(median(values), 2),
+    `${showNumber(Math.min(...values), 2)} … ${
+      showNumber(Math.max(...values), 2)
+    }`,
     isReached(target) ? "yes" : "no",
   ];
 }
@@ -87,14 +89,14 @@ function ownShare(bench: Bench): string {
     )
   );
   if (contenders.length === 0) return "";
-  const most = number(Math.max(...shares.flat()), 0);
+  const most = showNumber(Math.max(...shares.flat()), 0);
   return [
     `The load took at most ${most} % of one processor${drivesC(bench)}.`,
-    table(
+    markdownTable(
       ["the load's own CPU, %", ...contenders.map(({ title }) => title)],
       LOADS.map(({ title }, row) => [
         title,
-        ...shares[row]!.map((share) => number(share, 0)),
+        ...shares[row]!.map((share) => showNumber(share, 0)),
       ]),
     ),
   ].join("\n\n");
@@ -121,7 +123,8 @@ function withUnit(title: string, unit: string): string {
   return unit === "" ? title : `${title}, ${unit}`;
 }
 
-function number(value: number, digits: number): string {
+/** Formats a figure. */
+export function showNumber(value: number, digits: number): string {
   return Number.isNaN(value) ? "–" : value.toLocaleString("en", {
     minimumFractionDigits: digits,
     maximumFractionDigits: digits,
@@ -129,7 +132,7 @@ function number(value: number, digits: number): string {
 }
 
 /** A table of Markdown whose columns are aligned: the first left, all others right. */
-function table(head: string[], rows: string[][]): string {
+export function markdownTable(head: string[], rows: string[][]): string {
   if (rows.length === 0) return "";
   const widths = head.map((_, column) =>
     Math.max(3, ...[head, ...rows].map((row) => row[column]!.length))

@@ -1,0 +1,3 @@
+import { serve } from "../../../serve/mod.ts";
+
+await serve((_request) => new Response("Hello, World!"), { notify: false });
