@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { remoteAddr } from "../activation/_address.ts";
 import {
   checked,
@@ -11,6 +12,7 @@ import { logFailure } from "./_report.ts";
 import {
   ClientState,
   discardRest,
+  readHead,
   RefusedRequest,
   toRequest,
 } from "./_request.ts";
@@ -25,77 +27,101 @@ export interface AnswerOptions extends HandlerOptions {
   isStopping: () => boolean;
 }
 
-/**
- * Answers one request, from the message to the last byte of the response. Never throws.
- *
- * @param expectsContinue Whether the client waits for `100 Continue` before it sends
- * the body.
- */
+/** A request of a client and the response to it. */
+export interface Exchange {
+  message: IncomingMessage;
+  outgoing: ServerResponse;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
+  /** Whether the handler runs. */
+  isStarted?: true;
+  /** Called when the client half-closes the connection. */
+  onClientEnd?: () => void;
+}
+
+/** The second argument of a handler. Its values are made on demand. */
+class ExchangeInfo implements ServeInfo {
+  readonly #socket: Socket;
+  #completed: PromiseWithResolvers<void> | undefined;
+  #isSent: boolean | undefined;
+
+  constructor(socket: Socket) {
+    this.#socket = socket;
+  }
+
+  get remoteAddr(): Deno.NetAddr | Deno.UnixAddr {
+    return remoteAddr(this.#socket);
+  }
+
+  get completed(): Promise<void> {
+    if (this.#completed === undefined) {
+      this.#completed = Promise.withResolvers();
+      this.#completed.promise.catch(() => {});
+      if (this.#isSent !== undefined) this.close(this.#isSent);
+    }
+    return this.#completed.promise;
+  }
+
+  /** Settles `completed`. */
+  close(isSent: boolean): void {
+    this.#isSent = isSent;
+    if (isSent) this.#completed?.resolve();
+    else this.#completed?.reject(clientGone());
+  }
+}
+
+/** Answers one request, from the message to the last byte of the response. Never throws. */
 export async function answer(
-  message: IncomingMessage,
-  outgoing: ServerResponse,
+  exchange: Exchange,
   options: AnswerOptions,
-  expectsContinue: boolean,
 ): Promise<void> {
-  const client = new ClientState();
-  const completed = Promise.withResolvers<void>();
-  completed.promise.catch(() => {});
-  let isSent = false;
-  outgoing.once("finish", () => {
-    isSent = true;
-    completed.resolve();
-    discardRest(message);
-  });
+  const { message, outgoing } = exchange;
   const { socket } = message;
-  // The end of a client that may still wait for its response.
-  const onEnd = () => {
+  const client = new ClientState();
+  const info = new ExchangeInfo(socket);
+  outgoing.on("close", () => {
+    const isSent = outgoing.writableFinished;
+    info.close(isSent);
+    if (isSent) discardRest(message);
+    else client.leave();
+  });
+  exchange.onClientEnd = () => {
     if (!message.complete) socket.destroy();
     else if (!outgoing.headersSent) client.leave();
     else if (!outgoing.writableEnded) socket.destroy();
   };
-  socket.once("end", onEnd);
-  outgoing.once("close", () => {
-    socket.off("end", onEnd);
-    if (isSent) return;
-    completed.reject(clientGone());
-    client.leave();
-  });
-  const respond = (response: Response) =>
-    sendResponse(
-      response,
-      outgoing,
-      options.isStopping() ||
-        // A client that still waits for 100 may or may not send its body.
-        expectsContinue ||
-        // Deno (2.9) reads no request after one with this header.
-        message.headers.upgrade !== undefined ||
-        // RFC 9112, section 6.1.
-        message.httpVersion === "1.0" &&
-          message.headers["transfer-encoding"] !== undefined,
-    );
+  if (socket.readableEnded) exchange.onClientEnd();
 
   let request: Request | undefined;
   try {
-    request = toRequest(message, {
+    const head = readHead(message.rawHeaders);
+    request = toRequest(message, head, {
       secure: options.secure,
       client,
       onFirstRead() {
-        if (expectsContinue && !outgoing.headersSent) outgoing.writeContinue();
-        expectsContinue = false;
+        if (exchange.expectsContinue && !outgoing.headersSent) {
+          outgoing.writeContinue();
+        }
+        exchange.expectsContinue = false;
       },
     });
-    const response = await responseTo(request, client, options, {
-      // Each call asks the kernel.
-      get remoteAddr() {
-        return remoteAddr(socket);
-      },
-      completed: completed.promise,
-    });
+    let response: Response;
+    try {
+      const result = options.handler(request, info);
+      response = checked(result instanceof Response ? result : await result);
+    } catch (error) {
+      if (client.isGone) throw error;
+      response = checked(await failureResponse(error, options, request));
+    }
     if (outgoing.destroyed) {
       response.body?.cancel(clientGone()).catch(() => {});
-    } else {
-      await respond(response);
+      return;
     }
+    // Deno (2.9) reads no request after one with Upgrade; for HTTP/1.0, see RFC 9112,
+    // section 6.1. A client that still waits for 100 may or may not send its body.
+    const isLast = options.isStopping() || exchange.expectsContinue ||
+      head.upgrade || head.isChunked && message.httpVersion === "1.0";
+    await sendResponse(response, outgoing, isLast);
   } catch (error) {
     if (client.isGone) {
       socket.destroy();
@@ -107,21 +133,8 @@ export async function answer(
     );
     if (outgoing.headersSent) return abort(outgoing);
     const status = error instanceof RefusedRequest ? error.status : 500;
-    await respond(plainResponse(status)).catch(() => abort(outgoing));
-  }
-}
-
-async function responseTo(
-  request: Request,
-  client: ClientState,
-  options: AnswerOptions,
-  info: ServeInfo,
-): Promise<Response> {
-  try {
-    return checked(await options.handler(request, info));
-  } catch (error) {
-    if (client.isGone) throw error;
-    return checked(await failureResponse(error, options, request));
+    await sendResponse(plainResponse(status), outgoing, true)
+      .catch(() => abort(outgoing));
   }
 }
 

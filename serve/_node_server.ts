@@ -8,7 +8,7 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
-import { answer, type AnswerOptions } from "./_answer.ts";
+import { answer, type AnswerOptions, type Exchange } from "./_answer.ts";
 import { logFailure } from "./_report.ts";
 import {
   FIRST_REQUEST_MS,
@@ -23,14 +23,8 @@ const CLIENT_ERRORS: Record<string, string> = {
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
 };
 
-interface UnansweredRequest {
-  message: IncomingMessage;
-  outgoing: ServerResponse;
-  /** Whether the client waits for `100 Continue` before it sends the body. */
-  expectsContinue: boolean;
-  /** Whether the handler runs. */
-  isStarted?: true;
-}
+/** Methods that may have a body. */
+const WITH_BODY = /^P|^DELETE$/;
 
 /** The time that a client has for its headers. */
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -91,7 +85,7 @@ export class NodeServer implements ServiceServer {
   readonly #server: Server;
   readonly #options: AnswerOptions;
   /** The connections after any handshake, with their unanswered requests, in order. */
-  readonly #open = new Map<Socket, UnansweredRequest[]>();
+  readonly #open = new Map<Socket, Exchange[]>();
   /** With TLS, the TCP sockets, also those with a pending handshake. */
   readonly #raw = new Set<Socket>();
   #changed = Promise.withResolvers<void>();
@@ -102,7 +96,7 @@ export class NodeServer implements ServiceServer {
     this.#options = options;
     const handle = (event: string, expectsContinue: boolean) =>
       server.on(event, (message: IncomingMessage, outgoing: ServerResponse) => {
-        void this.#enqueue({ message, outgoing, expectsContinue });
+        this.#enqueue({ message, outgoing, expectsContinue });
       });
     handle("request", false);
     handle("checkContinue", true);
@@ -172,25 +166,28 @@ export class NodeServer implements ServiceServer {
    * Answers the requests of a connection one at a time. While others wait, no more are
    * read: a client that sends without reading would fill the memory.
    */
-  async #enqueue(request: UnansweredRequest): Promise<void> {
-    const { socket } = request.message;
-    const requests = this.#open.get(socket);
-    if (requests === undefined) return;
-    if (requests.push(request) > 1) {
-      socket.pause();
-      return;
-    }
-    if (request.message.headers["transfer-encoding"] !== undefined) {
-      // A chunk that is malformed in the same packet is refused before the handler runs.
-      await new Promise(setImmediate);
-    }
-    for (let next; (next = requests[0]) !== undefined && !socket.destroyed;) {
-      const { outgoing } = next;
+  #enqueue(exchange: Exchange): void {
+    const { message } = exchange;
+    const { socket } = message;
+    const exchanges = this.#open.get(socket);
+    if (exchanges === undefined) return;
+    if (exchanges.push(exchange) > 1) socket.pause();
+    // A chunk that is malformed in the same packet is refused before the handler runs.
+    else if (WITH_BODY.test(message.method ?? "")) {
+      setImmediate(() => this.#answerNext(socket, exchanges));
+    } else this.#answerNext(socket, exchanges);
+  }
+
+  #answerNext(socket: Socket, exchanges: Exchange[]): void {
+    const [next] = exchanges;
+    if (next !== undefined && !socket.destroyed) {
       next.isStarted = true;
-      const closed = new Promise((resolve) => outgoing.once("close", resolve));
-      await answer(next.message, outgoing, this.#options, next.expectsContinue);
-      await closed;
-      requests.shift();
+      next.outgoing.on("close", () => {
+        exchanges.shift();
+        this.#answerNext(socket, exchanges);
+      });
+      void answer(next, this.#options);
+      return;
     }
     if (socket.isPaused()) socket.resume();
     this.#changed.resolve();
@@ -222,8 +219,10 @@ export class NodeServer implements ServiceServer {
   }
 
   #add(socket: Socket): void {
-    this.#open.set(socket, []);
+    const exchanges: Exchange[] = [];
+    this.#open.set(socket, exchanges);
     this.#onChange();
+    socket.on("end", () => exchanges[0]?.onClientEnd?.());
     socket.once("close", () => {
       this.#open.delete(socket);
       this.#changed.resolve();

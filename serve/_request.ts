@@ -77,23 +77,24 @@ export interface ToRequestOptions {
  */
 export function toRequest(
   message: IncomingMessage,
+  head: Head,
   options: ToRequestOptions,
 ): Request {
   const method = message.method ?? "";
   if (FORBIDDEN.includes(method)) {
     throw new RefusedRequest(501, `the method "${method}" is not supported`);
   }
-  const body = hasBody(message)
-    ? requestBody(message, options.onFirstRead)
-    : null;
-  const url = requestUrl(message, options.secure);
+  const hasBody = !WITHOUT_BODY.includes(method) &&
+    (head.isChunked || head.contentLength > 0);
+  const body = hasBody ? requestBody(message, options.onFirstRead) : null;
+  const url = requestUrl(message, head, options.secure);
   try {
     // Deno allows credentials in the URL, which the Fetch standard does not.
     const { username, password } = new URL(url);
     if (username + password === "") {
       return new IncomingRequest(url, options.client, {
         method,
-        headers: headerPairs(message.rawHeaders),
+        headers: head.pairs,
         body,
         duplex: "half",
       });
@@ -104,36 +105,61 @@ export function toRequest(
   throw new RefusedRequest(400, `the target "${message.url}" has credentials`);
 }
 
-function hasBody({ method, headers }: IncomingMessage): boolean {
-  if (WITHOUT_BODY.includes(method ?? "")) return false;
-  const length = headers["content-length"];
-  return headers["transfer-encoding"] !== undefined ||
-    (length !== undefined && Number(length) > 0);
+/** What the service itself reads in the headers of a request. */
+export interface Head {
+  pairs: [name: string, value: string][];
+  /** The only host, or an empty text; undefined when there are several. */
+  host: string | undefined;
+  isChunked: boolean;
+  upgrade: boolean;
+  contentLength: number;
 }
 
-/** Returns the headers as pairs, the cookies as one (RFC 9113, section 8.2.3). */
-function headerPairs(raw: string[]): [name: string, value: string][] {
-  const pairs: [string, string][] = [];
+/** Reads the headers. Several cookies become one (RFC 9113, section 8.2.3). */
+export function readHead(raw: string[]): Head {
+  const head: Head = {
+    ...{ pairs: [], host: "", isChunked: false, upgrade: false },
+    contentLength: 0,
+  };
+  let hosts = 0;
   let cookie: [string, string] | undefined;
   for (let i = 0; i < raw.length; i += 2) {
     const pair: [string, string] = [raw[i]!, raw[i + 1]!];
-    if (pair[0].length === 6 && pair[0].toLowerCase() === "cookie") {
-      if (cookie !== undefined) {
+    switch (pair[0].toLowerCase()) {
+      case "host":
+        head.host = ++hosts > 1 ? undefined : pair[1];
+        break;
+      case "transfer-encoding":
+        head.isChunked = true;
+        break;
+      case "upgrade":
+        head.upgrade = true;
+        break;
+      case "content-length":
+        head.contentLength = Number(pair[1]);
+        break;
+      case "cookie":
+        if (cookie === undefined) {
+          cookie = pair;
+          break;
+        }
         cookie[1] += `; ${pair[1]}`;
         continue;
-      }
-      cookie = pair;
     }
-    pairs.push(pair);
+    head.pairs.push(pair);
   }
-  return pairs;
+  return head;
 }
 
 /**
  * Returns the URL of a request target: `/path`, a whole URL, or `*` (RFC 9112, section
  * 3.2).
  */
-function requestUrl(message: IncomingMessage, secure: boolean): string {
+function requestUrl(
+  message: IncomingMessage,
+  { host }: Head,
+  secure: boolean,
+): string {
   const target = message.url ?? "";
   const isAsterisk = target === "*" && message.method === "OPTIONS";
   const isPath = target.startsWith("/");
@@ -144,7 +170,7 @@ function requestUrl(message: IncomingMessage, secure: boolean): string {
       `the target "${target}" is not a path or a URL`,
     );
   }
-  const host = onlyHost(message.rawHeaders);
+  if (host === undefined) throw new RefusedRequest(400, "it has several hosts");
   if (isUrl) return target;
   // Not parsed as a relative reference, in which `//x` is another host.
   const path = isAsterisk ? "/*" : target;
@@ -154,19 +180,6 @@ function requestUrl(message: IncomingMessage, secure: boolean): string {
   return AUTHORITY.test(host) && URL.canParse(url)
     ? url
     : `${scheme}://${DEFAULT_HOST}${path}`;
-}
-
-/** Returns the value of the header, of which the runtime's own reader keeps the first. */
-function onlyHost(raw: string[]): string {
-  let host: string | undefined;
-  for (let i = 0; i < raw.length; i += 2) {
-    if (raw[i]!.length !== 4 || raw[i]!.toLowerCase() !== "host") continue;
-    if (host !== undefined) {
-      throw new RefusedRequest(400, "it has several hosts");
-    }
-    host = raw[i + 1]!;
-  }
-  return host ?? "";
 }
 
 /**

@@ -677,14 +677,17 @@ export const CASES: Case[] = [
     name:
       "a client that goes in the middle of its body makes reading that fail",
     async run(place) {
+      const called = gate();
       const failure = Promise.withResolvers<unknown>();
       await using _service = await place.serve(async (request) => {
+        called.resolve();
         await request.text().catch(failure.resolve);
         return new Response();
       });
       {
         using conn = await place.dial();
         await send(conn, request("POST /", { "Content-Length": "9" }, "1234"));
+        await soon("the handler is called", called.promise);
       }
       const error = await soon("reading fails", failure.promise);
       assertInstanceOf(error, Error);
