@@ -8,6 +8,9 @@ export interface HandlerOptions {
   onError: ((error: unknown) => Response | Promise<Response>) | undefined;
 }
 
+const UPGRADE_HINT =
+  "; serve() upgrades no connections: use listenServer() and a package such as ws";
+
 const PLAIN_TEXT: Record<number, string> = {
   400: "Bad Request",
   500: "Internal Server Error",
@@ -24,9 +27,7 @@ export function checked(response: unknown): Response {
     throw new TypeError("The handler did not return a Response");
   }
   if (response.status === 101) {
-    throw new TypeError(
-      "The handler upgraded the connection, which serve() cannot: use listenServer() with a WebSocket library for node:http",
-    );
+    throw new TypeError(`The handler upgraded the connection${UPGRADE_HINT}`);
   }
   if (response.status < 200) {
     throw new TypeError(`The handler returned the status ${response.status}`);
@@ -53,19 +54,27 @@ export async function failureResponse(
   } catch (thrown) {
     error = thrown;
   }
-  logFailure(problem(request), error);
+  const isUpgrade = attempt(() => request?.headers.has("upgrade")) ?? false;
+  logFailure(problem(request), isUpgrade ? `${error}${UPGRADE_HINT}` : error);
   return plainResponse(500);
 }
 
 /** Returns the start of a message about a request. */
 export function problem(request: Request | undefined): string {
-  try {
+  const what = attempt(() => {
     const { method, url } = request!;
     const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
-    return `Cannot answer ${method} ${path}`;
+    return `${method} ${path}`;
+  });
+  return `Cannot answer ${what ?? "a request"}`;
+}
+
+/** A request of Deno's own server has no properties after its end: they throw. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
   } catch {
-    // A request of Deno's own server has no properties after its end.
-    return "Cannot answer a request";
+    return undefined;
   }
 }
 

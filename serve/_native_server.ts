@@ -88,7 +88,7 @@ export class NativeServer implements ServiceServer {
 
   /** Deno 2.9.4 and older exit when a promise has no valid response. */
   async #settled(
-    response: Promise<Response>,
+    response: Response | Promise<Response>,
     request: Request,
   ): Promise<Response> {
     try {
@@ -105,8 +105,8 @@ export class NativeServer implements ServiceServer {
       if (this.#isStopping) connection.drain();
       try {
         const response = handler(request, info);
-        // Deno checks a response itself.
-        return response instanceof Response
+        // Deno checks a response itself, but accepts an upgrade, which it then closes.
+        return response instanceof Response && response.status !== 101
           ? response
           : this.#settled(response, request);
       } catch (error) {

@@ -18,6 +18,8 @@ try {
         return new Response(await request.text());
       case "/endless":
         return new Response(new ReadableStream({ start() {} }));
+      case "/upgrade":
+        return Deno.upgradeWebSocket(request).response;
       case "/fail":
         throw new Error("a secret\nof two lines");
       default:

@@ -290,6 +290,31 @@ for (const kind of ["unix path", "TCP"] as const) {
   });
 }
 
+for (const kind of ["unix path", "TCP"] as const) {
+  Deno.test(`${kind}: the error of a WebSocket upgrade names the alternative`, async () => {
+    using directory = new TempDir();
+    const address = kind === "TCP"
+      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
+      : directory.join("web.socket");
+    await using program = await activate({
+      addresses: [address],
+      module: MODULE,
+      allow: [ALLOW_ACTIVATION],
+    });
+    using conn = await dial(address);
+    await send(
+      conn,
+      [
+        "GET /upgrade HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n",
+        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+      ].join(""),
+    );
+    const line = await program.stderr.line(/Cannot answer/);
+    assertMatch(line, /GET \/upgrade: .*use listenServer\(\) and a package/);
+  });
+}
+
 Deno.test("without permission for NOTIFY_SOCKET the manager is not notified", async () => {
   using manager = new NotifySocket();
   using directory = new TempDir();
