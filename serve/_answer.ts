@@ -1,4 +1,4 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { remoteAddr } from "../activation/_address.ts";
 import {
@@ -18,11 +18,14 @@ import {
 } from "./_request.ts";
 import { clientGone, sendResponse } from "./_response.ts";
 import type { ServeInfo } from "./serve_handler.ts";
+import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
 
 /** Options for {@linkcode answer}. */
 export interface AnswerOptions extends HandlerOptions {
   /** Whether the connections use TLS. */
   secure: boolean;
+  /** Whether the handler may upgrade connections. */
+  webSocket: boolean;
   /** Whether the service is stopping: each response is then the last on its connection. */
   isStopping: () => boolean;
 }
@@ -37,6 +40,52 @@ export interface Exchange {
   isStarted?: true;
   /** Called when the client half-closes the connection. */
   onClientEnd?: () => void;
+}
+
+/**
+ * Answers a request that asks for an upgrade, which the handler may perform.
+ *
+ * @returns The socket if it did.
+ */
+export async function answerUpgrade(
+  upgradable: Upgradable,
+  options: AnswerOptions,
+): Promise<WebSocket | undefined> {
+  const { message, connection } = upgradable;
+  const socket = connection as Socket;
+  const outgoing = new ServerResponse(message);
+  const client = new ClientState();
+  const info = new ExchangeInfo(socket);
+  let request: Request | undefined;
+  try {
+    request = toRequest(message, readHead(message.rawHeaders), {
+      secure: options.secure,
+      client,
+      onFirstRead() {},
+    });
+    upgradables.set(request, upgradable);
+    let response: Response;
+    try {
+      response = await options.handler(request, info);
+      if (upgradable.socket !== undefined) return upgradable.socket;
+      checked(response);
+    } catch (error) {
+      if (upgradable.socket !== undefined) throw error;
+      response = checked(await failureResponse(error, options, request));
+    } finally {
+      upgradables.delete(request);
+    }
+    outgoing.assignSocket(socket);
+    await sendResponse(response, outgoing, true);
+  } catch (error) {
+    logFailure(
+      error instanceof RefusedRequest ? "Refused a request" : problem(request),
+      error,
+    );
+    upgradable.socket?.close(1011);
+  }
+  socket.destroySoon();
+  return upgradable.socket;
 }
 
 /** The second argument of a handler. Its values are made on demand. */

@@ -9,7 +9,7 @@ export interface HandlerOptions {
 }
 
 const UPGRADE_HINT =
-  "; serve() upgrades no connections: use listenServer() and a package such as ws";
+  "; use upgradeWebSocket() over TCP with the option webSocket, or listenServer() and a package such as ws";
 
 const PLAIN_TEXT: Record<number, string> = {
   400: "Bad Request",
@@ -55,7 +55,8 @@ export async function failureResponse(
     error = thrown;
   }
   const isUpgrade = attempt(() => request?.headers.has("upgrade")) ?? false;
-  logFailure(problem(request), isUpgrade ? `${error}${UPGRADE_HINT}` : error);
+  const hint = isUpgrade && !`${error}`.includes("; use ") ? UPGRADE_HINT : "";
+  logFailure(problem(request), `${error}${hint}`);
   return plainResponse(500);
 }
 

@@ -8,13 +8,19 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
-import { answer, type AnswerOptions, type Exchange } from "./_answer.ts";
+import {
+  answer,
+  type AnswerOptions,
+  answerUpgrade,
+  type Exchange,
+} from "./_answer.ts";
 import { logFailure } from "./_report.ts";
 import {
   FIRST_REQUEST_MS,
   type ServiceServer,
   type ServiceServerEvents,
 } from "./_service_server.ts";
+import type { Upgradable } from "./upgrade_web_socket.ts";
 
 /** The status of a request that cannot be parsed, by the code of the error. */
 const CLIENT_ERRORS: Record<string, string> = {
@@ -22,6 +28,9 @@ const CLIENT_ERRORS: Record<string, string> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
   HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
 };
+
+/** The code with which the sockets of a service that stops are closed. */
+const GOING_AWAY = 1001;
 
 /** Methods that may have a body. */
 const WITH_BODY = /^P|^DELETE$/;
@@ -88,6 +97,8 @@ export class NodeServer implements ServiceServer {
   readonly #open = new Map<Socket, Exchange[]>();
   /** With TLS, the TCP sockets, also those with a pending handshake. */
   readonly #raw = new Set<Socket>();
+  readonly #webSockets = new Set<WebSocket>();
+  #isDraining = false;
   #changed = Promise.withResolvers<void>();
   #onChange = (): void => {};
 
@@ -100,6 +111,11 @@ export class NodeServer implements ServiceServer {
       });
     handle("request", false);
     handle("checkContinue", true);
+    if (options.webSocket) {
+      server.on("upgrade", (message, connection, head) => {
+        void this.#upgrade({ message, connection, head });
+      });
+    }
     server.on("clientError", (error, socket) => this.#refuse(error, socket));
     // A client that half-closes after its request gets the response.
     Object.assign(server, { httpAllowHalfOpen: true });
@@ -124,7 +140,7 @@ export class NodeServer implements ServiceServer {
   }
 
   get connections(): number {
-    return this.#open.size + this.#raw.size;
+    return this.#open.size + this.#raw.size + this.#webSockets.size;
   }
 
   start({ onAcceptError, onChange }: ServiceServerEvents): void {
@@ -133,6 +149,8 @@ export class NodeServer implements ServiceServer {
   }
 
   async drain(): Promise<void> {
+    this.#isDraining = true;
+    for (const socket of this.#webSockets) socket.close(GOING_AWAY);
     let inGracePeriod = true;
     const timer = setTimeout(() => {
       inGracePeriod = false;
@@ -140,7 +158,7 @@ export class NodeServer implements ServiceServer {
     }, FIRST_REQUEST_MS);
     // Also closes connections that are idle between two requests.
     this.#server.close();
-    while (this.#open.size + this.#raw.size > 0) {
+    while (this.connections > 0) {
       this.#changed = Promise.withResolvers();
       if (!inGracePeriod) this.#closeUnused();
       await this.#changed.promise;
@@ -152,6 +170,9 @@ export class NodeServer implements ServiceServer {
     for (const socket of [...this.#open.keys(), ...this.#raw]) {
       socket.destroy();
     }
+    // Deno closes these when their client does not answer; nobody waits for them.
+    this.#webSockets.clear();
+    this.#changed.resolve();
   }
 
   ref(): void {
@@ -191,6 +212,21 @@ export class NodeServer implements ServiceServer {
     }
     if (socket.isPaused()) socket.resume();
     this.#changed.resolve();
+  }
+
+  async #upgrade(upgradable: Upgradable): Promise<void> {
+    const connection = upgradable.connection as Socket;
+    const socket = await answerUpgrade(upgradable, this.#options);
+    if (socket === undefined) return;
+    // The socket has taken the connection, which emits no more events.
+    this.#webSockets.add(socket);
+    this.#open.delete(connection);
+    socket.addEventListener("close", () => {
+      this.#webSockets.delete(socket);
+      this.#changed.resolve();
+      this.#onChange();
+    });
+    if (this.#isDraining) socket.close(GOING_AWAY);
   }
 
   /** Responds to bytes that are not a request, and closes the connection. */

@@ -59,7 +59,8 @@ export async function openServers(
       "Cannot serve: no socket was passed to this process; start it from a socket unit, or set a fallback",
     );
   }
-  const http = answerOptions.secure ? undefined : await httpBinding();
+  const needsNode = answerOptions.secure || answerOptions.webSocket;
+  const http = needsNode ? undefined : await httpBinding();
   const streams = http === undefined ? undefined : await streamBinding();
   let opener: ReturnType<typeof nodeServerOpener> | undefined;
   const openNode = async (listen: (server: Server) => Promise<void>) => {

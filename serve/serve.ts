@@ -18,6 +18,13 @@ export interface ServeOptions {
   cert?: string;
   /** The private key of the certificate, in PEM format. */
   key?: string;
+  /**
+   * Lets the handler call {@linkcode upgradeWebSocket}. TCP connections are then served
+   * by `node:http` too.
+   *
+   * @default {false}
+   */
+  webSocket?: boolean;
   /** Drains and stops the service when aborted, as SIGTERM does. */
   signal?: AbortSignal;
   /**
@@ -106,12 +113,13 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  *   drains. On SIGTERM, a client that has just connected is still served.
  * - The default `onError` logs one line and returns status 500, also for a handler that
  *   returns a used response, with which `Deno.serve()` of Deno 2.9.4 exits.
- * - A WebSocket that the handler upgrades is closed at once.
+ * - The handler cannot call `Deno.upgradeWebSocket()`: use {@linkcode upgradeWebSocket}
+ *   and the option `webSocket`.
  *
- * Unix sockets and TLS, and TCP sockets in workers and under `deno test`, are served by
- * `node:http`, with further differences:
+ * Unix sockets, TLS, services with `webSocket`, and TCP sockets in workers and under
+ * `deno test` are served by `node:http`, with further differences:
  *
- * - HTTP/1.1 and 1.0. No HTTP/2, no upgrades, no CONNECT or TRACE, no compression. The
+ * - HTTP/1.1 and 1.0. No HTTP/2, no CONNECT or TRACE, no compression. The
  *   handler does not get the body of a GET or HEAD request.
  * - The URL is normalized. If the `Host` header is no host of a URL, such as the path
  *   that some clients of unix sockets send, the host of the URL is `localhost`. A
@@ -184,6 +192,7 @@ export async function serve<
     handler: handler as ServeHandler,
     onError,
     secure: options.cert !== undefined || options.key !== undefined,
+    webSocket: options.webSocket ?? false,
     isStopping: () => isStopping,
   });
 

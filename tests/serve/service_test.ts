@@ -311,7 +311,7 @@ for (const kind of ["unix path", "TCP"] as const) {
       ].join(""),
     );
     const line = await program.stderr.line(/Cannot answer/);
-    assertMatch(line, /GET \/upgrade: .*use listenServer\(\) and a package/);
+    assertMatch(line, /GET \/upgrade: .*; use upgradeWebSocket\(\) over TCP/);
   });
 }
 
