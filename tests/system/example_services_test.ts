@@ -9,12 +9,15 @@ import { Machine, type Tree } from "./machine.ts";
 
 const PROGRAM = "/usr/local/bin/ipc-examples";
 
-/** Each with its file; an example with an environment of its own does not notify. */
+/**
+ * Each with its file. An example with an environment of its own does not notify; one
+ * that names its sockets does not run without them.
+ */
 const NOTIFYING = exampleSources().flatMap((path) =>
   examples(path)
     .filter((code) =>
       /\b(notify|ready|watchdog|serve)\(/.test(code) &&
-      !/\benv\b|shutdown\(/.test(code)
+      !/\benv\b|shutdown\(|name: "/.test(code)
     )
     .map((code) => ({ path, code }))
 );
