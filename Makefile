@@ -124,7 +124,8 @@ soak: all
 	@SOAK_MINUTES='$(MINUTES)' toolchain/deno test --allow-all --no-check --frozen \
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
 		$(if $(filter 0,$(shell id -u)),\
-			tests/system/life_test.ts tests/system/kill_test.ts tests/system/full_disk_test.ts)
+			tests/system/life_test.ts tests/system/web_idle_test.ts \
+			tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
 # Needs only built files of any age: root may have no Deno. Only missing
 # files are built. Executables are never stripped: that would remove the
