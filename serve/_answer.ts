@@ -12,11 +12,12 @@ import { logFailure } from "./_report.ts";
 import {
   ClientState,
   discardRest,
+  type Head,
   readHead,
   RefusedRequest,
   toRequest,
 } from "./_request.ts";
-import { clientGone, sendResponse } from "./_response.ts";
+import { clientGone, sendComplete, sendResponse } from "./_response.ts";
 import type { ServeInfo } from "./serve_handler.ts";
 import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
 
@@ -119,11 +120,17 @@ class ExchangeInfo implements ServeInfo {
   }
 }
 
-/** Answers one request, from the message to the last byte of the response. Never throws. */
-export async function answer(
+/**
+ * Answers one request, from the message to the last byte of the response. Never throws.
+ * A response that is there at once is sent at once, without a promise.
+ *
+ * @param onClosed Called when the response is complete, or its client has gone.
+ */
+export function answer(
   exchange: Exchange,
   options: AnswerOptions,
-): Promise<void> {
+  onClosed: () => void,
+): void {
   const { message, outgoing } = exchange;
   const { socket } = message;
   const client = new ClientState();
@@ -133,6 +140,7 @@ export async function answer(
     info.close(isSent);
     if (isSent) discardRest(message);
     else client.leave();
+    onClosed();
   });
   exchange.onClientEnd = () => {
     if (!message.complete) socket.destroy();
@@ -141,9 +149,49 @@ export async function answer(
   };
   if (socket.readableEnded) exchange.onClientEnd();
 
+  let head: Head | undefined;
   let request: Request | undefined;
+  const respond = (response: Response) => {
+    // Deno (2.9) reads no request after one with Upgrade; for HTTP/1.0, see RFC 9112,
+    // section 6.1. A client that still waits for 100 may or may not send its body.
+    const isLast = options.isStopping() || exchange.expectsContinue ||
+      head === undefined || head.upgrade ||
+      head.isChunked && message.httpVersion === "1.0";
+    if (sendComplete(response, outgoing, isLast)) return;
+    return sendResponse(response, outgoing, isLast);
+  };
+  const fail = async (error: unknown) => {
+    if (client.isGone) {
+      socket.destroy();
+      return;
+    }
+    const what = error instanceof RefusedRequest
+      ? "Refused a request"
+      : problem(request);
+    logFailure(what, error);
+    if (outgoing.headersSent) return abort(outgoing);
+    const status = error instanceof RefusedRequest ? error.status : 500;
+    await sendResponse(plainResponse(status), outgoing, true)
+      .catch(() => abort(outgoing));
+  };
+  const finish = async (result: Response | Promise<Response>) => {
+    try {
+      let response: Response;
+      try {
+        response = checked(await result);
+      } catch (error) {
+        if (client.isGone) throw error;
+        response = checked(await failureResponse(error, options, request));
+      }
+      if (!outgoing.destroyed) await respond(response);
+      else response.body?.cancel(clientGone()).catch(() => {});
+    } catch (error) {
+      await fail(error);
+    }
+  };
+
   try {
-    const head = readHead(message.rawHeaders);
+    head = readHead(message.rawHeaders);
     request = toRequest(message, head, {
       secure: options.secure,
       client,
@@ -154,36 +202,25 @@ export async function answer(
         exchange.expectsContinue = false;
       },
     });
-    let response: Response;
-    try {
-      const result = options.handler(request, info);
-      response = checked(result instanceof Response ? result : await result);
-    } catch (error) {
-      if (client.isGone) throw error;
-      response = checked(await failureResponse(error, options, request));
-    }
-    if (outgoing.destroyed) {
-      response.body?.cancel(clientGone()).catch(() => {});
-      return;
-    }
-    // Deno (2.9) reads no request after one with Upgrade; for HTTP/1.0, see RFC 9112,
-    // section 6.1. A client that still waits for 100 may or may not send its body.
-    const isLast = options.isStopping() || exchange.expectsContinue ||
-      head.upgrade || head.isChunked && message.httpVersion === "1.0";
-    await sendResponse(response, outgoing, isLast);
   } catch (error) {
-    if (client.isGone) {
-      socket.destroy();
-      return;
-    }
-    logFailure(
-      error instanceof RefusedRequest ? "Refused a request" : problem(request),
-      error,
-    );
-    if (outgoing.headersSent) return abort(outgoing);
-    const status = error instanceof RefusedRequest ? error.status : 500;
-    await sendResponse(plainResponse(status), outgoing, true)
-      .catch(() => abort(outgoing));
+    void fail(error);
+    return;
+  }
+  let result: Response | Promise<Response>;
+  try {
+    result = options.handler(request, info);
+    if (result instanceof Response) checked(result);
+  } catch (error) {
+    result = Promise.reject(error);
+  }
+  if (!(result instanceof Response) || outgoing.destroyed) {
+    void finish(result);
+    return;
+  }
+  try {
+    respond(result)?.catch(fail);
+  } catch (error) {
+    void fail(error);
   }
 }
 

@@ -203,11 +203,10 @@ export class NodeServer implements ServiceServer {
     const [next] = exchanges;
     if (next !== undefined && !socket.destroyed) {
       next.isStarted = true;
-      next.outgoing.on("close", () => {
+      answer(next, this.#options, () => {
         exchanges.shift();
         this.#answerNext(socket, exchanges);
       });
-      void answer(next, this.#options);
       return;
     }
     if (socket.isPaused()) socket.resume();
