@@ -134,10 +134,7 @@ soak: all
 install: $(filter-out $(wildcard $(built)),$(built))
 	$(Q)umask 022 && \
 		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
-		{ cat $(made_directories) 2>/dev/null; \
-			echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p"; } | \
-			sort -u >$(made_directories).new && \
-		mv -f $(made_directories).new $(made_directories)
+		echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p" >>$(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
 	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
