@@ -464,34 +464,40 @@ interface InnerResponse {
   body: { streamOrStatic: { body?: CompleteBody } } | null;
 }
 
-/** The properties of a `Response` that hold a complete body, by their description. */
-const BODY_SYMBOLS = new Map(
-  Object.getOwnPropertySymbols(new Response("")).map((symbol) =>
-    [symbol.description, symbol] as const
-  ),
-);
+let readBody: ((response: Response) => CompleteBody | undefined) | undefined;
 
 /**
  * Returns the body of an unread response if all of it is in memory. Making a stream of
  * it takes as long as the rest of a small response.
  */
 export function completeBody(response: Response): CompleteBody | undefined {
-  if (!knowsCompleteBodies) return undefined;
-  const get = (description: string): unknown =>
-    Reflect.get(response, BODY_SYMBOLS.get(description) ?? "");
-  const body = get("lazy static body") ??
-    (get("response") as InnerResponse | undefined)?.body?.streamOrStatic.body;
-  return typeof body === "string" || body instanceof Uint8Array
-    ? body as CompleteBody
-    : undefined;
+  readBody ??= bodyReader();
+  return readBody(response);
 }
 
-let knowsCompleteBodies = true;
-knowsCompleteBodies = [{}, { headers: { a: "b" } }].every((init) =>
-  completeBody(new Response("text", init)) === "text" &&
-  completeBody(new Response(null, init)) === undefined &&
-  completeBody(new Response(new ReadableStream(), init)) === undefined
-);
+/** Finds the properties of a `Response` that hold a complete body, and validates them. */
+function bodyReader(): NonNullable<typeof readBody> {
+  const symbols = new Map(
+    Object.getOwnPropertySymbols(new Response("")).map((symbol) =>
+      [symbol.description, symbol] as const
+    ),
+  );
+  const read = (response: Response) => {
+    const get = (description: string): unknown =>
+      Reflect.get(response, symbols.get(description) ?? "");
+    const body = get("lazy static body") ??
+      (get("response") as InnerResponse | undefined)?.body?.streamOrStatic.body;
+    return typeof body === "string" || body instanceof Uint8Array
+      ? body as CompleteBody
+      : undefined;
+  };
+  const isKnown = [{}, { headers: { a: "b" } }].every((init) =>
+    read(new Response("text", init)) === "text" &&
+    read(new Response(null, init)) === undefined &&
+    read(new Response(new ReadableStream(), init)) === undefined
+  );
+  return isKnown ? read : () => undefined;
+}
 
 /** The internals of a socket of `node:net`; a socket of `node:tls` has one as parent. */
 interface NetInternals {

@@ -17,7 +17,7 @@ import {
   RefusedRequest,
   toRequest,
 } from "./_request.ts";
-import { clientGone, sendComplete, sendResponse } from "./_response.ts";
+import { clientGone, sendResponse } from "./_response.ts";
 import type { ServeInfo } from "./serve_handler.ts";
 import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
 
@@ -27,8 +27,6 @@ export interface AnswerOptions extends HandlerOptions {
   secure: boolean;
   /** Whether the handler may upgrade connections. */
   webSocket: boolean;
-  /** Whether the service is stopping: each response is then the last on its connection. */
-  isStopping: () => boolean;
 }
 
 /** A request of a client and the response to it. */
@@ -79,10 +77,7 @@ export async function answerUpgrade(
     outgoing.assignSocket(socket);
     await sendResponse(response, outgoing, true);
   } catch (error) {
-    logFailure(
-      error instanceof RefusedRequest ? "Refused a request" : problem(request),
-      error,
-    );
+    logProblem(error, request);
     upgradable.socket?.close(1011);
   }
   socket.destroySoon();
@@ -157,7 +152,6 @@ export function answer(
     const isLast = options.isStopping() || exchange.expectsContinue ||
       head === undefined || head.upgrade ||
       head.isChunked && message.httpVersion === "1.0";
-    if (sendComplete(response, outgoing, isLast)) return;
     return sendResponse(response, outgoing, isLast);
   };
   const fail = async (error: unknown) => {
@@ -165,14 +159,14 @@ export function answer(
       socket.destroy();
       return;
     }
-    const what = error instanceof RefusedRequest
-      ? "Refused a request"
-      : problem(request);
-    logFailure(what, error);
+    logProblem(error, request);
     if (outgoing.headersSent) return abort(outgoing);
     const status = error instanceof RefusedRequest ? error.status : 500;
-    await sendResponse(plainResponse(status), outgoing, true)
-      .catch(() => abort(outgoing));
+    try {
+      await sendResponse(plainResponse(status), outgoing, true);
+    } catch {
+      abort(outgoing);
+    }
   };
   const finish = async (result: Response | Promise<Response>) => {
     try {
@@ -222,6 +216,11 @@ export function answer(
   } catch (error) {
     void fail(error);
   }
+}
+
+function logProblem(error: unknown, request: Request | undefined): void {
+  const isRefused = error instanceof RefusedRequest;
+  logFailure(isRefused ? "Refused a request" : problem(request), error);
 }
 
 /** Closes the connection so that the client detects the incomplete response. */

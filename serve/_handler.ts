@@ -6,6 +6,8 @@ export interface HandlerOptions {
   handler: ServeHandler;
   /** Returns the response when the handler has failed. */
   onError: ((error: unknown) => Response | Promise<Response>) | undefined;
+  /** Whether the service is stopping: each response is then the last on its connection. */
+  isStopping: () => boolean;
 }
 
 const UPGRADE_HINT =

@@ -28,7 +28,6 @@ export class NativeServer implements ServiceServer {
   readonly #options: HandlerOptions;
   readonly #connections = new Set<Connection>();
   #onChange = (): void => {};
-  #isStopping = false;
   #isRef = true;
 
   constructor(
@@ -58,7 +57,6 @@ export class NativeServer implements ServiceServer {
   }
 
   async drain(): Promise<void> {
-    this.#isStopping = true;
     this.#acceptor.close();
     const drainAll = () => this.#connections.forEach((each) => each.drain());
     for (const each of this.#connections) if (each.isUsed) each.drain();
@@ -99,10 +97,10 @@ export class NativeServer implements ServiceServer {
   }
 
   #serve(resource: number): void {
-    const { handler } = this.#options;
+    const { handler, isStopping } = this.#options;
     const observed: ServeHandler = (request, info) => {
       connection.isUsed = true;
-      if (this.#isStopping) connection.drain();
+      if (isStopping()) connection.drain();
       try {
         const response = handler(request, info);
         // Deno checks a response itself, but accepts an upgrade, which it then closes.

@@ -15,6 +15,7 @@ import {
   type Exchange,
 } from "./_answer.ts";
 import { logFailure } from "./_report.ts";
+import { WITHOUT_BODY } from "./_request.ts";
 import {
   FIRST_REQUEST_MS,
   type ServiceServer,
@@ -31,9 +32,6 @@ const CLIENT_ERRORS: Record<string, string> = {
 
 /** The code with which the sockets of a service that stops are closed. */
 const GOING_AWAY = 1001;
-
-/** Methods that may have a body. */
-const WITH_BODY = /^P|^DELETE$/;
 
 /** The time that a client has for its headers. */
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -98,7 +96,6 @@ export class NodeServer implements ServiceServer {
   /** With TLS, the TCP sockets, also those with a pending handshake. */
   readonly #raw = new Set<Socket>();
   readonly #webSockets = new Set<WebSocket>();
-  #isDraining = false;
   #changed = Promise.withResolvers<void>();
   #onChange = (): void => {};
 
@@ -149,7 +146,6 @@ export class NodeServer implements ServiceServer {
   }
 
   async drain(): Promise<void> {
-    this.#isDraining = true;
     for (const socket of this.#webSockets) socket.close(GOING_AWAY);
     let inGracePeriod = true;
     const timer = setTimeout(() => {
@@ -170,7 +166,7 @@ export class NodeServer implements ServiceServer {
     for (const socket of [...this.#open.keys(), ...this.#raw]) {
       socket.destroy();
     }
-    // Deno closes these when their client does not answer; nobody waits for them.
+    // The drain does not wait for these: Deno closes them when their client is silent.
     this.#webSockets.clear();
     this.#changed.resolve();
   }
@@ -194,7 +190,7 @@ export class NodeServer implements ServiceServer {
     if (exchanges === undefined) return;
     if (exchanges.push(exchange) > 1) socket.pause();
     // A chunk that is malformed in the same packet is refused before the handler runs.
-    else if (WITH_BODY.test(message.method ?? "")) {
+    else if (!WITHOUT_BODY.includes(message.method ?? "")) {
       setImmediate(() => this.#answerNext(socket, exchanges));
     } else this.#answerNext(socket, exchanges);
   }
@@ -225,7 +221,7 @@ export class NodeServer implements ServiceServer {
       this.#changed.resolve();
       this.#onChange();
     });
-    if (this.#isDraining) socket.close(GOING_AWAY);
+    if (this.#options.isStopping()) socket.close(GOING_AWAY);
   }
 
   /** Responds to bytes that are not a request, and closes the connection. */

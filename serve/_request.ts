@@ -11,7 +11,7 @@ export class RefusedRequest extends Error {
 }
 
 /** The Fetch standard allows no bodies with the first, and forbids the second. */
-const WITHOUT_BODY = ["GET", "HEAD"];
+export const WITHOUT_BODY = ["GET", "HEAD"];
 const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
 
 /** The host of a request without a valid `Host`. */

@@ -26,15 +26,26 @@ const PENDING = Symbol();
  * When the client has gone, cancels the body and resolves.
  *
  * @param close Whether this is the last response on its connection.
+ * @returns Undefined when the whole body is in memory: it was sent at once.
  * @throws The error of the body, or a `TypeError` when the response cannot be sent. If
  * `outgoing.headersSent`, the response is incomplete.
  */
-export async function sendResponse(
+export function sendResponse(
+  response: Response,
+  outgoing: ServerResponse,
+  close: boolean,
+): Promise<void> | undefined {
+  const body = completeBody(response);
+  if (body === undefined) return sendStream(response, outgoing, close);
+  writeHead(response, outgoing, close, Buffer.byteLength(body));
+  outgoing.end(outgoing.req.method === "HEAD" ? undefined : body);
+}
+
+async function sendStream(
   response: Response,
   outgoing: ServerResponse,
   close: boolean,
 ): Promise<void> {
-  if (sendComplete(response, outgoing, close)) return;
   const head = (length?: number) =>
     writeHead(response, outgoing, close, length);
   if (response.body?.locked) {
@@ -54,24 +65,6 @@ export async function sendResponse(
     outgoing.off("close", gone);
     reader.cancel().catch(() => {});
   }
-}
-
-/**
- * Sends a response whose body is in memory.
- *
- * @returns False when it is not: nothing was sent then.
- * @throws {TypeError} Its length differs from its Content-Length.
- */
-export function sendComplete(
-  response: Response,
-  outgoing: ServerResponse,
-  close: boolean,
-): boolean {
-  const body = completeBody(response);
-  if (body === undefined) return false;
-  writeHead(response, outgoing, close, Buffer.byteLength(body));
-  outgoing.end(outgoing.req.method === "HEAD" ? undefined : body);
-  return true;
 }
 
 /** Returns the reason with which the body of a response is cancelled. */

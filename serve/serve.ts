@@ -183,6 +183,7 @@ export async function serve<
 ): Promise<HttpServer> {
   const { signal, onError, drainTimeoutMs = DRAIN_TIMEOUT_MS } = options;
   signal?.throwIfAborted();
+  const timeLimitMs = Math.min(drainTimeoutMs, TIMER_MAX_MS);
   const notifies = options.notify ?? true;
   const finished = Promise.withResolvers<void>();
   let isStopping = false;
@@ -201,7 +202,7 @@ export async function serve<
     if (isStopping) return;
     isStopping = true;
     clearTimeout(idleTimer);
-    const timer = setTimeout(abort, Math.min(drainTimeoutMs, TIMER_MAX_MS));
+    const timer = setTimeout(abort, timeLimitMs);
     const drained = servers.map((each) => each.drain());
     // A failed notification must not keep the service from stopping.
     const notified = notifies
@@ -221,7 +222,7 @@ export async function serve<
     void stop();
     // Another listener of the program must not keep the process alive.
     finished.promise.then(() =>
-      Deno.unrefTimer(setTimeout(() => Deno.exit(), drainTimeoutMs))
+      Deno.unrefTimer(setTimeout(() => Deno.exit(), timeLimitMs))
     );
   }, abort);
   signal?.addEventListener("abort", stop);

@@ -7,7 +7,7 @@ import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** Root ignores the permissions of files, so the programs run as "nobody". */
+/** Root ignores the permissions of files, so the programs run as an unprivileged user. */
 const AS_USER = Deno.uid() === 0
   ? ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
   : [];

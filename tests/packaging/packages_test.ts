@@ -25,7 +25,7 @@ const PROGRAMS = ["ipc-client", "ipc-server"];
 const NOBODY = 65534;
 const KINDS = ["deb", "rpm", "arch", "dist"];
 
-/** Without a network, as user "nobody", and with umask 077. */
+/** Without a network, as an unprivileged user, and with umask 077. */
 const AS_NOBODY = [
   ...["unshare", "--net", "setpriv", `--reuid=${NOBODY}`, `--regid=${NOBODY}`],
   ...["--clear-groups", "sh", "-c", 'umask 077; exec "$@"', "sh"],

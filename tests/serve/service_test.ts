@@ -11,6 +11,7 @@ import {
   ALLOW_ACTIVATION,
   CACHE,
   dial,
+  freeAddresses,
   freePorts,
 } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
@@ -239,12 +240,10 @@ Deno.test("SIGTERM ends a process that has another listener", async () => {
   await program.exits(0);
 });
 
-for (const kind of ["unix path", "TCP"] as const) {
+for (const kind of ["unix path", "IPv4"] as const) {
   Deno.test(`${kind}: with idleTimeoutMs it stops without a connection, and only then`, async () => {
     using directory = new TempDir();
-    const address = kind === "TCP"
-      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
-      : directory.join("web.socket");
+    const [address] = freeAddresses(kind, directory, 1) as [string];
     await using program = await activate({
       addresses: [address],
       module: MODULE,
@@ -262,12 +261,10 @@ for (const kind of ["unix path", "TCP"] as const) {
   });
 }
 
-for (const kind of ["unix path", "TCP"] as const) {
+for (const kind of ["unix path", "IPv4"] as const) {
   Deno.test(`${kind}: a handler's error is one line in the log, and not shown to the client`, async () => {
     using directory = new TempDir();
-    const path = kind === "TCP"
-      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
-      : directory.join("web.socket");
+    const [path] = freeAddresses(kind, directory, 1) as [string];
     await using program = await activate({
       addresses: [path],
       module: MODULE,
@@ -290,12 +287,10 @@ for (const kind of ["unix path", "TCP"] as const) {
   });
 }
 
-for (const kind of ["unix path", "TCP"] as const) {
+for (const kind of ["unix path", "IPv4"] as const) {
   Deno.test(`${kind}: the error of a WebSocket upgrade names the alternative`, async () => {
     using directory = new TempDir();
-    const address = kind === "TCP"
-      ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
-      : directory.join("web.socket");
+    const [address] = freeAddresses(kind, directory, 1) as [string];
     await using program = await activate({
       addresses: [address],
       module: MODULE,
