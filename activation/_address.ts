@@ -30,7 +30,9 @@ export function localAddr(socket: Socket): Deno.NetAddr | Deno.UnixAddr {
 }
 
 /** Returns the address of the peer of a connected socket. */
-export function remoteAddr(socket: Socket): Deno.NetAddr | Deno.UnixAddr {
+export function remoteAddr(
+  socket: Pick<Socket, "localAddress" | "remoteAddress" | "remotePort">,
+): Deno.NetAddr | Deno.UnixAddr {
   return socket.localAddress === undefined
     ? UNIX_ADDR
     : netAddr(socket.remoteAddress, socket.remotePort);

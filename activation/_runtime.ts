@@ -457,6 +457,285 @@ export async function httpBinding(): Promise<HttpBinding | undefined> {
   }
 }
 
+/** The head of a request, as the parser returns it. */
+export interface ParsedHead {
+  method: string;
+  /** The request target. */
+  url: string;
+  httpVersion: string;
+  /** Names and values, in turn. */
+  rawHeaders: string[];
+  /** Whether the parser reads no request after this one. */
+  isUpgrade: boolean;
+  /** Whether the client takes another response on this connection. */
+  keepAlive: boolean;
+}
+
+/** What a parser calls while it parses. */
+export interface ParserEvents {
+  onBegin(): void;
+  onHead(head: ParsedHead): void;
+  /** The bytes share memory with the parsed chunk. */
+  onBody(bytes: Uint8Array): void;
+  onComplete(): void;
+}
+
+/** A parser of requests of HTTP/1, with strict rules and headers of at most 16 KiB. */
+export interface RequestParser {
+  /** Returns the error that ends the connection. */
+  execute(chunk: Uint8Array): (Error & { code?: string }) | undefined;
+  close(): void;
+}
+
+/** The parser below `node:http`, with callbacks by the number of an event. */
+interface NativeParser {
+  [event: number]: (...args: never[]) => unknown;
+  initialize(type: number, resource?: undefined): void;
+  execute(chunk: Uint8Array): number | Error;
+  close(): void;
+}
+
+interface ParserModule {
+  HTTPParser: {
+    new (): NativeParser;
+    REQUEST: number;
+    kOnMessageBegin: number;
+    kOnHeaders: number;
+    kOnHeadersComplete: number;
+    kOnBody: number;
+    kOnMessageComplete: number;
+  };
+  allMethods: string[];
+}
+
+/** Creates parsers. */
+export type NewParser = (events: ParserEvents) => RequestParser;
+
+let loadingParser: Promise<NewParser | undefined> | undefined;
+
+/**
+ * Returns the parser below `node:http`, which takes twice as long as all of an answer;
+ * undefined when it fails validation.
+ */
+export function requestParser(): Promise<NewParser | undefined> {
+  return loadingParser ??= import("node:process").then(
+    ({ default: process }) => {
+      try {
+        const newParser = parserOf(
+          (process as unknown as { binding(name: string): unknown })
+            .binding("http_parser"),
+        );
+        return parsesAsExpected(newParser) ? newParser : undefined;
+      } catch {
+        return undefined;
+      }
+    },
+  );
+}
+
+/** Returns what creates the parsers of a module of the runtime. */
+export function parserOf(module: unknown): NewParser {
+  const { HTTPParser, allMethods } = module as ParserModule;
+  return (events) => {
+    const parser = new HTTPParser();
+    parser.initialize(HTTPParser.REQUEST);
+    // Headers come in parts when they span chunks.
+    let early: string[] = [];
+    let earlyUrl = "";
+    parser[HTTPParser.kOnMessageBegin] = () => {
+      early = [];
+      earlyUrl = "";
+      events.onBegin();
+    };
+    parser[HTTPParser.kOnHeaders] = (headers: string[], url: string) => {
+      early.push(...headers);
+      earlyUrl += url;
+    };
+    parser[HTTPParser.kOnHeadersComplete] = (
+      major: number,
+      minor: number,
+      headers: string[] | undefined,
+      method: number,
+      url: string | undefined,
+      _status: undefined,
+      _reason: undefined,
+      isUpgrade: boolean,
+      keepAlive: boolean,
+    ) => {
+      events.onHead({
+        method: allMethods[method]!,
+        url: url ?? earlyUrl,
+        httpVersion: `${major}.${minor}`,
+        rawHeaders: headers ?? early,
+        isUpgrade,
+        keepAlive,
+      });
+      // Other results skip the body.
+      return 0;
+    };
+    parser[HTTPParser.kOnBody] = (bytes: Uint8Array) => events.onBody(bytes);
+    parser[HTTPParser.kOnMessageComplete] = () => events.onComplete();
+    return {
+      execute(chunk) {
+        const result = parser.execute(chunk);
+        return typeof result === "number" ? undefined : result;
+      },
+      close: () => parser.close(),
+    };
+  };
+}
+
+/** Parses a request in two parts, and one that could be taken for two. */
+function parsesAsExpected(newParser: NewParser): boolean {
+  const encoder = new TextEncoder();
+  const events: unknown[] = [];
+  const parser = newParser({
+    onBegin: () => events.push("begin"),
+    onHead: (head) => events.push(head),
+    onBody: (bytes) => events.push(new TextDecoder().decode(bytes)),
+    onComplete: () => events.push("complete"),
+  });
+  const execute = (text: string) => parser.execute(encoder.encode(text));
+  const first = execute("PUT /a?b HTTP/1.1\r\nHost: c\r\nContent-L") ??
+    execute("ength: 2\r\n\r\nde");
+  const smuggled = "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
+  const second = execute(`POST / HTTP/1.1\r\nHost: c\r\n${smuggled}`);
+  parser.close();
+  const expected: unknown[] = [
+    "begin",
+    {
+      method: "PUT",
+      url: "/a?b",
+      httpVersion: "1.1",
+      rawHeaders: ["Host", "c", "Content-Length", "2"],
+      isUpgrade: false,
+      keepAlive: true,
+    },
+    "de",
+    "complete",
+  ];
+  return first === undefined && second instanceof Error &&
+    JSON.stringify(events.slice(0, 4)) === JSON.stringify(expected);
+}
+
+/** What a `Request` is made of. */
+export interface RequestSource {
+  readonly method: string;
+  url(): string;
+  /** Names and values. Called once, when the handler reads the headers. */
+  headers(): [string, string][];
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** Calls back when the client leaves. */
+  onLeave(callback: () => void): void;
+}
+
+let newRequest: ((source: RequestSource) => Request | undefined) | undefined;
+
+/**
+ * Returns a `Request` that makes its headers and its signal on demand, as those of
+ * `Deno.serve()` do: with the constructor they take longer than the rest of a small
+ * answer. Undefined when the internals of a `Request` fail validation.
+ */
+export function requestOnDemand(source: RequestSource): Request | undefined {
+  newRequest ??= requestFactory();
+  return newRequest(source);
+}
+
+function requestFactory(): NonNullable<typeof newRequest> {
+  const model = new Request("http://localhost/");
+  const symbols = symbolsOf(model);
+  const [brand, inner, guard] = ["[[webidl.brand]]", "request", "headers guard"]
+    .map((description) => symbols.get(description)!);
+  if (brand === undefined || inner === undefined || guard === undefined) {
+    return () => undefined;
+  }
+  const innerBody = symbolsOf(new Response()).get("response")!;
+
+  class InnerRequest {
+    readonly method: string;
+    readonly #source: RequestSource;
+    #headerList: [string, string][] | undefined;
+    #body: unknown;
+
+    constructor(source: RequestSource) {
+      this.method = source.method;
+      this.#source = source;
+      this.#body = source.body === null
+        ? null
+        : Reflect.get(new Response(source.body), innerBody).body;
+    }
+
+    get headerList(): [string, string][] {
+      return this.#headerList ??= this.#source.headers();
+    }
+
+    get body(): unknown {
+      return this.#body;
+    }
+
+    set body(body: unknown) {
+      this.#body = body;
+    }
+
+    url(): string {
+      return this.#source.url();
+    }
+
+    currentUrl(): string {
+      return this.#source.url();
+    }
+
+    onCancel(callback: () => void): void {
+      this.#source.onLeave(callback);
+    }
+  }
+  // What a request of a server has no values for.
+  Object.setPrototypeOf(InnerRequest.prototype, Reflect.get(model, inner));
+
+  const create = (source: RequestSource): Request => {
+    const request = new Request(brand as unknown as string);
+    Reflect.set(request, inner, new InnerRequest(source));
+    Reflect.set(request, guard, "request");
+    return request;
+  };
+  try {
+    return isLikeRequest(create) ? create : () => undefined;
+  } catch {
+    return () => undefined;
+  }
+}
+
+function isLikeRequest(create: (source: RequestSource) => Request): boolean {
+  let leave = () => {};
+  const source = {
+    method: "PUT",
+    url: () => "http://localhost/a",
+    headers: (): [string, string][] => [["Content-Type", "text/x"]],
+    body: new ReadableStream(),
+    onLeave: (callback: () => void) => leave = callback,
+  };
+  const without = create({ ...source, body: null });
+  const request = create(source);
+  const { signal } = request;
+  const wasAborted = signal.aborted;
+  leave();
+  const copies = [request, new Request(without), without.clone()];
+  return without.body === null && request.body instanceof ReadableStream &&
+    !wasAborted && signal.aborted && signal.reason.name === "AbortError" &&
+    copies.every((each) =>
+      each.method === "PUT" && each.url === "http://localhost/a" &&
+      each.headers.get("content-type") === "text/x"
+    );
+}
+
+function symbolsOf(object: object): Map<string | undefined, symbol> {
+  return new Map(
+    Object.getOwnPropertySymbols(object).map((symbol) =>
+      [symbol.description, symbol] as const
+    ),
+  );
+}
+
 /** The body of a response before a stream is made of it. */
 type CompleteBody = string | Uint8Array<ArrayBuffer>;
 
@@ -477,11 +756,7 @@ export function completeBody(response: Response): CompleteBody | undefined {
 
 /** Finds the properties of a `Response` that hold a complete body, and validates them. */
 function bodyReader(): NonNullable<typeof readBody> {
-  const symbols = new Map(
-    Object.getOwnPropertySymbols(new Response("")).map((symbol) =>
-      [symbol.description, symbol] as const
-    ),
-  );
+  const symbols = symbolsOf(new Response(""));
   const read = (response: Response) => {
     const get = (description: string): unknown =>
       Reflect.get(response, symbols.get(description) ?? "");

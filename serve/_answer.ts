@@ -1,6 +1,5 @@
-import { type IncomingMessage, ServerResponse } from "node:http";
-import type { Socket } from "node:net";
 import { remoteAddr } from "../activation/_address.ts";
+import type { Connection, Exchange, Outgoing } from "./_exchange.ts";
 import {
   checked,
   failureResponse,
@@ -19,7 +18,6 @@ import {
 } from "./_request.ts";
 import { clientGone, sendResponse } from "./_response.ts";
 import type { ServeInfo } from "./serve_handler.ts";
-import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
 
 /** Options for {@linkcode answer}. */
 export interface AnswerOptions extends HandlerOptions {
@@ -29,68 +27,13 @@ export interface AnswerOptions extends HandlerOptions {
   webSocket: boolean;
 }
 
-/** A request of a client and the response to it. */
-export interface Exchange {
-  message: IncomingMessage;
-  outgoing: ServerResponse;
-  /** Whether the client waits for `100 Continue` before it sends the body. */
-  expectsContinue: boolean;
-  /** Whether the handler runs. */
-  isStarted?: true;
-  /** Called when the client half-closes the connection. */
-  onClientEnd?: () => void;
-}
-
-/**
- * Answers a request that asks for an upgrade, which the handler may perform.
- *
- * @returns The socket if it did.
- */
-export async function answerUpgrade(
-  upgradable: Upgradable,
-  options: AnswerOptions,
-): Promise<WebSocket | undefined> {
-  const { message, connection } = upgradable;
-  const socket = connection as Socket;
-  const outgoing = new ServerResponse(message);
-  const client = new ClientState();
-  const info = new ExchangeInfo(socket);
-  let request: Request | undefined;
-  try {
-    request = toRequest(message, readHead(message.rawHeaders), {
-      secure: options.secure,
-      client,
-      onFirstRead() {},
-    });
-    upgradables.set(request, upgradable);
-    let response: Response;
-    try {
-      response = await options.handler(request, info);
-      if (upgradable.socket !== undefined) return upgradable.socket;
-      checked(response);
-    } catch (error) {
-      if (upgradable.socket !== undefined) throw error;
-      response = checked(await failureResponse(error, options, request));
-    } finally {
-      upgradables.delete(request);
-    }
-    outgoing.assignSocket(socket);
-    await sendResponse(response, outgoing, true);
-  } catch (error) {
-    logProblem(error, request);
-    upgradable.socket?.close(1011);
-  }
-  socket.destroySoon();
-  return upgradable.socket;
-}
-
 /** The second argument of a handler. Its values are made on demand. */
-class ExchangeInfo implements ServeInfo {
-  readonly #socket: Socket;
+export class ExchangeInfo implements ServeInfo {
+  readonly #socket: Connection;
   #completed: PromiseWithResolvers<void> | undefined;
   #isSent: boolean | undefined;
 
-  constructor(socket: Socket) {
+  constructor(socket: Connection) {
     this.#socket = socket;
   }
 
@@ -145,11 +88,12 @@ export function answer(
   if (socket.readableEnded) exchange.onClientEnd();
 
   let head: Head | undefined;
+  let awaitsContinue = false;
   let request: Request | undefined;
   const respond = (response: Response) => {
     // Deno (2.9) reads no request after one with Upgrade; for HTTP/1.0, see RFC 9112,
     // section 6.1. A client that still waits for 100 may or may not send its body.
-    const isLast = options.isStopping() || exchange.expectsContinue ||
+    const isLast = options.isStopping() || awaitsContinue ||
       head === undefined || head.upgrade ||
       head.isChunked && message.httpVersion === "1.0";
     return sendResponse(response, outgoing, isLast);
@@ -186,14 +130,13 @@ export function answer(
 
   try {
     head = readHead(message.rawHeaders);
+    awaitsContinue = head.expectsContinue && message.httpVersion !== "1.0";
     request = toRequest(message, head, {
       secure: options.secure,
       client,
       onFirstRead() {
-        if (exchange.expectsContinue && !outgoing.headersSent) {
-          outgoing.writeContinue();
-        }
-        exchange.expectsContinue = false;
+        if (awaitsContinue && !outgoing.headersSent) outgoing.writeContinue();
+        awaitsContinue = false;
       },
     });
   } catch (error) {
@@ -218,13 +161,13 @@ export function answer(
   }
 }
 
-function logProblem(error: unknown, request: Request | undefined): void {
+export function logProblem(error: unknown, request: Request | undefined): void {
   const isRefused = error instanceof RefusedRequest;
   logFailure(isRefused ? "Refused a request" : problem(request), error);
 }
 
 /** Closes the connection so that the client detects the incomplete response. */
-function abort(outgoing: ServerResponse): void {
+function abort(outgoing: Outgoing): void {
   // Without chunks (HTTP/1.0), an ordinary end of the connection ends the response.
   if (outgoing.chunkedEncoding) outgoing.destroy();
   else outgoing.req.socket.resetAndDestroy();

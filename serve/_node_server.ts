@@ -8,36 +8,23 @@ import {
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
-import {
-  answer,
-  type AnswerOptions,
-  answerUpgrade,
-  type Exchange,
-} from "./_answer.ts";
+import { answer, type AnswerOptions } from "./_answer.ts";
+import { answerUpgrade } from "./_answer_upgrade.ts";
+import type { Exchange } from "./_exchange.ts";
 import { logFailure } from "./_report.ts";
 import { WITHOUT_BODY } from "./_request.ts";
 import {
+  CLIENT_ERRORS,
   FIRST_REQUEST_MS,
+  HEADERS_CHECK_MS,
+  HEADERS_TIMEOUT_MS,
   type ServiceServer,
   type ServiceServerEvents,
 } from "./_service_server.ts";
 import type { Upgradable } from "./upgrade_web_socket.ts";
 
-/** The status of a request that cannot be parsed, by the code of the error. */
-const CLIENT_ERRORS: Record<string, string> = {
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
-};
-
 /** The code with which the sockets of a service that stops are closed. */
 const GOING_AWAY = 1001;
-
-/** The time that a client has for its headers. */
-const HEADERS_TIMEOUT_MS = 60_000;
-
-/** The interval at which that time is checked. */
-const HEADERS_CHECK_MS = 1_000;
 
 /**
  * Returns a function that opens a server, which a callback makes listen.
@@ -102,12 +89,11 @@ export class NodeServer implements ServiceServer {
   constructor(server: Server, options: AnswerOptions) {
     this.#server = server;
     this.#options = options;
-    const handle = (event: string, expectsContinue: boolean) =>
+    for (const event of ["request", "checkContinue"]) {
       server.on(event, (message: IncomingMessage, outgoing: ServerResponse) => {
-        this.#enqueue({ message, outgoing, expectsContinue });
+        this.#enqueue(message.socket, { message, outgoing });
       });
-    handle("request", false);
-    handle("checkContinue", true);
+    }
     if (options.webSocket) {
       server.on("upgrade", (message, connection, head) => {
         void this.#upgrade({ message, connection, head });
@@ -183,9 +169,8 @@ export class NodeServer implements ServiceServer {
    * Answers the requests of a connection one at a time. While others wait, no more are
    * read: a client that sends without reading would fill the memory.
    */
-  #enqueue(exchange: Exchange): void {
+  #enqueue(socket: Socket, exchange: Exchange): void {
     const { message } = exchange;
-    const { socket } = message;
     const exchanges = this.#open.get(socket);
     if (exchanges === undefined) return;
     if (exchanges.push(exchange) > 1) socket.pause();

@@ -1,8 +1,13 @@
 import type { Server } from "node:http";
-import { acceptWithHandles } from "../activation/_handle_transport.ts";
+import { adoptedConn } from "../activation/_conn.ts";
+import {
+  acceptWithHandles,
+  HandleTransport,
+} from "../activation/_handle_transport.ts";
 import { adoptServer, listenOn } from "../activation/_net_transport.ts";
 import {
   httpBinding,
+  requestParser,
   streamBinding,
   type StreamHandle,
 } from "../activation/_runtime.ts";
@@ -43,8 +48,9 @@ const FALLBACK_HOSTNAME = "127.0.0.1";
  * Opens a server on each passed socket, or on the fallback when none was passed. When
  * one fails, closes the others.
  *
- * Deno's own HTTP server takes only TCP connections, and its TLS only new sockets:
- * `node:http` and `node:https` serve the others.
+ * Deno's own HTTP server takes only TCP connections, and its TLS only new sockets.
+ * The parser below `node:http` serves unix sockets; `node:http` and `node:https` the
+ * others.
  *
  * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
@@ -61,7 +67,7 @@ export async function openServers(
   }
   const needsNode = answerOptions.secure || answerOptions.webSocket;
   const http = needsNode ? undefined : await httpBinding();
-  const streams = http === undefined ? undefined : await streamBinding();
+  const streams = needsNode ? undefined : await streamBinding();
   let opener: ReturnType<typeof nodeServerOpener> | undefined;
   const openNode = async (listen: (server: Server) => Promise<void>) => {
     opener ??= import("./_node_server.ts").then(({ nodeServerOpener }) =>
@@ -72,10 +78,25 @@ export async function openServers(
   const openNative = (acceptor: Acceptor<StreamHandle | Deno.TcpConn>) =>
     new NativeServer(http!, acceptor, answerOptions);
 
-  const adopt = async (listenFd: ListenFd) =>
-    streams?.kindOf(listenFd.fd) === "TCP"
-      ? openNative(await acceptWithHandles(streams, listenFd, backlog, same))
-      : await openNode((server) => adoptServer(server, listenFd, backlog));
+  const adopt = async (listenFd: ListenFd) => {
+    if (streams !== undefined) {
+      const accept = <C>(wrap: (handle: StreamHandle) => C) =>
+        acceptWithHandles(streams, listenFd, backlog, wrap);
+      const isTcp = streams.kindOf(listenFd.fd) === "TCP";
+      if (isTcp && http !== undefined) {
+        return openNative(await accept((handle) => handle));
+      }
+      const newParser = isTcp ? undefined : await requestParser();
+      if (newParser !== undefined) {
+        const { ParserServer } = await import("./_parser_server.ts");
+        const acceptor = await accept((handle) =>
+          adoptedConn(new HandleTransport(streams, handle))
+        );
+        return new ParserServer(newParser, acceptor, answerOptions);
+      }
+    }
+    return await openNode((server) => adoptServer(server, listenFd, backlog));
+  };
   const listenAt = async (where: ServeFallback) => {
     // Deno's own listener throws its own errors, which those of `node:net` are not.
     const listener = "path" in where
@@ -105,5 +126,3 @@ export async function openServers(
   }
   return opened;
 }
-
-const same = (handle: StreamHandle) => handle;

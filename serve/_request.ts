@@ -1,4 +1,5 @@
-import type { IncomingMessage } from "node:http";
+import { requestOnDemand, type RequestSource } from "../activation/_runtime.ts";
+import type { Incoming } from "./_exchange.ts";
 
 /** A request that has no `Request` object, and the status of its response. */
 export class RefusedRequest extends Error {
@@ -22,42 +23,20 @@ const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::[0-9]*)?$/i;
 
 /** Whether the client of a request is still there. */
 export class ClientState {
-  #controller: AbortController | undefined;
-  #reason: DOMException | undefined;
+  isGone = false;
+  #callbacks: (() => void)[] | undefined;
 
-  get isGone(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  /** Aborted when the client has gone. Creating it takes as long as all of a request. */
-  get signal(): AbortSignal {
-    this.#controller ??= new AbortController();
-    if (this.isGone) this.#controller.abort(this.#reason);
-    return this.#controller.signal;
+  /** Calls back when the client has gone. */
+  onLeave(callback: () => void): void {
+    if (this.isGone) callback();
+    else (this.#callbacks ??= []).push(callback);
   }
 
   /** Records that the client has closed or half-closed the connection. */
   leave(): void {
-    this.#reason ??= new DOMException("The client has gone", "AbortError");
-    this.#controller?.abort(this.#reason);
-  }
-}
-
-/** A request that creates its signal on demand. */
-class IncomingRequest extends Request {
-  readonly #client: ClientState;
-
-  constructor(
-    url: string,
-    client: ClientState,
-    init: RequestInit & { duplex: "half" },
-  ) {
-    super(url, init);
-    this.#client = client;
-  }
-
-  override get signal(): AbortSignal {
-    return this.#client.signal;
+    if (this.isGone) return;
+    this.isGone = true;
+    this.#callbacks?.forEach((callback) => callback());
   }
 }
 
@@ -76,7 +55,7 @@ export interface ToRequestOptions {
  * @throws {RefusedRequest} The message cannot be a `Request`.
  */
 export function toRequest(
-  message: IncomingMessage,
+  message: Incoming,
   head: Head,
   options: ToRequestOptions,
 ): Request {
@@ -86,48 +65,56 @@ export function toRequest(
   }
   const hasBody = !WITHOUT_BODY.includes(method) &&
     (head.isChunked || head.contentLength > 0);
-  const body = hasBody ? requestBody(message, options.onFirstRead) : null;
   const url = requestUrl(message, head, options.secure);
-  try {
-    // Deno allows credentials in the URL, which the Fetch standard does not.
-    const { username, password } = new URL(url);
-    if (username + password === "") {
-      return new IncomingRequest(url, options.client, {
-        method,
-        headers: head.pairs,
-        body,
-        duplex: "half",
-      });
-    }
-  } catch (cause) {
-    throw new RefusedRequest(400, (cause as Error).message);
-  }
-  throw new RefusedRequest(400, `the target "${message.url}" has credentials`);
+  const source = {
+    method,
+    url: () => url,
+    headers: () => head.pairs,
+    body: hasBody ? requestBody(message, options.onFirstRead) : null,
+    onLeave: (callback: () => void) => options.client.onLeave(callback),
+  };
+  return requestOnDemand(source) ?? requestAtOnce(source);
+}
+
+/** Returns a request with the constructor of `Request`. */
+function requestAtOnce(
+  { method, url, headers, body, onLeave }: RequestSource,
+): Request {
+  const controller = new AbortController();
+  onLeave(() =>
+    controller.abort(new DOMException("The client has gone", "AbortError"))
+  );
+  return new Request(url(), {
+    ...{ method, headers: headers(), body, signal: controller.signal },
+    duplex: "half",
+  } as RequestInit);
 }
 
 /** What the service itself reads in the headers of a request. */
 export interface Head {
   pairs: [name: string, value: string][];
-  /** The only host, or an empty text; undefined when there are several. */
-  host: string | undefined;
+  host: string;
+  hosts: number;
   isChunked: boolean;
   upgrade: boolean;
   contentLength: number;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
 }
 
 /** Reads the headers. Several cookies become one (RFC 9113, section 8.2.3). */
 export function readHead(raw: string[]): Head {
   const head: Head = {
-    ...{ pairs: [], host: "", isChunked: false, upgrade: false },
-    contentLength: 0,
+    ...{ pairs: [], host: "", hosts: 0, isChunked: false, upgrade: false },
+    ...{ contentLength: 0, expectsContinue: false },
   };
-  let hosts = 0;
   let cookie: [string, string] | undefined;
   for (let i = 0; i < raw.length; i += 2) {
     const pair: [string, string] = [raw[i]!, raw[i + 1]!];
     switch (pair[0].toLowerCase()) {
       case "host":
-        head.host = ++hosts > 1 ? undefined : pair[1];
+        head.host = pair[1];
+        head.hosts++;
         break;
       case "transfer-encoding":
         head.isChunked = true;
@@ -137,6 +124,9 @@ export function readHead(raw: string[]): Head {
         break;
       case "content-length":
         head.contentLength = Number(pair[1]);
+        break;
+      case "expect":
+        head.expectsContinue = pair[1].toLowerCase() === "100-continue";
         break;
       case "cookie":
         if (cookie === undefined) {
@@ -156,8 +146,8 @@ export function readHead(raw: string[]): Head {
  * 3.2).
  */
 function requestUrl(
-  message: IncomingMessage,
-  { host }: Head,
+  message: Incoming,
+  { host, hosts }: Head,
   secure: boolean,
 ): string {
   const target = message.url ?? "";
@@ -170,16 +160,31 @@ function requestUrl(
       `the target "${target}" is not a path or a URL`,
     );
   }
-  if (host === undefined) throw new RefusedRequest(400, "it has several hosts");
-  if (isUrl) return target;
+  if (hosts > 1) throw new RefusedRequest(400, "it has several hosts");
+  if (hosts === 0 && message.httpVersion === "1.1") {
+    throw new RefusedRequest(400, "it has no host");
+  }
+  if (isUrl) {
+    // Deno allows credentials in the URL, which the Fetch standard does not.
+    const { username, password } = new URL(target);
+    if (username + password === "") return target;
+    throw new RefusedRequest(400, `the target "${target}" has credentials`);
+  }
   // Not parsed as a relative reference, in which `//x` is another host.
   const path = isAsterisk ? "/*" : target;
   const scheme = secure ? "https" : "http";
-  const url = `${scheme}://${host}${path}`;
   // Clients of unix sockets may send a path as the host.
-  return AUTHORITY.test(host) && URL.canParse(url)
-    ? url
-    : `${scheme}://${DEFAULT_HOST}${path}`;
+  return `${scheme}://${isValidHost(host) ? host : DEFAULT_HOST}${path}`;
+}
+
+/** The last valid host: most requests have the same. */
+let validHost: string | undefined;
+
+function isValidHost(host: string): boolean {
+  if (host === validHost) return true;
+  const isValid = AUTHORITY.test(host) && URL.canParse(`http://${host}/`);
+  if (isValid) validHost = host;
+  return isValid;
 }
 
 /**
@@ -189,7 +194,7 @@ function requestUrl(
  * @param onFirstRead Called before the first read.
  */
 export function requestBody(
-  message: IncomingMessage,
+  message: Incoming,
   onFirstRead: () => void,
 ): ReadableStream<Uint8Array<ArrayBuffer>> {
   let changed = Promise.withResolvers<void>();
@@ -238,7 +243,7 @@ const LINGER_MS = 5_000;
  * Discards the rest of a request, so that the next one on the connection can be read.
  * Closes the connection of a client that does not finish in time.
  */
-export function discardRest(message: IncomingMessage): void {
+export function discardRest(message: Incoming): void {
   if (message.readableEnded) return;
   const { socket } = message;
   message.removeAllListeners("readable");

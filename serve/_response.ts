@@ -1,6 +1,6 @@
 import { Buffer } from "node:buffer";
-import type { ServerResponse } from "node:http";
 import { completeBody } from "../activation/_runtime.ts";
+import type { Outgoing } from "./_exchange.ts";
 
 /** Headers about the connection, which `node:http` sets. */
 const HOP_BY_HOP = [
@@ -32,7 +32,7 @@ const PENDING = Symbol();
  */
 export function sendResponse(
   response: Response,
-  outgoing: ServerResponse,
+  outgoing: Outgoing,
   close: boolean,
 ): Promise<void> | undefined {
   const body = completeBody(response);
@@ -43,7 +43,7 @@ export function sendResponse(
 
 async function sendStream(
   response: Response,
-  outgoing: ServerResponse,
+  outgoing: Outgoing,
   close: boolean,
 ): Promise<void> {
   const head = (length?: number) =>
@@ -74,7 +74,7 @@ export function clientGone(): Error {
 
 async function sendBody(
   reader: ReadableStreamDefaultReader<unknown>,
-  outgoing: ServerResponse,
+  outgoing: Outgoing,
   head: (length?: number) => void,
 ): Promise<void> {
   const isHead = outgoing.req.method === "HEAD";
@@ -132,7 +132,7 @@ function toBytes({ value }: Chunk): Uint8Array {
 }
 
 /** Writes a chunk, and waits until the socket has room for another. */
-function write(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
+function write(outgoing: Outgoing, bytes: Uint8Array): Promise<void> {
   if (outgoing.write(bytes) || outgoing.destroyed) return Promise.resolve();
   return new Promise((resolve) => {
     const done = () => {
@@ -147,7 +147,7 @@ function write(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
 
 function writeHead(
   response: Response,
-  outgoing: ServerResponse,
+  outgoing: Outgoing,
   close: boolean,
   length?: number,
 ): void {

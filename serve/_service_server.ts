@@ -4,6 +4,19 @@
  */
 export const FIRST_REQUEST_MS = 500;
 
+/** The time that a client has for its headers. */
+export const HEADERS_TIMEOUT_MS = 60_000;
+
+/** The interval at which that time is checked. */
+export const HEADERS_CHECK_MS = 1_000;
+
+/** The status of a request that cannot be parsed, by the code of the error. */
+export const CLIENT_ERRORS: Record<string, string> = {
+  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
+  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+};
+
 /** What a server calls. */
 export interface ServiceServerEvents {
   /** accept(2) has failed. */

@@ -36,8 +36,8 @@ export interface ServeOptions {
   /**
    * Stops an activated service that has had no connection for this time, in
    * milliseconds; 0 for never. The next connection starts it again. An open connection
-   * counts also between two requests: `node:http` closes it after 5 seconds, Deno's own
-   * server leaves that to the client.
+   * counts also between two requests: Deno's own server leaves it to the client to
+   * close it, the others close it after 5 seconds.
    *
    * @default {0}
    */
@@ -116,20 +116,20 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * - The handler cannot call `Deno.upgradeWebSocket()`: use {@linkcode upgradeWebSocket}
  *   and the option `webSocket`.
  *
- * Unix sockets, TLS, services with `webSocket`, and TCP sockets in workers and under
- * `deno test` are served by `node:http`, with further differences:
+ * Unix sockets are served by the parser below `node:http`, and by `node:http` itself:
+ * TLS, services with `webSocket`, the path of a fallback, and TCP sockets in workers
+ * and under `deno test`. Further differences there:
  *
  * - HTTP/1.1 and 1.0. No HTTP/2, no CONNECT or TRACE, no compression. The
  *   handler does not get the body of a GET or HEAD request.
- * - The URL is normalized. If the `Host` header is no host of a URL, such as the path
- *   that some clients of unix sockets send, the host of the URL is `localhost`. A
- *   request of HTTP/1.1 without `Host` is refused.
+ * - If the `Host` header is no host of a URL, such as the path that some clients of
+ *   unix sockets send, the host of the URL is `localhost`. A request of HTTP/1.1
+ *   without `Host` is refused.
  * - Headers have at most 16 KiB in all; a client has 60 seconds for them, and 5 seconds
  *   for its next request. The time for its body is not limited: use
  *   `AbortSignal.timeout()`.
  * - `request.signal` is aborted when the client closes or half-closes the connection
- *   before its response starts, and not after a complete response. The signal of a
- *   copy of the request is never aborted.
+ *   before its response starts, and not after a complete response.
  * - Refused requests are logged. A response whose length differs from its
  *   `Content-Length`, and a body that fails before its first byte, become status 500.
  * - Over TLS, header values other than ASCII are sent as UTF-8.
@@ -142,8 +142,8 @@ const STOP_SIGNALS = ["SIGTERM", "SIGINT"] as const;
  * permissions of {@linkcode notify}; with `--allow-env=WATCHDOG_USEC,WATCHDOG_PID` also
  * it pings the watchdog; with `--allow-env=JOURNAL_STREAM` it logs levels to the
  * journal. The fallback needs `--allow-net` for a port, also `--allow-read` and
- * `--allow-write` for a path. Loads `node:process`, and `node:http` or `node:https` for
- * sockets that need it.
+ * `--allow-write` for a path. Loads `node:process`; for unix sockets also `node:buffer`
+ * and `node:events`; `node:http` or `node:https` for sockets that need it.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/daemon.html | daemon(7)}

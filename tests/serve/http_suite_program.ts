@@ -1,12 +1,14 @@
 /** Runs the HTTP suite on the sockets that this process was activated with. */
 
+import { httpBinding } from "../../activation/_runtime.ts";
 import { serve } from "../../serve/mod.ts";
 import { dial } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";
 import { casesOf } from "./http_suite.ts";
 
 if (import.meta.main) {
-  const server = Deno.args[0]!.startsWith("/") ? "node" : "native";
+  const isTcp = !Deno.args[0]!.startsWith("/");
+  const server = isTcp && await httpBinding() !== undefined ? "native" : "node";
   await runCases(casesOf(server), ({ run }, i) =>
     run({
       server,

@@ -48,25 +48,35 @@ for (const { name, run } of casesOf("node")) {
   });
 }
 
-const activated = (server: "native" | "node") => ({
-  names: ["trigger", ...casesOf(server).keys().map((i) => `case-${i}`)],
-  module: "tests/serve/http_suite_program.ts",
-  allow: ["--allow-all"],
-});
-
-Deno.test("serve, adopted unix path", async (t) => {
+async function testActivated(
+  t: Deno.TestContext,
+  transport: "TCP" | "unix",
+  server: "native" | "node",
+  preload?: string,
+): Promise<void> {
   using directory = new TempDir();
-  const options = activated("node");
-  const addresses = options.names.map((name) => directory.join(name));
-  await runActivated(t, { ...options, addresses });
-});
+  const cases = casesOf(server);
+  const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
+  const addresses = transport === "unix"
+    ? names.map((name) => directory.join(name))
+    : freePorts("127.0.0.1", names.length).map((port) => `127.0.0.1:${port}`);
+  const allow = ["--allow-all"];
+  if (preload !== undefined) {
+    allow.push(`--preload=${new URL(preload, import.meta.url).pathname}`);
+  }
+  const module = "tests/serve/http_suite_program.ts";
+  await runActivated(t, { names, module, allow, addresses });
+}
 
-Deno.test("serve, adopted TCP", async (t) => {
-  const options = activated("native");
-  const addresses = freePorts("127.0.0.1", options.names.length)
-    .map((port) => `127.0.0.1:${port}`);
-  await runActivated(t, { ...options, addresses });
-});
+Deno.test("serve, adopted TCP", (t) => testActivated(t, "TCP", "native"));
+
+Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "node"));
+
+Deno.test("serve, adopted TCP, without Deno's HTTP server", (t) =>
+  testActivated(t, "TCP", "node", "./without_http_server.ts"));
+
+Deno.test("serve, adopted unix path, by documented API alone", (t) =>
+  testActivated(t, "unix", "node", "./without_internals.ts"));
 
 function tcpPlace(
   tls: Pick<ServeOptions, "cert" | "key">,

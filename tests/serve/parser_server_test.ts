@@ -1,0 +1,220 @@
+// What the server of unix sockets does beyond the HTTP suite.
+
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import {
+  requestOnDemand,
+  requestParser,
+  type RequestSource,
+} from "../../activation/_runtime.ts";
+import type { InheritedConn } from "../../mod.ts";
+import { UNIX_ADDR } from "../../activation/_address.ts";
+import type { Acceptor } from "../../activation/_transport.ts";
+import { ParserServer } from "../../serve/_parser_server.ts";
+import type { ServeHandler } from "../../serve/mod.ts";
+import { eventually } from "../support/eventually.ts";
+import { receiveAll, receiveAllText, send } from "../support/peer.ts";
+import { testConn } from "../support/test_listener.ts";
+
+const LAST = "Connection: close\r\n";
+
+const get = (headers = "") => `GET / HTTP/1.1\r\nHost: a\r\n${headers}\r\n`;
+
+/** Serves one connection. */
+async function serveConn(
+  conn: InheritedConn,
+  handler: ServeHandler,
+): Promise<AsyncDisposable> {
+  let accept = (_conn: InheritedConn) => {};
+  const acceptor: Acceptor<InheritedConn> = {
+    addr: UNIX_ADDR,
+    start: (onConnection) => accept = onConnection,
+    close() {},
+    ref() {},
+    unref() {},
+  };
+  const server = new ParserServer((await requestParser())!, acceptor, {
+    handler,
+    onError: undefined,
+    secure: false,
+    webSocket: false,
+    isStopping: () => false,
+  });
+  server.start({ onAcceptError() {}, onChange() {} });
+  accept(conn);
+  return {
+    async [Symbol.asyncDispose]() {
+      server.abort();
+      await eventually(
+        "all connections are closed",
+        () => server.connections,
+        (count) => count === 0,
+      );
+    },
+  };
+}
+
+function testServed(
+  name: string,
+  handler: ServeHandler,
+  run: (peer: Deno.Conn) => Promise<void>,
+): void {
+  testConn(name, async (conn, peer) => {
+    await using _server = await serveConn(conn, handler);
+    await run(peer);
+  }, ["handles"]);
+}
+
+const hello = () => new Response("hello");
+const echo = async (request: Request) => new Response(await request.text());
+
+testServed(
+  "requests before malformed bytes are answered",
+  () => Promise.resolve(new Response("hello")),
+  async (peer) => {
+    await send(peer, get() + get() + "hello\r\n\r\n");
+    const text = await receiveAllText(peer);
+    assertEquals(text.split("HTTP/1.1 200 OK").length, 3, text);
+    assertMatch(text, /helloHTTP\/1\.1 400 Bad Request\r\n/);
+  },
+);
+
+testServed(
+  "a request with a malformed body is not handled",
+  hello,
+  async (peer) => {
+    const post = "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n";
+    await send(peer, `${post}\r\n!\r\n`);
+    assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 400 Bad Request\r\n/);
+  },
+);
+
+testServed(
+  "what follows the last request of a client is ignored",
+  hello,
+  async (peer) => {
+    await send(peer, `${get(LAST)}hello\r\n\r\n`);
+    const text = await receiveAllText(peer);
+    assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
+    assertEquals(text.includes("400"), false, text);
+  },
+);
+
+testServed(
+  "a request that asks for an upgrade has its body",
+  echo,
+  async (peer) => {
+    const upgrade =
+      "Connection: upgrade\r\nUpgrade: x\r\nContent-Length: 4\r\n";
+    await send(peer, `POST / HTTP/1.1\r\nHost: a\r\n${upgrade}\r\n`);
+    await send(peer, "body");
+    assertMatch(await receiveAllText(peer), /connection: close\r\n\r\nbody$/);
+  },
+);
+
+testServed(
+  "headers may come a byte at a time, and trailers are ignored",
+  async (request) =>
+    new Response(`${request.headers.get("x-y")} ${await request.text()}`),
+  async (peer) => {
+    const head = "POST /p HTTP/1.1\r\nHost: a\r\nX-Y: z\r\n" + LAST;
+    const body = "3\r\nabc\r\n0\r\nX-Y: other\r\n\r\n";
+    const text = `${head}Transfer-Encoding: chunked\r\n\r\n${body}`;
+    for (const byte of text) await send(peer, byte);
+    assertStringIncludes(await receiveAllText(peer), "\r\n\r\nz abc");
+  },
+);
+
+for (const length of [10, 100_000]) {
+  testServed(
+    `${length} characters of two bytes are announced as bytes`,
+    () => new Response("é".repeat(length), { headers: { "x-y": "é" } }),
+    async (peer) => {
+      await send(peer, get(LAST));
+      const bytes = await receiveAll(peer);
+      const text = new TextDecoder("latin1").decode(bytes);
+      assertStringIncludes(text, `content-length: ${length * 2}\r\n`);
+      // Header values are bytes.
+      assertStringIncludes(text, "x-y: é\r\n");
+      assertEquals(text.split("\r\n\r\n")[1]!.length, length * 2);
+    },
+  );
+}
+
+/** Makes time pass a hundred times as fast for the deadlines of a server. */
+async function inFastTime<T>(wait: () => Promise<T>): Promise<T> {
+  const { now } = performance;
+  const start = performance.now();
+  performance.now = () => start + (now.call(performance) - start) * 100;
+  try {
+    return await wait();
+  } finally {
+    performance.now = now;
+  }
+}
+
+for (const [what, text] of [["nothing", ""], ["a part", "GET / HT"]]) {
+  testServed(
+    `a client that has sent ${what} of a request gets 408 after 60 seconds`,
+    hello,
+    async (peer) => {
+      await send(peer, text!);
+      const received = await inFastTime(() => receiveAllText(peer));
+      assertMatch(received, /^HTTP\/1\.1 408 Request Timeout\r\n/);
+    },
+  );
+}
+
+testServed(
+  "a client that sends no other request is closed after 5 seconds",
+  hello,
+  async (peer) => {
+    await send(peer, get());
+    const received = await inFastTime(() => receiveAllText(peer));
+    assertMatch(received, /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nhello$/);
+  },
+);
+
+/** Returns a request, and what is called when its client leaves. */
+function requestFrom(source: Partial<RequestSource> = {}) {
+  let leave = () => {};
+  const request = requestOnDemand({
+    method: "PUT",
+    url: () => "http://localhost/a",
+    headers: () => [["x-y", "z"]],
+    body: new Blob(["body"]).stream(),
+    onLeave: (callback) => leave = callback,
+    ...source,
+  })!;
+  return { request, leave: () => leave() };
+}
+
+Deno.test("a request on demand makes its headers when they are read, once", () => {
+  let calls = 0;
+  const { request } = requestFrom({
+    headers() {
+      calls++;
+      return [["x-y", "z"]];
+    },
+  });
+  assertEquals([request.url, request.method, calls], [
+    "http://localhost/a",
+    "PUT",
+    0,
+  ]);
+  request.headers.set("x-z", "1");
+  assertEquals([...request.headers], [["x-y", "z"], ["x-z", "1"]]);
+  assertEquals(calls, 1);
+});
+
+Deno.test("a request on demand can be copied, with its body and its signal", async () => {
+  const { request, leave } = requestFrom();
+  const clone = request.clone();
+  const copy = new Request(request, { headers: { a: "b" } });
+  assertEquals([await clone.text(), await copy.text()], ["body", "body"]);
+  assertEquals([clone.headers.get("x-y"), copy.headers.get("a")], ["z", "b"]);
+  leave();
+  for (const { signal } of [request, clone, copy]) {
+    assertEquals(signal.aborted, true);
+    assertEquals(signal.reason.name, "AbortError");
+  }
+});
