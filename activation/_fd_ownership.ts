@@ -5,13 +5,19 @@ import {
   listenFds,
   UNKNOWN_NAME,
 } from "./environment.ts";
-import { ActivationError } from "./errors.ts";
+import { ActivationError, type ActivationErrorCode } from "./errors.ts";
 
 /** Standard input: the connected socket of an inetd-style service. */
 const STDIN_FD = 0;
 
 /** The state of each descriptor that is not available. */
 const states = new Map<number, "owned" | "closed">();
+
+/** The end of the error message for each of these states. */
+const USED = {
+  owned: "open; keep the first listener or connection",
+  closed: "closed; restart the service to get it again",
+};
 
 /** The error message of each use of a descriptor: action, default reason, next step. */
 const MESSAGES = {
@@ -62,7 +68,7 @@ export async function adoptFd<T>(
     const reason = refused?.message ?? defaultReason;
     throw new ActivationError(
       `Cannot ${action} fd ${fd} "${name}": ${reason}; ${nextStep}`,
-      { fd, fdName: name, cause },
+      { code: "wrong-kind", fd, fdName: name, cause },
     );
   }
 }
@@ -73,28 +79,31 @@ export function closedFd(fd: number): void {
 }
 
 function assertAvailable(fd: number, name: string): void {
-  const fail = (which: string, problem: string) => {
+  const fail = (
+    code: ActivationErrorCode,
+    which: string,
+    problem: string,
+  ): never => {
     throw new ActivationError(`Cannot adopt fd ${which}: ${problem}`, {
+      code,
       fd,
       fdName: name,
     });
   };
   if (!Number.isInteger(fd) || fd < 0) {
-    fail(`"${fd}"`, "it is not a descriptor; pass a result of listenFds()");
+    fail(
+      "not-passed",
+      `"${fd}"`,
+      "it is not a descriptor; pass a result of listenFds()",
+    );
   }
-  switch (states.get(fd)) {
-    case "owned":
-      fail(
-        `${fd} "${name}"`,
-        "it was adopted before, and is open; keep the first listener or connection",
-      );
-      break;
-    case "closed":
-      fail(
-        `${fd} "${name}"`,
-        "it was adopted before, and is closed; restart the service to get it again",
-      );
-  }
+  const state = states.get(fd);
+  if (state === undefined) return;
+  fail(
+    state,
+    `${fd} "${name}"`,
+    `it was adopted before, and is ${USED[state]}`,
+  );
 }
 
 function findPassed(fd: number): ListenFd {
@@ -106,6 +115,6 @@ function findPassed(fd: number): ListenFd {
     `Cannot adopt fd ${fd}: it was not passed to this process (passed: ${
       describeFds(passed)
     }); start the program from a socket unit`,
-    { fd },
+    { code: "not-passed", fd },
   );
 }

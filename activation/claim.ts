@@ -1,6 +1,6 @@
 import type { ChunkConn } from "./_conn.ts";
 import { type ListenFd, listenFds } from "./environment.ts";
-import { ActivationError } from "./errors.ts";
+import { ActivationError, type ActivationErrorCode } from "./errors.ts";
 import {
   type InheritedListener,
   listen,
@@ -68,11 +68,12 @@ export async function claim<
   const passed = listenFds();
   if (passed.length === 0 && wanted.length > 0) throw notActivated(kinds);
   const byName = Map.groupBy(passed, ({ name }) => name);
-  refuse(nameMismatches(wanted.map(([name]) => name), byName));
+  refuse("wrong-name", nameMismatches(wanted.map(([name]) => name), byName));
 
   using adopted = new DisposableStack();
   const listeners: Record<string, InheritedListener> = {};
   const mismatches: string[] = [];
+  let code: ActivationErrorCode = "wrong-kind";
   for (const [name, kind] of wanted) {
     const listenFd = byName.get(name)![0]!;
     try {
@@ -86,10 +87,11 @@ export async function claim<
       }
     } catch (error) {
       if (!(error instanceof ActivationError)) throw error;
+      code = error.code;
       mismatches.push(`"${name}": ${error.message}`);
     }
   }
-  refuse(mismatches);
+  refuse(code, mismatches);
 
   const all = adopted.move();
   return Object.assign(listeners, {
@@ -103,6 +105,7 @@ function notActivated(kinds: Record<string, unknown>): ActivationError {
     `Cannot claim the sockets: none was passed to this process; start the program from socket units that pass ${
       names.map((name) => `"${name}"`).join(", ")
     }, or try it with systemd-socket-activate --fdname=${names.join(":")}`,
+    { code: "not-activated" },
   );
 }
 
@@ -122,11 +125,12 @@ function nameMismatches(
   return [...missing, ...unexpected];
 }
 
-function refuse(mismatches: string[]): void {
+function refuse(code: ActivationErrorCode, mismatches: string[]): void {
   if (mismatches.length === 0) return;
   throw new ActivationError(
     `Cannot claim the sockets: ${
       mismatches.join("; ")
     }. Each socket unit passes its FileDescriptorName=, by default its own name`,
+    { code },
   );
 }

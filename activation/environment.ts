@@ -190,6 +190,7 @@ export function listenFdsNamed(name: string | undefined): ListenFd[] {
       `Cannot take the socket "${name}": it was not passed (passed: ${
         describeFds(passed)
       }); set FileDescriptorName=${name} in the socket unit`,
+      { code: "wrong-name" },
     );
   }
   return chosen;
@@ -218,7 +219,7 @@ function read(env: ActivationEnv, pid: number): Outcome {
 function notUnicode(cause: Error): ActivationError {
   return new ActivationError(
     `Cannot read the activation variables: ${cause.message}; names are printable ASCII`,
-    { cause },
+    { code: "malformed", cause },
   );
 }
 
@@ -305,7 +306,7 @@ function malformed(variable: string, value: string, problem: string): never {
     `Cannot parse ${variable}: ${
       JSON.stringify(value)
     } ${problem}; start the program from a socket unit, or unset ${variable}`,
-    { variable },
+    { code: "malformed", variable },
   );
 }
 

@@ -1,5 +1,41 @@
+/**
+ * Why a process cannot use what the service manager passed:
+ *
+ * - `"not-activated"`: no socket was passed to this process.
+ * - `"malformed"`: a `LISTEN_*` variable cannot be parsed.
+ * - `"wrong-name"`: no socket of that name was passed, one was passed without being
+ *   wanted, or several have the name of one.
+ * - `"wrong-kind"`: the descriptor is not of the wanted kind, or Deno cannot adopt it.
+ * - `"not-passed"`: the number is none of the passed descriptors.
+ * - `"owned"`: the descriptor was adopted before, and is open.
+ * - `"closed"`: the descriptor was adopted before, and is closed.
+ *
+ * @example Listen on a port when no socket was passed
+ * ```ts
+ * import { ActivationError, claim } from "@ipc/ipc";
+ *
+ * try {
+ *   await claim({ web: "tcp" });
+ * } catch (error) {
+ *   if (!(error instanceof ActivationError)) throw error;
+ *   if (error.code !== "not-activated") throw error;
+ *   console.log("start me with systemctl start web.socket");
+ * }
+ * ```
+ */
+export type ActivationErrorCode =
+  | "not-activated"
+  | "malformed"
+  | "wrong-name"
+  | "wrong-kind"
+  | "not-passed"
+  | "owned"
+  | "closed";
+
 /** Options for {@linkcode ActivationError}. */
 export interface ActivationErrorOptions extends ErrorOptions {
+  /** The kind of the fault. */
+  code: ActivationErrorCode;
   /** The file descriptor at fault. */
   fd?: number;
   /** The name of that descriptor in `LISTEN_FDNAMES`. */
@@ -31,6 +67,8 @@ export interface ActivationErrorOptions extends ErrorOptions {
 export class ActivationError extends Error {
   /** Always `"ActivationError"`. */
   override readonly name = "ActivationError";
+  /** The kind of the fault. */
+  readonly code: ActivationErrorCode;
   /** The file descriptor at fault, if any. */
   readonly fd: number | undefined;
   /** The name of that descriptor, if known. */
@@ -42,10 +80,11 @@ export class ActivationError extends Error {
    * Creates an error. Programs usually catch this class instead.
    *
    * @param message The fault and the next step.
-   * @param options The descriptor or variable at fault, and the cause.
+   * @param options The kind of the fault, the descriptor or variable, and the cause.
    */
-  constructor(message: string, options: ActivationErrorOptions = {}) {
+  constructor(message: string, options: ActivationErrorOptions) {
     super(message, options);
+    this.code = options.code;
     this.fd = options.fd;
     this.fdName = options.fdName;
     this.variable = options.variable;

@@ -62,6 +62,7 @@ export async function listenOr(
           ? "name the one to take"
           : "give each a FileDescriptorName= of its own"
       }, or take them all with listeners()`,
+      { code: "wrong-name" },
     );
   }
   return await listen(chosen, { backlog });

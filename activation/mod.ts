@@ -22,7 +22,11 @@ export {
   listenFdsByName,
   type ListenFdsOptions,
 } from "./environment.ts";
-export { ActivationError, type ActivationErrorOptions } from "./errors.ts";
+export {
+  ActivationError,
+  type ActivationErrorCode,
+  type ActivationErrorOptions,
+} from "./errors.ts";
 export {
   type InheritedListener,
   listen,

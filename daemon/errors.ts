@@ -1,5 +1,33 @@
+/**
+ * Why the service manager cannot be notified:
+ *
+ * - `"malformed"`: a variable cannot be parsed, or names a socket that Deno cannot reach.
+ * - `"invalid"`: systemd would discard the message.
+ * - `"unavailable"`: this Deno has no datagram sockets; it needs `--unstable-net`.
+ * - `"unreachable"`: the notify socket does not take the message, or a permission is
+ *   missing. The cause is Deno's error.
+ * - `"timed-out"`: the notify socket has stayed full for five seconds.
+ *
+ * @example
+ * ```ts
+ * import { NotifyError, type NotifyErrorCode } from "@ipc/ipc";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const code: NotifyErrorCode = "invalid";
+ * assertEquals(new NotifyError("Cannot notify", { code }).code, "invalid");
+ * ```
+ */
+export type NotifyErrorCode =
+  | "malformed"
+  | "invalid"
+  | "unavailable"
+  | "unreachable"
+  | "timed-out";
+
 /** Options for {@linkcode NotifyError}. */
 export interface NotifyErrorOptions extends ErrorOptions {
+  /** The kind of the fault. */
+  code: NotifyErrorCode;
   /** The environment variable at fault. */
   variable?: string;
 }
@@ -26,6 +54,8 @@ export interface NotifyErrorOptions extends ErrorOptions {
 export class NotifyError extends Error {
   /** Always `"NotifyError"`. */
   override readonly name = "NotifyError";
+  /** The kind of the fault. */
+  readonly code: NotifyErrorCode;
   /** The environment variable at fault, if any. */
   readonly variable: string | undefined;
 
@@ -33,10 +63,11 @@ export class NotifyError extends Error {
    * Creates an error. Programs usually catch this class instead.
    *
    * @param message The fault and the next step.
-   * @param options The variable at fault, and the cause.
+   * @param options The kind of the fault, the variable, and the cause.
    */
-  constructor(message: string, options: NotifyErrorOptions = {}) {
+  constructor(message: string, options: NotifyErrorOptions) {
     super(message, options);
+    this.code = options.code;
     this.variable = options.variable;
   }
 }

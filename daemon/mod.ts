@@ -16,7 +16,11 @@
 export { booted } from "./booted.ts";
 export { type ChildEnv, childEnv } from "./child_env.ts";
 export type { ReadableEnv } from "./environment.ts";
-export { NotifyError, type NotifyErrorOptions } from "./errors.ts";
+export {
+  NotifyError,
+  type NotifyErrorCode,
+  type NotifyErrorOptions,
+} from "./errors.ts";
 export { escapeControl } from "./escape_control.ts";
 export {
   type Logger,

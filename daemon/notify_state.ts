@@ -158,6 +158,7 @@ export function checkMessage(message: string): void {
       `Cannot notify ${
         JSON.stringify(message.slice(0, 64))
       }: systemd discards messages with a NUL byte; leave it out`,
+      { code: "invalid" },
     );
   }
   const bytes = byteLength(message);
@@ -166,6 +167,7 @@ export function checkMessage(message: string): void {
       `Cannot notify ${
         JSON.stringify(message.slice(0, 64))
       }…: it has ${bytes} bytes, and systemd discards more than ${NOTIFY_BYTES_MAX}; shorten it`,
+      { code: "invalid" },
     );
   }
 }
@@ -173,5 +175,6 @@ export function checkMessage(message: string): void {
 function refused(name: string, value: unknown, problem: string): NotifyError {
   return new NotifyError(
     `Cannot notify ${name}: ${JSON.stringify(value)} ${problem}`,
+    { code: "invalid" },
   );
 }

@@ -168,6 +168,6 @@ function malformed(
     `Cannot parse ${variable}: ${
       JSON.stringify(value)
     } ${problem}; set WatchdogSec= in the service unit, or unset ${variable}`,
-    { variable },
+    { code: "malformed", variable },
   );
 }

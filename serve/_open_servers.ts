@@ -63,6 +63,7 @@ export async function openServers(
   if (listenFds.length === 0 && fallback === undefined) {
     throw new ActivationError(
       "Cannot serve: no socket was passed to this process; start it from a socket unit, or set a fallback",
+      { code: "not-activated" },
     );
   }
   const needsNode = answerOptions.secure || answerOptions.webSocket;

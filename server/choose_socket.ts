@@ -36,5 +36,6 @@ export function chooseSocket(
     `Wanted one socket named "${name}" from systemd, got ${got || "none"}${
       more > 0 ? ` and ${more} more` : ""
     }; ${advice}`,
+    { code: only === undefined ? "not-activated" : "wrong-name" },
   );
 }

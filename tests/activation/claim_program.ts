@@ -18,7 +18,7 @@ try {
   }
 } catch (error) {
   if (!(error instanceof ActivationError)) throw error;
-  console.log(error.message);
+  console.log(`${error.code}: ${error.message}`);
 }
 for (const { fd, name } of listenFds()) {
   const outcome = await listen(fd).then(

@@ -91,7 +91,7 @@ Deno.test("all unknown names are reported together, and nothing is adopted", asy
     { web: "tcp", control: "unix", absent: "stream", gone: "unix" },
   );
   assertEquals(lines, [
-    'Cannot claim the sockets: "absent" was not passed; "gone" was not passed; ' +
+    'wrong-name: Cannot claim the sockets: "absent" was not passed; "gone" was not passed; ' +
     '"web" was passed more than once (fd 3, fd 4); ' +
     `"stray" (fd 5) was not claimed${HINT}`,
     "web was left alone",
@@ -107,7 +107,7 @@ Deno.test("all sockets of a wrong kind are reported together, and everything is 
     { web: "tcp", control: "unix", right: "stream" },
   );
   assertEquals(lines, [
-    'Cannot claim the sockets: "web" (fd 3) is a unix socket, not tcp; ' +
+    'wrong-kind: Cannot claim the sockets: "web" (fd 3) is a unix socket, not tcp; ' +
     `"control" (fd 4) is a tcp socket, not unix${HINT}`,
     "web was adopted",
     "control was adopted",
@@ -119,13 +119,13 @@ Deno.test("all sockets of a wrong kind are reported together, and everything is 
 Deno.test("claim without activation throws, with the way to start the program", async () => {
   const { stdout, stderr } = await runScript(
     `await claim({ web: "tcp", control: "unix" }).catch((error) =>
-      console.log(\`\${error.name}: \${error.message}\`)
+      console.log(\`\${error.name}: \${error.code}: \${error.message}\`)
     );`,
     { flags: [ALLOW_ACTIVATION] },
   );
   assertEquals(
     stdout,
-    'ActivationError: Cannot claim the sockets: none was passed to this process; start the program from socket units that pass "web", "control", or try it with systemd-socket-activate --fdname=web:control\n',
+    'ActivationError: not-activated: Cannot claim the sockets: none was passed to this process; start the program from socket units that pass "web", "control", or try it with systemd-socket-activate --fdname=web:control\n',
     stderr,
   );
 });

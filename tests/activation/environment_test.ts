@@ -118,7 +118,7 @@ for (const [variable, variables] of REFUSED) {
   const value = variables[variable]!;
   Deno.test(`${variable}=${JSON.stringify(value).slice(0, 40)} is refused`, () => {
     const error = assertThrows(() => parse(variables), ActivationError);
-    assertEquals(error.variable, variable);
+    assertEquals([error.code, error.variable], ["malformed", variable]);
     const quoted = `${variable}: ${JSON.stringify(value)}`;
     assertEquals(error.message.includes(quoted), true, error.message);
   });

@@ -46,6 +46,7 @@ Deno.test("adoptFd: a passed number gets its name, standard input needs not be p
       `Cannot listen on fd ${fd} "${name}": it is a file; use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no`,
     );
     assertEquals([error.fd, error.fdName, error.cause], [fd, name, refused]);
+    assertEquals(error.code, "wrong-kind");
   }
 });
 
@@ -55,6 +56,7 @@ Deno.test("adoptFd: a number that was not passed is refused", async () => {
   for (const fd of [1, 2, 3, 4, -1, 1.5, NaN, Infinity]) {
     const error = await refusal(fd);
     assertEquals([error.message, error.fd], [message(fd, "none"), fd]);
+    assertEquals(error.code, "not-passed");
   }
   using _ = passed("web", "control");
   assertEquals(
@@ -71,6 +73,7 @@ Deno.test("adoptFd: a number that is no descriptor is refused", async () => {
       `Cannot adopt fd "${fd}": it is not a descriptor; pass a result of listenFds()`,
     );
     assertEquals([error.fd, error.fdName], [fd, "web"]);
+    assertEquals(error.code, "not-passed");
   }
 });
 
@@ -83,6 +86,7 @@ Deno.test("adoptFd: a descriptor has one owner", async () => {
       `Cannot adopt fd 1001 "${name}": it was adopted before, and is open; keep the first listener or connection`,
     );
     assertEquals([error.fd, error.fdName], [1_001, name]);
+    assertEquals(error.code, "owned");
   }
 });
 
@@ -111,8 +115,10 @@ for (const [i, [how, close]] of CLOSINGS.entries()) {
   Deno.test(`adoptFd: a descriptor that was ${how} is closed`, async () => {
     const listenFd = { fd: 1_010 + i, name: "web" };
     await close(listenFd);
+    const { code, message } = await refusal(listenFd);
+    assertEquals(code, "closed");
     assertEquals(
-      (await refusal(listenFd)).message,
+      message,
       `Cannot adopt fd ${listenFd.fd} "web": it was adopted before, and is closed; restart the service to get it again`,
     );
   });

@@ -10,5 +10,5 @@ try {
   await conn.write(new TextEncoder().encode("hello"));
 } catch (error) {
   if (!(error instanceof ActivationError)) throw error;
-  console.log(error.message);
+  console.log(`${error.code}: ${error.message}`);
 }

@@ -53,18 +53,18 @@ Deno.test("the socket of a name is taken among several", async () => {
 
 Deno.test("a name that was not passed is an error, also with other sockets there", async () => {
   assertEquals((await taken(["other"], { name: "web" })).lines, [
-    'Cannot take the socket "web": it was not passed (passed: 3 "other"); ' +
+    'wrong-name: Cannot take the socket "web": it was not passed (passed: 3 "other"); ' +
     "set FileDescriptorName=web in the socket unit",
   ]);
 });
 
 Deno.test("several sockets without a name, or of one name, are too many", async () => {
   assertEquals((await taken(["a", "b"], {})).lines, [
-    'Cannot choose among several sockets (passed: 3 "a", 4 "b"); ' +
+    'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "b"); ' +
     "name the one to take, or take them all with listeners()",
   ]);
   assertEquals((await taken(["a", "a"], { name: "a" })).lines, [
-    'Cannot choose among several sockets (passed: 3 "a", 4 "a"); ' +
+    'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "a"); ' +
     "give each a FileDescriptorName= of its own, or take them all with listeners()",
   ]);
 });

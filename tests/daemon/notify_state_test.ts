@@ -63,6 +63,7 @@ for (const state of REFUSED) {
   Deno.test(`${Deno.inspect(state)} is refused`, () => {
     const error = assertThrows(() => formatNotifyState(state), NotifyError);
     assertEquals(error.message.startsWith(`Cannot notify ${name}: `), true);
+    assertEquals(error.code, "invalid");
   });
 }
 

@@ -2,6 +2,7 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import {
   notify,
   NotifyError,
+  type NotifyErrorCode,
   type NotifyState,
   ready,
   status,
@@ -76,6 +77,7 @@ Deno.test("a notify socket that stays full is an error after five seconds", asyn
     for (let sent = 0; sent < 10_000; sent++) await ready({ env });
   }, NotifyError);
   assert(error.message.includes("full"), error.message);
+  assertEquals(error.code, "timed-out");
 });
 
 Deno.test("RELOADING=1 in a string gets the clock as well, unless it has it", async () => {
@@ -89,9 +91,9 @@ Deno.test("RELOADING=1 in a string gets the clock as well, unless it has it", as
   assertEquals(await receiver.next(), "RELOADING=1\nMONOTONIC_USEC=3");
 });
 
-const BROKEN: [socket: string, problem: string][] = [
-  ["/nonexistent/notify", "No such file"],
-  ["@ipc-test-nobody-listens", "refused"],
+const BROKEN: [socket: string, problem: string, code?: NotifyErrorCode][] = [
+  ["/nonexistent/notify", "No such file", "unreachable"],
+  ["@ipc-test-nobody-listens", "refused", "unreachable"],
   ["vsock:2:1234", "vsock"],
   ["vsock-stream:2:1234", "vsock"],
   ["relative/notify", "not a socket address"],
@@ -99,7 +101,7 @@ const BROKEN: [socket: string, problem: string][] = [
   ["/", "not a socket address"],
   [`/${"n".repeat(107)}`, "more than 107 bytes"],
 ];
-for (const [socket, problem] of BROKEN) {
+for (const [socket, problem, code = "malformed"] of BROKEN) {
   Deno.test(`NOTIFY_SOCKET=${socket.slice(0, 30)} throws a NotifyError with the reason`, async () => {
     const error = await assertRejects(
       () => ready({ env: socketEnv(socket) }),
@@ -107,7 +109,7 @@ for (const [socket, problem] of BROKEN) {
     );
     assert(error.message.includes(JSON.stringify(socket)), error.message);
     assert(error.message.includes(problem), error.message);
-    assertEquals(error.variable, "NOTIFY_SOCKET");
+    assertEquals([error.code, error.variable], [code, "NOTIFY_SOCKET"]);
   });
 }
 

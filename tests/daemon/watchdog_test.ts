@@ -37,7 +37,7 @@ for (const [variable, variables] of MALFORMED) {
       () => watchdogEnabled({ env, pid: PID }),
       NotifyError,
     );
-    assertEquals(error.variable, variable);
+    assertEquals([error.code, error.variable], ["malformed", variable]);
     const quoted = `${variable}: ${JSON.stringify(variables[variable])}`;
     assert(error.message.includes(quoted), error.message);
   });

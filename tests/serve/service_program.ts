@@ -35,6 +35,6 @@ try {
   if (!(error instanceof ActivationError || error instanceof NotifyError)) {
     throw error;
   }
-  console.log(`${error.name}: ${error.message}`);
+  console.log(`${error.name} ${error.code}: ${error.message}`);
   Deno.exit(78);
 }

@@ -339,7 +339,7 @@ Deno.test("a notify socket that cannot be reached fails the start", async () => 
   });
   using _conn = await dial(path);
   await program.exits(78);
-  assertMatch(program.stdout.seen.at(-1)!, /^NotifyError: Cannot notify /);
+  assertMatch(program.stdout.seen.at(-1)!, /^NotifyError unreachable: Cannot notify /);
 });
 
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
@@ -386,7 +386,7 @@ Deno.test("sockets of other names are refused, whatever the fallback", async () 
   await program.exits(78);
   assertMatch(
     program.stdout.seen[0]!,
-    /^ActivationError: Cannot take the socket "web": it was not passed \(passed: 3 "a", 4 "b"\); set FileDescriptorName=web /,
+    /^ActivationError wrong-name: Cannot take the socket "web": it was not passed \(passed: 3 "a", 4 "b"\); set FileDescriptorName=web /,
   );
 });
 
@@ -396,5 +396,5 @@ Deno.test("without a socket and a fallback, serve throws", async () => {
     `${REPOSITORY}${MODULE}`,
   ], { env: CACHE });
   assertEquals(code, 78);
-  assertMatch(stdout, /^ActivationError: Cannot serve: no socket was passed /);
+  assertMatch(stdout, /^ActivationError not-activated: Cannot serve: no socket was passed /);
 });

@@ -40,9 +40,13 @@ const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
 for (const [given, got, advice] of REFUSED) {
   const names = given.map(({ name }) => JSON.stringify(name)).join(", ");
   Deno.test(`sockets [${names}] are refused with a hint`, () => {
-    const { message } = assertThrows(
+    const { code, message } = assertThrows(
       () => chooseSocket(given, "job"),
       ActivationError,
+    );
+    assertStrictEquals(
+      code,
+      given.length === 0 ? "not-activated" : "wrong-name",
     );
     assertStringIncludes(message, 'Wanted one socket named "job"');
     assertStringIncludes(message, got);
