@@ -17,14 +17,18 @@
  *
  * - {@linkcode notify} sends the state of the service: ready, stopping, status;
  *   {@linkcode watchdog} sends the pings.
- * - {@linkcode logger} writes lines with a level for the journal.
+ * - {@linkcode onReload} reloads the configuration on SIGHUP.
+ * - {@linkcode logger} writes lines with a level for the journal;
+ *   {@linkcode journalSend} sends records with fields.
+ * - {@linkcode credential} reads a secret that systemd passed.
  *
  * {@linkcode serve} does all of this for a web service.
  *
  * ## Permissions
  *
- * The permissions of each call; P is the path in `NOTIFY_SOCKET`. Every call that sends
- * a notification also needs `--unstable-net`.
+ * The permissions of each call. P is the path in `NOTIFY_SOCKET`, J is
+ * `/run/systemd/journal/socket`, C is the path in `CREDENTIALS_DIRECTORY`. Every call
+ * that sends to P or J also needs `--unstable-net`.
  *
  * | call                                                | permissions                                                             |
  * | --------------------------------------------------- | ----------------------------------------------------------------------- |
@@ -35,11 +39,13 @@
  * | `serve`                                             | the same; see there for the fallback                                    |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |
  * | the same, with an abstract notify socket            | `--allow-env=NOTIFY_SOCKET --allow-net`                                 |
- * | `notify` with `reloading`                           | as `notify`, and `--allow-sys` (a permission set may have `"sys": ["inspector"]`) |
+ * | `notify` with `reloading`, `onReload`               | as `notify`, and `--allow-sys` (a permission set may have `"sys": ["inspector"]`) |
  * | `watchdogEnabled`                                   | `--allow-env=WATCHDOG_USEC,WATCHDOG_PID`                                |
  * | `watchdog`                                          | as `watchdogEnabled` and `notify`                                       |
  * | `booted`                                            | `--allow-read=/run/systemd/system`                                      |
  * | `logger`                                            | `--allow-env=JOURNAL_STREAM`                                            |
+ * | `journalSend`                                       | `--allow-net=unix:J --allow-write=J`                                    |
+ * | `credential`                                        | `--allow-env=CREDENTIALS_DIRECTORY --allow-read=C`                      |
  * | `childEnv`                                          | `--allow-env`                                                           |
  *
  * @example An echo server on every socket that systemd passed

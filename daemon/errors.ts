@@ -71,3 +71,138 @@ export class NotifyError extends Error {
     this.variable = options.variable;
   }
 }
+
+/**
+ * Why a credential cannot be read:
+ *
+ * - `"invalid-name"`: systemd has no credentials of such a name.
+ * - `"no-credentials"`: the service has none at all.
+ * - `"not-passed"`: the service has none of that name.
+ * - `"unreadable"`: its file cannot be read. The cause is Deno's error.
+ * - `"not-text"`: it is not UTF-8.
+ *
+ * @example
+ * ```ts
+ * import { CredentialError, type CredentialErrorCode } from "@ipc/ipc";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const code: CredentialErrorCode = "not-passed";
+ * const error = new CredentialError("Cannot read it", { code, credential: "key" });
+ * assertEquals([error.code, error.credential], ["not-passed", "key"]);
+ * ```
+ */
+export type CredentialErrorCode =
+  | "invalid-name"
+  | "no-credentials"
+  | "not-passed"
+  | "unreadable"
+  | "not-text";
+
+/** Options for {@linkcode CredentialError}. */
+export interface CredentialErrorOptions extends ErrorOptions {
+  /** The kind of the fault. */
+  code: CredentialErrorCode;
+  /** The name of the credential. */
+  credential: string;
+}
+
+/**
+ * Thrown by `credential()`. The message names the credential and the next step.
+ *
+ * @example
+ * ```ts
+ * import { credential, CredentialError } from "@ipc/ipc";
+ *
+ * try {
+ *   await credential("key");
+ * } catch (error) {
+ *   if (!(error instanceof CredentialError)) throw error;
+ *   console.error(error.message);
+ * }
+ * ```
+ */
+export class CredentialError extends Error {
+  /** Always `"CredentialError"`. */
+  override readonly name = "CredentialError";
+  /** The kind of the fault. */
+  readonly code: CredentialErrorCode;
+  /** The name of the credential. */
+  readonly credential: string;
+
+  /**
+   * Creates an error. Programs usually catch this class instead.
+   *
+   * @param message The fault and the next step.
+   * @param options The kind of the fault, the credential, and the cause.
+   */
+  constructor(message: string, options: CredentialErrorOptions) {
+    super(message, options);
+    this.code = options.code;
+    this.credential = options.credential;
+  }
+}
+
+/**
+ * Why a record cannot be sent to the journal:
+ *
+ * - `"invalid"`: the journal would drop a field or the record.
+ * - `"too-large"`: the record does not fit into one datagram.
+ * - `"unavailable"`: this Deno has no datagram sockets; it needs `--unstable-net`.
+ * - `"unreachable"`: the socket does not take the record, or a permission is missing.
+ *   The cause is Deno's error.
+ * - `"timed-out"`: the socket has stayed full for five seconds.
+ *
+ * @example
+ * ```ts
+ * import { JournalError, type JournalErrorCode } from "@ipc/ipc";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const code: JournalErrorCode = "too-large";
+ * assertEquals(new JournalError("Cannot send", { code }).code, "too-large");
+ * ```
+ */
+export type JournalErrorCode =
+  | "invalid"
+  | "too-large"
+  | "unavailable"
+  | "unreachable"
+  | "timed-out";
+
+/** Options for {@linkcode JournalError}. */
+export interface JournalErrorOptions extends ErrorOptions {
+  /** The kind of the fault. */
+  code: JournalErrorCode;
+}
+
+/**
+ * Thrown by `journalSend()`. The message names the field at fault.
+ *
+ * @example
+ * ```ts
+ * import { JournalError, journalSend } from "@ipc/ipc";
+ *
+ * try {
+ *   await journalSend({ message: "Field names have capital letters" });
+ * } catch (error) {
+ *   if (!(error instanceof JournalError)) throw error;
+ *   console.error(error.message);
+ * }
+ * ```
+ */
+export class JournalError extends Error {
+  /** Always `"JournalError"`. */
+  override readonly name = "JournalError";
+  /** The kind of the fault. */
+  readonly code: JournalErrorCode;
+
+  /**
+   * Creates an error. Programs usually catch this class instead.
+   *
+   * @param message The fault and the next step.
+   * @param options The kind of the fault, and the cause.
+   */
+  constructor(message: string, options: JournalErrorOptions) {
+    super(message, options);
+    this.code = options.code;
+  }
+}

@@ -1,5 +1,6 @@
 import { JOURNAL_STREAM, type ReadableEnv } from "./environment.ts";
 import { escapeControl } from "./escape_control.ts";
+import type { JournalFields } from "./journal_send.ts";
 
 /**
  * The levels of syslog(3), most severe first. The index of a level is the number in
@@ -27,9 +28,9 @@ export type LogLevel =
   | "info"
   | "debug";
 
-/** A method for each level, which writes one record. */
+/** A method for each level, which writes one record, with fields of the journal. */
 export type Logger = {
-  readonly [level in LogLevel]: (text: string) => void;
+  readonly [level in LogLevel]: (text: string, fields?: JournalFields) => void;
 };
 
 /** Options for {@linkcode logger}. */
@@ -40,6 +41,8 @@ export interface LoggerOptions {
   level?: LogLevel;
   /** Whether standard error is the journal; detected by default. */
   journal?: boolean;
+  /** The socket for records with fields, as for {@linkcode journalSend}. */
+  journalSocket?: string;
   /** Receives the records, in place of standard error. */
   sink?: { writeSync(bytes: Uint8Array): number };
   /** The environment to read, in place of `Deno.env`. */
@@ -64,7 +67,14 @@ const encoder = new TextEncoder();
  * A record that cannot be written is dropped: a program must not fail because of its
  * log.
  *
- * Needs `--allow-env=JOURNAL_STREAM`.
+ * A record with fields is sent to the journal as by {@linkcode journalSend}, with the
+ * text as `MESSAGE`, the level as `PRIORITY`, and the name of the program as
+ * `SYSLOG_IDENTIFIER`. The lines before it may be recorded after it, and `Deno.exit()`
+ * may lose it. If it cannot be sent, or standard error is not the journal, the fields
+ * follow the text in its line.
+ *
+ * Needs `--allow-env=JOURNAL_STREAM`; for fields also the permissions of
+ * {@linkcode journalSend}.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd-daemon.html | sd-daemon(3)}
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.exec.html#%24JOURNAL_STREAM | systemd.exec(5), JOURNAL_STREAM}
@@ -99,10 +109,49 @@ export function logger(options: LoggerOptions = {}): Logger {
   const program = options.name === undefined ? "" : `${options.name}: `;
   const methods = LEVELS.map((name, severity) => {
     const prefix = journal ? `<${severity}>` : `${program}${name}: `;
-    const write = (text: string) => writeRecord(sink, prefix, text);
+    const write = (text: string, fields?: JournalFields) => {
+      if (fields === undefined) return writeRecord(sink, prefix, text);
+      const line = () => writeRecord(sink, prefix, withFields(text, fields));
+      if (!journal) return line();
+      sendRecord(text, severity, fields, options).then(
+        (isSent) => isSent || line(),
+        line,
+      );
+    };
     return [name, severity <= threshold ? write : () => {}];
   });
   return Object.fromEntries(methods);
+}
+
+async function sendRecord(
+  text: string,
+  severity: number,
+  fields: JournalFields,
+  { name, journalSocket: socket }: LoggerOptions,
+): Promise<boolean> {
+  // Programs without fields do not load it.
+  const { journalSend } = await import("./journal_send.ts");
+  return await journalSend({
+    ...(name === undefined ? {} : { SYSLOG_IDENTIFIER: name }),
+    ...fields,
+    MESSAGE: text.split("\n").map(escapeControl).join("\n"),
+    PRIORITY: severity,
+  }, { socket });
+}
+
+/** Appends fields to a text: ` NAME="value"`. */
+function withFields(text: string, fields: JournalFields): string {
+  const decoder = new TextDecoder();
+  return text.replace(/\n$/, "") +
+    Object.entries(fields).flatMap(([name, value]) =>
+      [value].flat().map((each) =>
+        ` ${name}=${
+          JSON.stringify(
+            each instanceof Uint8Array ? decoder.decode(each) : `${each}`,
+          )
+        }`
+      )
+    ).join("");
 }
 
 function writeRecord(

@@ -15,13 +15,26 @@
 
 export { booted } from "./booted.ts";
 export { type ChildEnv, childEnv } from "./child_env.ts";
+export { credential, type CredentialOptions } from "./credential.ts";
 export type { ReadableEnv } from "./environment.ts";
 export {
+  CredentialError,
+  type CredentialErrorCode,
+  type CredentialErrorOptions,
+  JournalError,
+  type JournalErrorCode,
+  type JournalErrorOptions,
   NotifyError,
   type NotifyErrorCode,
   type NotifyErrorOptions,
 } from "./errors.ts";
 export { escapeControl } from "./escape_control.ts";
+export {
+  type JournalFields,
+  journalSend,
+  type JournalSendOptions,
+  type JournalValue,
+} from "./journal_send.ts";
 export {
   type Logger,
   logger,
@@ -36,6 +49,7 @@ export {
   stopping,
 } from "./notify.ts";
 export type { NotifyState } from "./notify_state.ts";
+export { onReload } from "./on_reload.ts";
 export {
   watchdog,
   watchdogEnabled,

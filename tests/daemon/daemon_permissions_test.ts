@@ -25,7 +25,11 @@ const ACTIVATION =
   "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
 
 /** Uses of each row, for notify sockets with these addresses. */
-function uses(path: string, abstract: string): Record<string, Use> {
+function uses(
+  path: string,
+  abstract: string,
+  credentials: string,
+): Record<string, Use> {
   const socketFlags = [`--allow-net=unix:${path}`, `--allow-write=${path}`];
   return {
     "listenFds, listenFdsByName": {
@@ -44,7 +48,7 @@ function uses(path: string, abstract: string): Record<string, Use> {
       scripts: ["if (await ready()) done();"],
       env: { NOTIFY_SOCKET: abstract },
     },
-    "notify with reloading": {
+    "notify with reloading, onReload": {
       scripts: ["if (await notify({ reloading: true })) done();"],
       flags: [
         "--allow-env=NOTIFY_SOCKET",
@@ -74,6 +78,16 @@ function uses(path: string, abstract: string): Record<string, Use> {
     },
     "booted": { scripts: ["booted(); done();"] },
     "logger": { scripts: ["logger(); done();"] },
+    "journalSend": {
+      scripts: [
+        `const options = { socket: "${path}" };
+        if (await journalSend({ MESSAGE: "up" }, options)) done();`,
+      ],
+    },
+    "credential": {
+      scripts: [`if (await credential("key") === "secret") done();`],
+      env: { CREDENTIALS_DIRECTORY: credentials },
+    },
     "childEnv": { scripts: ["childEnv(); done();"] },
   };
 }
@@ -87,9 +101,13 @@ function tableRows(source: string): Row[] {
     .filter(({ calls }) => calls !== "call" && !calls.startsWith("-"));
 }
 
-function flagsOf(needs: string, path: string): string[] {
+function flagsOf(
+  needs: string,
+  path: string,
+  credentials: string,
+): string[] {
   return [...needs.matchAll(/--allow-[^\s`]+/g)].map(([flag]) =>
-    flag.replace(/\bP$/, path)
+    flag.replace(/\b[PJ]$/, path).replace(/=C$/, `=${credentials}`)
   );
 }
 
@@ -99,12 +117,15 @@ Deno.test("each call of the permission table works with its permissions, and fai
   using byName = new NotifyReceiver(`@ipc-test-${crypto.randomUUID()}`);
   const table = tableRows(await Deno.readTextFile(`${ROOT}mod.ts`))
     .filter(({ needs }) => !needs.startsWith("the same"));
-  const known = uses(byPath.socket, byName.socket);
+  const credentials = directory.join("credentials");
+  await Deno.mkdir(credentials);
+  await Deno.writeTextFile(`${credentials}/key`, "secret");
+  const known = uses(byPath.socket, byName.socket, credentials);
   assertEquals(table.map(({ calls }) => calls), Object.keys(known));
 
   for (const { calls, needs } of table) {
     const { scripts, env = {}, ...use } = known[calls]!;
-    const flags = use.flags ?? flagsOf(needs, byPath.socket);
+    const flags = use.flags ?? flagsOf(needs, byPath.socket, credentials);
     assert(flags.length > 0, `${calls} has no flags`);
     for (const script of scripts) {
       await t.step(`${calls}: ${script.trim()}`, async () => {

@@ -339,7 +339,10 @@ Deno.test("a notify socket that cannot be reached fails the start", async () => 
   });
   using _conn = await dial(path);
   await program.exits(78);
-  assertMatch(program.stdout.seen.at(-1)!, /^NotifyError unreachable: Cannot notify /);
+  assertMatch(
+    program.stdout.seen.at(-1)!,
+    /^NotifyError unreachable: Cannot notify /,
+  );
 });
 
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
@@ -396,5 +399,8 @@ Deno.test("without a socket and a fallback, serve throws", async () => {
     `${REPOSITORY}${MODULE}`,
   ], { env: CACHE });
   assertEquals(code, 78);
-  assertMatch(stdout, /^ActivationError not-activated: Cannot serve: no socket was passed /);
+  assertMatch(
+    stdout,
+    /^ActivationError not-activated: Cannot serve: no socket was passed /,
+  );
 });

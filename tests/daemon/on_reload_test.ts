@@ -1,0 +1,106 @@
+import { assertEquals, assertMatch } from "@std/assert";
+import { onReload } from "../../mod.ts";
+import { eventually, soon } from "../support/eventually.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { runScript } from "../support/script.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const RELOADING = /^RELOADING=1\nMONOTONIC_USEC=[0-9]+$/;
+
+function reload(): void {
+  Deno.kill(Deno.pid, "SIGHUP");
+}
+
+/** Handles SIGHUP; the messages of the service are received in `receiver`. */
+function withReceiver() {
+  const directory = new TempDir();
+  const receiver = new NotifyReceiver(directory.join("notify"));
+  const env = new Map([["NOTIFY_SOCKET", receiver.socket]]);
+  return {
+    receiver,
+    env,
+    [Symbol.dispose]() {
+      receiver[Symbol.dispose]();
+      directory[Symbol.dispose]();
+    },
+  };
+}
+
+Deno.test("a reload is announced, handled, and announced as finished", async () => {
+  using service = withReceiver();
+  const called = Promise.withResolvers<void>();
+  const finish = Promise.withResolvers<void>();
+  using _reloading = onReload(() => {
+    called.resolve();
+    return finish.promise;
+  }, { env: service.env });
+  reload();
+  await soon("the handler is called", called.promise);
+  assertMatch(await service.receiver.next(), RELOADING);
+  finish.resolve();
+  assertEquals(await service.receiver.next(), "READY=1");
+});
+
+Deno.test("signals during a reload start one more after it", async () => {
+  using service = withReceiver();
+  const gates = [0, 1].map(() => Promise.withResolvers<void>());
+  let calls = 0;
+  using _reloading = onReload(() => gates[calls++]?.promise, {
+    env: service.env,
+  });
+  reload();
+  assertMatch(await service.receiver.next(), RELOADING);
+  let signals = 0;
+  const count = () => void signals++;
+  Deno.addSignalListener("SIGHUP", count);
+  for (const expected of [1, 2, 3]) {
+    reload();
+    await eventually(
+      `signal ${expected} is received`,
+      () => signals,
+      (received) => received === expected,
+    );
+  }
+  Deno.removeSignalListener("SIGHUP", count);
+  gates[0]!.resolve();
+  assertEquals(await service.receiver.next(), "READY=1");
+  assertMatch(await service.receiver.next(), RELOADING);
+  await eventually("the handler is called", () => calls, (n) => n === 2);
+  gates[1]!.resolve();
+  assertEquals(await service.receiver.next(), "READY=1");
+  assertEquals(calls, 2);
+});
+
+Deno.test("a reload that fails is logged, and announced as finished", async () => {
+  using service = withReceiver();
+  const { stdout, stderr, code } = await runScript(
+    `const { promise, resolve } = Promise.withResolvers();
+    let calls = 0;
+    const reloading = onReload(() => {
+      if (++calls === 2) return resolve();
+      Deno.kill(Deno.pid, "SIGHUP");
+      throw new Error("no such\\nfile");
+    });
+    Deno.kill(Deno.pid, "SIGHUP");
+    const alive = setInterval(() => {}, 1_000);
+    await promise;
+    reloading[Symbol.dispose]();
+    clearInterval(alive);
+    console.log(calls);`,
+    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: service.receiver.socket } },
+  );
+  assertEquals([stdout, code], ["2\n", 0], stderr);
+  assertEquals(stderr, "error: Cannot reload: Error: no such file\n");
+  assertMatch(await service.receiver.next(), RELOADING);
+  assertEquals(await service.receiver.next(), "READY=1");
+});
+
+Deno.test("without onReload, SIGHUP ends the process again", async () => {
+  const { stdout } = await runScript(
+    `onReload(() => {})[Symbol.dispose]();
+    setTimeout(() => console.log("alive"), 10_000);
+    Deno.kill(Deno.pid, "SIGHUP");`,
+    { flags: ["--allow-all"] },
+  );
+  assertEquals(stdout, "");
+});
