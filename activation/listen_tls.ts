@@ -57,14 +57,13 @@ export type InheritedTlsListener = Deno.Listener<
  *
  * @example
  * ```ts
- * import { listenFds, listenTls } from "@ipc/ipc";
+ * import { credential, listenFds, listenTls } from "@ipc/ipc";
  *
  * const [listenFd] = listenFds();
  * if (listenFd !== undefined) {
- *   const credentials = Deno.env.get("CREDENTIALS_DIRECTORY");
  *   const listener = await listenTls(listenFd, {
- *     cert: await Deno.readTextFile(`${credentials}/cert.pem`),
- *     key: await Deno.readTextFile(`${credentials}/key.pem`),
+ *     cert: await credential("cert.pem"),
+ *     key: await credential("key.pem"),
  *   });
  *   for await (const conn of listener) {
  *     conn.readable.pipeTo(conn.writable).catch(() => {});

@@ -1,22 +1,13 @@
 // Services made with the library, as systemd sees them.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { compile } from "../support/compile.ts";
+import { formatJournalFields } from "../../daemon/journal_send.ts";
 import { eventually } from "../support/eventually.ts";
 import { receiveAllText, send } from "../support/peer.ts";
-import { TempDir } from "../support/temp_dir.ts";
-import { Machine, type Tree } from "./machine.ts";
+import { Machine } from "./machine.ts";
+import { installServices, JOURNAL, service, socket } from "./service_units.ts";
 
-const SERVICE = "/usr/local/bin/ipc-test-service";
-const NOTIFY = "/run/systemd/notify";
-
-/** What the service may do: the rows of the library's permission table. */
-const PERMISSIONS = [
-  "--allow-env=NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES",
-  `--allow-net=unix:${NOTIFY}`,
-  `--allow-write=${NOTIFY}`,
-  "--allow-sys=inspector",
-];
+const CREDENTIALS = "/run/credentials/recording.service";
 
 const UNITS: Record<string, string> = {
   "notifying.service": service("notifying", "Type=notify"),
@@ -25,6 +16,16 @@ const UNITS: Record<string, string> = {
     "reloading",
     "Type=notify",
     "ExecReload=kill -HUP $MAINPID",
+  ),
+  "configured.service": service(
+    "configured",
+    "Type=notify",
+    "ExecReload=kill -HUP $MAINPID",
+  ),
+  "recording.service": service(
+    "recording",
+    "Type=notify",
+    "SetCredential=token:secret",
   ),
   "watched.service": service(
     "watched",
@@ -45,32 +46,11 @@ const UNITS: Record<string, string> = {
   ),
 };
 
-function service(face: string, ...lines: string[]): string {
-  return ["[Service]", `ExecStart=${SERVICE} ${face}`, ...lines, ""].join("\n");
-}
-
-function socket(name: string, ...lines: string[]): string {
-  return ["[Socket]", `ListenStream=/run/${name}.socket`, ...lines, ""]
-    .join("\n");
-}
-
-async function installServices(tree: Tree): Promise<void> {
-  using directory = new TempDir();
-  const executable = directory.join("service");
-  await compile(`${import.meta.dirname}/service.ts`, executable, PERMISSIONS);
-  await tree.run("install", "-D", executable, `${tree.root}${SERVICE}`);
-  for (const [name, text] of Object.entries(UNITS)) {
-    await Deno.writeTextFile(directory.join(name), text);
-    await tree.run(
-      ...["install", "-D", "--mode=644", directory.join(name)] as const,
-      `${tree.root}/etc/systemd/system/${name}`,
-    );
-  }
-}
-
 let machine: Machine;
 Deno.test.beforeAll(async () => {
-  machine = await Machine.boot({ prepare: installServices });
+  machine = await Machine.boot({
+    prepare: (tree) => installServices(tree, UNITS),
+  });
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
@@ -108,6 +88,120 @@ Deno.test("a reload lasts until the service sends READY", async () => {
   await machine.systemctl("kill", "--signal=SIGHUP", unit);
   await machine.reaches(unit, "active (running)");
   await machine.systemctl("stop", unit);
+});
+
+Deno.test("onReload() reloads for as long as its handler runs", async () => {
+  const unit = "configured.service";
+  await machine.systemctl("start", unit);
+  for (const reload of [1, 2]) {
+    await machine.systemctl("reload", "--no-block", unit);
+    await shows(unit, "StatusText", `reload ${reload}`);
+    await shows(unit, "ActiveState", "reloading");
+    await machine.systemctl("kill", "--signal=SIGUSR1", unit);
+    await machine.reaches(unit, "active (running)");
+  }
+  await machine.systemctl("stop", unit);
+});
+
+/** The entries of the journal with these fields, without the journal's own. */
+async function entries(
+  ...fields: string[]
+): Promise<Record<string, unknown>[]> {
+  const found = await eventually(
+    `the journal has an entry with ${fields}`,
+    () => machine.run("journalctl", "--output=json", "--quiet", ...fields),
+    (text) => text !== "",
+  );
+  return found.trimEnd().split("\n").map((line) => {
+    const own = Object.entries(JSON.parse(line)).filter(([name]) =>
+      !name.startsWith("_") && name !== "SYSLOG_TIMESTAMP" &&
+      !name.startsWith("CODE_")
+    );
+    return Object.fromEntries(own.sort());
+  });
+}
+
+Deno.test("journalSend() records fields as systemd-cat and python3-systemd do", async () => {
+  const unit = "recording.service";
+  await machine.systemctl("start", unit);
+  const ours = {
+    MESSAGE: "several\nlines",
+    PRIORITY: "5",
+    SYSLOG_IDENTIFIER: "ipc-test",
+    TEST_BYTES: [0, 10, 255],
+    TEST_CASE: "fields",
+    TEST_LINES: "one\ntwo",
+    TEST_NUMBER: ["1", "2"],
+  };
+  assertEquals(await entries(`_SYSTEMD_UNIT=${unit}`, "TEST_CASE=fields"), [
+    ours,
+  ]);
+  // A field with several values, and one with bytes, are found by each.
+  for (const field of ["TEST_NUMBER=2", "TEST_LINES=one\ntwo"]) {
+    assertEquals(await entries("TEST_CASE=fields", field), [ours]);
+  }
+  await machine.run(
+    "/usr/bin/python3",
+    "-c",
+    String.raw`from systemd import journal
+journal.send("several\nlines", PRIORITY="5", SYSLOG_IDENTIFIER="ipc-test",
+  TEST_BYTES=b"\0\n\xff", TEST_CASE="python", TEST_LINES="one\ntwo")`,
+  );
+  const [theirs] = await entries("TEST_CASE=python");
+  const { TEST_NUMBER: _, ...same } = ours;
+  assertEquals(theirs, { ...same, TEST_CASE: "python" });
+
+  await machine.run(
+    "/bin/sh",
+    "-c",
+    "echo logged | systemd-cat --identifier=ipc-test-cat --priority=warning",
+  );
+  const [cat] = await entries("SYSLOG_IDENTIFIER=ipc-test-cat");
+  assertEquals(await entries("TEST_CASE=logger"), [{
+    ...cat,
+    SYSLOG_IDENTIFIER: "ipc-test",
+    TEST_CASE: "logger",
+  }]);
+  await machine.systemctl("stop", unit);
+});
+
+Deno.test("journalSend() accepts the names of fields that the journal records", async () => {
+  const names = [
+    ...["A", "Z9_", "A_", "AZ", "A".repeat(64), "A".repeat(65)],
+    ...["_A", "__A", "9A", "a", "Aa", "A-B", "A.B", "A B", "É", "A\tB"],
+  ];
+  const send = `import socket, sys
+journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+journal.connect("${JOURNAL}")
+for name in sys.argv[1:]:
+  journal.send(("MESSAGE=name\\nTEST_CASE=names\\n%s=x\\n" % name).encode())
+`;
+  await machine.run("/usr/bin/python3", "-c", send, ...names, "TEST_LAST");
+  await entries("TEST_LAST=x");
+  const recorded = (await entries("TEST_CASE=names")).flatMap((entry) =>
+    Object.keys(entry).filter((name) => names.includes(name))
+  );
+  // systemd's own fields begin with "_": entries() leaves them out.
+  const accepted = names.filter((name) => {
+    try {
+      return formatJournalFields({ [name]: "x" }).length > 0;
+    } catch {
+      return false;
+    }
+  });
+  assertEquals(accepted, recorded);
+});
+
+Deno.test("a credential of the unit is read; the error for another names LoadCredential=", async () => {
+  await machine.systemctl("start", "recording.service");
+  const [entry] = await entries("TEST_CASE=credentials");
+  assertEquals(entry!.MESSAGE, "secret");
+  assertEquals(
+    entry!.TEST_MISSING,
+    `Cannot read the credential "other": there is no ${CREDENTIALS}/other; ` +
+      "set LoadCredential=other:PATH in the service unit",
+  );
+  await machine.systemctl("stop", "recording.service");
 });
 
 Deno.test("the watchdog lets a healthy service live, and ends one that hangs", async () => {

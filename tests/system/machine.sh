@@ -1,6 +1,8 @@
 #!/bin/sh
+# machine.sh DIRECTORY ROOT
+#
 # Runs one disposable machine: a real systemd in a container, over a copy-on-write
-# view of this host's root. machine.ts starts it as the first process of fresh pid
+# view of ROOT. machine.ts starts it as the first process of fresh pid
 # and mount namespaces, and controls it through its stdin and stdout:
 #
 #   prints "prepared"  the tree at DIRECTORY/root may be changed
@@ -11,6 +13,7 @@
 set -eu
 
 directory=$1
+lower=$2
 
 fail() {
   echo "machine.sh: $1" >&2
@@ -70,7 +73,7 @@ while IFS=: read -r id controllers path; do
 done </proc/self/cgroup
 
 mkdir upper work root
-mount -t overlay -o lowerdir=/,upperdir=upper,workdir=work machine root
+mount -t overlay -o "lowerdir=$lower",upperdir=upper,workdir=work machine root
 # Concurrent writes of the host's programs would show there.
 mount -t tmpfs -o mode=0700 machine root/root
 mount -t tmpfs -o mode=1777 machine root/var/tmp

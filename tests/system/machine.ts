@@ -82,6 +82,8 @@ export async function run(command: string, ...args: string[]): Promise<string> {
 }
 
 export interface MachineOptions {
+  /** The root directory of its system; by default this host's. */
+  root?: string;
   /** What is done to the tree before it boots; by default {@linkcode install}. */
   prepare?: (tree: Tree) => Promise<void>;
 }
@@ -123,10 +125,10 @@ export class Machine implements AsyncDisposable {
 
   /** Boots a machine, and waits until all that is enabled has been started. */
   static async boot(
-    { prepare = install }: MachineOptions = {},
+    { root = "/", prepare = install }: MachineOptions = {},
   ): Promise<Machine> {
     await using parts = new AsyncDisposableStack();
-    const holder = parts.use(await Holder.start());
+    const holder = parts.use(await Holder.start(root));
     await prepare(holder.tree);
     const machine = new Machine(holder, await holder.boot());
     await eventually(
@@ -349,7 +351,7 @@ class Holder implements AsyncDisposable {
     };
   }
 
-  static async start(): Promise<Holder> {
+  static async start(root: string): Promise<Holder> {
     if (Deno.uid() !== 0) {
       throw new Error("Cannot boot a machine: that takes root");
     }
@@ -367,6 +369,7 @@ class Holder implements AsyncDisposable {
         "sh",
         `${import.meta.dirname}/machine.sh`,
         directory,
+        root,
       ],
       clearEnv: true,
       env: ENVIRONMENT,

@@ -5,8 +5,12 @@
 
 import {
   connection,
+  credential,
+  journalSend,
   listenFds,
+  logger,
   notify,
+  onReload,
   ready,
   status,
   stopping,
@@ -38,6 +42,36 @@ const faces: Record<string, () => Promise<void>> = {
     Deno.addSignalListener("SIGHUP", () => {
       reloads = !reloads;
       notify({ reloading: reloads, ready: !reloads, status: `${reloads}` });
+    });
+    await ready();
+    await signalled("SIGTERM");
+  },
+  /** Reloads for as long as SIGUSR1 has not arrived. */
+  async configured() {
+    let reloads = 0;
+    onReload(async () => {
+      await status(`reload ${++reloads}`);
+      await signalled("SIGUSR1");
+    });
+    await notify({ ready: true, status: "configured" });
+    await signalled("SIGTERM");
+  },
+  /** Sends records to the journal, and its credentials in one. */
+  async recording() {
+    const fields = {
+      SYSLOG_IDENTIFIER: "ipc-test",
+      PRIORITY: 5,
+      TEST_CASE: "fields",
+      TEST_NUMBER: [1, 2],
+      TEST_LINES: "one\ntwo",
+      TEST_BYTES: Uint8Array.of(0, 10, 255),
+    };
+    await journalSend({ ...fields, MESSAGE: "several\nlines" });
+    logger({ name: "ipc-test" }).warning("logged", { TEST_CASE: "logger" });
+    await journalSend({
+      TEST_CASE: "credentials",
+      MESSAGE: await credential("token"),
+      TEST_MISSING: await credential("other").catch(({ message }) => message),
     });
     await ready();
     await signalled("SIGTERM");
