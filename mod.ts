@@ -35,6 +35,7 @@
  * | `listenFds`, `listenFdsByName`                      | `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`       |
  * | `listen`, `listeners`, `connection`, `claim`        | the same: adopting takes none, nor does serving                         |
  * | `listenTls`, `listenServer`                         | the same                                                                |
+ * | `listenDatagram`                                    | the same; sending needs `--allow-net` for the receiver                  |
  * | `listenOr`                                          | the same; when not activated, also what `Deno.listen` needs             |
  * | `serve`                                             | the same; see there for the fallback                                    |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |

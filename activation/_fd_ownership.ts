@@ -31,6 +31,11 @@ const MESSAGES = {
     "it is not a listening stream socket",
     "use ListenStream= with a TCP port, and Accept=no",
   ],
+  receive: [
+    "receive on",
+    "it is not a UDP socket",
+    "use ListenDatagram= with a UDP port",
+  ],
   connect: [
     "take the connection on",
     "it is not a connected stream socket",

@@ -2,12 +2,16 @@ import type { ChunkConn } from "./_conn.ts";
 import { type ListenFd, listenFds } from "./environment.ts";
 import { ActivationError, type ActivationErrorCode } from "./errors.ts";
 import {
+  type InheritedDatagramConn,
+  listenDatagram,
+} from "./listen_datagram.ts";
+import {
   type InheritedListener,
   listen,
   type ListenOptions,
 } from "./listen.ts";
 
-/** The kinds of socket that {@linkcode claim} distinguishes, and their listeners. */
+/** The kinds of socket that {@linkcode claim} distinguishes, and what they become. */
 export interface ClaimKinds {
   /** TCP over IPv4 or IPv6. */
   tcp: Deno.Listener<Deno.TcpConn & ChunkConn, Deno.NetAddr>;
@@ -15,11 +19,13 @@ export interface ClaimKinds {
   unix: Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
   /** Any of the above. */
   stream: InheritedListener;
+  /** UDP over IPv4 or IPv6. */
+  udp: InheritedDatagramConn;
 }
 
 /**
- * The result of {@linkcode claim}: a listener for each name. Disposing of it closes
- * all of them.
+ * The result of {@linkcode claim}: a listener for each name, or a datagram socket.
+ * Disposing of it closes all of them.
  */
 export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
   & { readonly [Name in keyof Kinds]: ClaimKinds[Kinds[Name]] }
@@ -41,7 +47,7 @@ export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
  * @typeParam Kinds The names and kinds, as literal types.
  * @param kinds The kind of each socket, by its name.
  * @param options The backlog, for all of them.
- * @returns The listeners by name. Dispose of the result to close them.
+ * @returns The listeners and datagram sockets by name. Dispose of the result to close them.
  * @throws {ActivationError} A name is missing, was passed more than once or was not
  * claimed, or a socket is of another kind.
  *
@@ -71,15 +77,19 @@ export async function claim<
   refuse("wrong-name", nameMismatches(wanted.map(([name]) => name), byName));
 
   using adopted = new DisposableStack();
-  const listeners: Record<string, InheritedListener> = {};
+  const sockets: Record<string, InheritedListener | InheritedDatagramConn> = {};
   const mismatches: string[] = [];
   let code: ActivationErrorCode = "wrong-kind";
   for (const [name, kind] of wanted) {
     const listenFd = byName.get(name)![0]!;
     try {
-      const listener = adopted.use(await listen(listenFd, options));
-      const { transport } = listener.addr;
-      if (kind === "stream" || kind === transport) listeners[name] = listener;
+      const socket = adopted.use(
+        kind === "udp"
+          ? await listenDatagram(listenFd)
+          : await listen(listenFd, options),
+      );
+      const { transport } = socket.addr;
+      if (kind === "stream" || kind === transport) sockets[name] = socket;
       else {
         mismatches.push(
           `"${name}" (fd ${listenFd.fd}) is a ${transport} socket, not ${kind}`,
@@ -94,7 +104,7 @@ export async function claim<
   refuse(code, mismatches);
 
   const all = adopted.move();
-  return Object.assign(listeners, {
+  return Object.assign(sockets, {
     [Symbol.dispose]: () => all.dispose(),
   }) as Claimed<Kinds>;
 }

@@ -6,6 +6,7 @@
  * - `"wrong-name"`: no socket of that name was passed, one was passed without being
  *   wanted, or several have the name of one.
  * - `"wrong-kind"`: the descriptor is not of the wanted kind, or Deno cannot adopt it.
+ * - `"unsupported"`: this Deno cannot adopt sockets of that kind.
  * - `"not-passed"`: the number is none of the passed descriptors.
  * - `"owned"`: the descriptor was adopted before, and is open.
  * - `"closed"`: the descriptor was adopted before, and is closed.
@@ -28,6 +29,7 @@ export type ActivationErrorCode =
   | "malformed"
   | "wrong-name"
   | "wrong-kind"
+  | "unsupported"
   | "not-passed"
   | "owned"
   | "closed";

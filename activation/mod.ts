@@ -32,6 +32,10 @@ export {
   listen,
   type ListenOptions,
 } from "./listen.ts";
+export {
+  type InheritedDatagramConn,
+  listenDatagram,
+} from "./listen_datagram.ts";
 export { listenServer } from "./listen_server.ts";
 export { listenOr, type ListenOrOptions } from "./listen_or.ts";
 export {

@@ -21,7 +21,7 @@ import { TempDir } from "../support/temp_dir.ts";
   // @ts-expect-error: A name that was not claimed is not there.
   sockets.other;
   // @ts-expect-error: There is no such kind.
-  await claim({ web: "udp" });
+  await claim({ web: "sctp" });
 });
 
 const HINT =

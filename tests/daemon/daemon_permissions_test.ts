@@ -157,6 +157,7 @@ const ADOPTED: Record<string, [script: string, ...options: string[]][]> = {
   ],
   // The tests of these run them with the same permissions.
   "listenTls, listenServer": [],
+  "listenDatagram": [],
   "listenOr": [
     ["const l = await listenOr({ port: 1 }); using c = await l.accept();"],
   ],

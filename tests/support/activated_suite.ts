@@ -27,15 +27,18 @@ export async function runCases<Case extends { name: string }>(
 
 /**
  * Activates a module that calls {@linkcode runCases}, and reports each case as a step.
- * A connection to the first address starts the module; its arguments are the others.
+ * The module is started at the first address, by default by a connection; its
+ * arguments are the others.
  */
 export async function runActivated(
   t: Deno.TestContext,
-  { addresses, ...options }: Omit<ActivateOptions, "args">,
+  { addresses, start = dial, ...options }: Omit<ActivateOptions, "args"> & {
+    start?: (address: string) => Promise<Disposable>;
+  },
 ): Promise<void> {
   const [trigger, ...args] = addresses;
   await using program = await activate({ addresses, args, ...options });
-  using _trigger = await dial(trigger!);
+  using _trigger = await start(trigger!);
   await program.exitCode({ within: 60_000 });
   const results = program.stdout.seen.map((line) => JSON.parse(line) as Result);
   for (const { name, error } of results) {

@@ -1,0 +1,173 @@
+import { netAddr } from "./_address.ts";
+import type { SocketName, UdpHandle } from "./_runtime.ts";
+import type { InheritedDatagramConn } from "./listen_datagram.ts";
+
+/** The pause after recvfrom(2) has failed twice, in milliseconds. */
+const RETRY_MS = 1_000;
+
+/** The longest interval of a timer, in milliseconds. */
+const FOR_EVER_MS = 2 ** 31 - 1;
+
+type Datagram = [bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr];
+
+interface PendingReceive {
+  /** The buffer to fill; undefined to return all of the datagram. */
+  into: Uint8Array | undefined;
+  resolve(datagram: Datagram): void;
+  reject(error: Error): void;
+}
+
+/** A `Deno.DatagramConn` over an adopted UDP socket. */
+export class AdoptedDatagramConn implements InheritedDatagramConn {
+  readonly addr: Deno.NetAddr;
+  readonly #handle: UdpHandle;
+  readonly #onClosed: () => void;
+  readonly #pending: PendingReceive[] = [];
+  #isReceiving = false;
+  #failures = 0;
+  #isClosed = false;
+  #isRef = true;
+  /**
+   * Keeps the process alive in place of the handle: a receive of the handle that is
+   * under way cannot be unreferenced.
+   */
+  readonly #alive = setInterval(() => {}, FOR_EVER_MS);
+
+  /** @param onClosed Called once, when the socket is closed. */
+  constructor(handle: UdpHandle, onClosed: () => void) {
+    this.#handle = handle;
+    this.#onClosed = onClosed;
+    const name: Partial<SocketName> = {};
+    handle.getsockname(name);
+    this.addr = { ...netAddr(name.address, name.port), transport: "udp" };
+    handle.unref();
+    handle.onmessage = (count, _handle, bytes, from) => {
+      if (this.#isClosed) return;
+      if (from === undefined) this.#retry();
+      else this.#deliver(bytes!.subarray(0, count), from);
+    };
+    Deno.unrefTimer(this.#alive);
+  }
+
+  receive(p?: Uint8Array): Promise<Datagram> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    return new Promise((resolve, reject) => {
+      this.#pending.push({ into: p, resolve, reject });
+      this.#update();
+    });
+  }
+
+  send(p: Uint8Array, to: Deno.Addr): Promise<number> {
+    if (this.#isClosed) return Promise.reject(closedError());
+    const { hostname, port } = to as Deno.NetAddr;
+    return new Promise((resolve, reject) => {
+      const oncomplete = (status: number | null, sent?: number) => {
+        if (status === null) resolve(sent!);
+        else this.#sendError(p, hostname, port).then(reject, reject);
+      };
+      this.#handle.send({ oncomplete }, [p], 1, port, hostname, true);
+    });
+  }
+
+  close(): void {
+    if (this.#isClosed) {
+      throw new Deno.errors.BadResource("Bad resource ID");
+    }
+    this.#isClosed = true;
+    clearInterval(this.#alive);
+    this.#handle.close();
+    this.#onClosed();
+    for (const { reject } of this.#pending.splice(0)) {
+      reject(new Deno.errors.Interrupted("operation canceled"));
+    }
+  }
+
+  ref(): void {
+    this.#isRef = true;
+    this.#update();
+  }
+
+  unref(): void {
+    this.#isRef = false;
+    this.#update();
+  }
+
+  [Symbol.dispose](): void {
+    if (!this.#isClosed) this.close();
+  }
+
+  async *[Symbol.asyncIterator](): AsyncIterableIterator<Datagram> {
+    try {
+      for (;;) yield await this.receive();
+    } catch (error) {
+      if (!this.#isClosed) throw error;
+    }
+  }
+
+  /** Receives only while a receive is pending: the kernel keeps what arrives. */
+  #update(): void {
+    if (this.#isClosed) return;
+    const isPending = this.#pending.length > 0;
+    if (isPending && this.#isRef) Deno.refTimer(this.#alive);
+    else Deno.unrefTimer(this.#alive);
+    if (!isPending || this.#isReceiving) return;
+    this.#isReceiving = true;
+    this.#handle.recvStart();
+  }
+
+  /** The handle calls back again at once, unless it is stopped here. */
+  #stop(): void {
+    this.#isReceiving = false;
+    this.#handle.recvStop();
+  }
+
+  #deliver(bytes: Uint8Array, from: SocketName): void {
+    this.#failures = 0;
+    const { into, resolve } = this.#pending.shift()!;
+    if (this.#pending.length === 0) this.#stop();
+    const source = { ...netAddr(from.address, from.port), transport: "udp" };
+    resolve([received(bytes, into), source as Deno.NetAddr]);
+    if (this.#pending.length === 0) this.#update();
+  }
+
+  /** recvfrom(2) has failed, for want of memory for example, and lost nothing. */
+  #retry(): void {
+    this.#stop();
+    // Not within the callback, after which the handle goes on by itself.
+    if (this.#failures++ === 0) queueMicrotask(() => this.#update());
+    else Deno.unrefTimer(setTimeout(() => this.#update(), RETRY_MS));
+  }
+
+  /** The handle does not say why a send has failed. */
+  async #sendError(
+    { length }: Uint8Array,
+    hostname: string,
+    port: number,
+  ): Promise<Error> {
+    if (this.#isClosed) {
+      return new Deno.errors.Interrupted("operation canceled");
+    }
+    const to = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    const { state } = await Deno.permissions.query({ name: "net", host: to });
+    return state === "granted"
+      ? new Error(`Cannot send ${length} bytes to ${to}`)
+      : new Deno.errors.NotCapable(
+        `Requires net access to "${to}", run again with the --allow-net flag`,
+      );
+  }
+}
+
+/** Copies a datagram, whose memory is much larger than most. */
+function received(
+  bytes: Uint8Array,
+  into: Uint8Array | undefined,
+): Uint8Array<ArrayBuffer> {
+  if (into === undefined) return new Uint8Array(bytes);
+  const part = bytes.subarray(0, into.length);
+  into.set(part);
+  return into.subarray(0, part.length) as Uint8Array<ArrayBuffer>;
+}
+
+function closedError(): Error {
+  return new Deno.errors.BadResource("Socket has been closed");
+}
