@@ -1,6 +1,5 @@
 import { netAddr } from "./_address.ts";
 import type { SocketName, UdpHandle } from "./_runtime.ts";
-import type { InheritedDatagramConn } from "./listen_datagram.ts";
 
 /** The pause after recvfrom(2) has failed twice, in milliseconds. */
 const RETRY_MS = 1_000;
@@ -18,7 +17,7 @@ interface PendingReceive {
 }
 
 /** A `Deno.DatagramConn` over an adopted UDP socket. */
-export class AdoptedDatagramConn implements InheritedDatagramConn {
+export class AdoptedDatagramConn {
   readonly addr: Deno.NetAddr;
   readonly #handle: UdpHandle;
   readonly #onClosed: () => void;

@@ -67,8 +67,9 @@ export type InheritedListener =
  * @param options The backlog.
  * @returns The listener, once it accepts.
  * @throws {ActivationError} The descriptor was not passed to this process, was adopted
- * before, or is not a listening stream socket: datagram, sequential packet and vsock
- * sockets, FIFOs and files cannot be adopted. A refused descriptor stays available:
+ * before, or is not a listening stream socket: {@linkcode listenDatagram} adopts UDP
+ * sockets; other datagram, sequential packet and vsock sockets, FIFOs and files cannot
+ * be adopted. A refused descriptor stays available:
  * {@linkcode connection} may adopt it, if it is a connection.
  *
  * @example

@@ -3,7 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { formatJournalFields } from "../../daemon/journal_send.ts";
 import { eventually } from "../support/eventually.ts";
-import { receiveAllText, send } from "../support/peer.ts";
+import { receive, receiveAllText, send } from "../support/peer.ts";
 import { Machine } from "./machine.ts";
 import { installServices, JOURNAL, service, socket } from "./service_units.ts";
 
@@ -35,6 +35,18 @@ const UNITS: Record<string, string> = {
     "RestartSec=0",
     // A core dump would only take time.
     "WatchdogSignal=SIGKILL",
+  ),
+  "claiming.socket": socket("claiming", "FileDescriptorName=web"),
+  "claiming-log.socket": [
+    "[Socket]",
+    "ListenDatagram=127.0.0.1:514",
+    "FileDescriptorName=log",
+    "Service=claiming.service",
+    "",
+  ].join("\n"),
+  "claiming.service": service(
+    "claiming",
+    "Sockets=claiming.socket claiming-log.socket",
   ),
   "accepting.socket": socket("accepting", "Accept=yes"),
   "accepting@.service": service("connected"),
@@ -218,6 +230,19 @@ Deno.test("the watchdog lets a healthy service live, and ends one that hangs", a
   await machine.reaches(unit, "active (running)");
   assert(await machine.mainPid(unit) !== pid);
   await machine.systemctl("stop", unit);
+});
+
+Deno.test("a stream socket and a UDP socket are claimed by name", async () => {
+  await machine.systemctl("start", "claiming.socket", "claiming-log.socket");
+  using conn = await machine.connect("/run/claiming.socket");
+  const send = `import socket
+udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for text in [b"one,", b"", b"two"]:
+  udp.sendto(text, ("127.0.0.1", 514))`;
+  await machine.run("/usr/bin/python3", "-c", send);
+  const received = await receive(conn, "one,two".length);
+  assertEquals(new TextDecoder().decode(received), "one,two");
+  await machine.systemctl("stop", "claiming.service", "claiming.socket");
 });
 
 for (const name of ["accepting", "inetd"]) {

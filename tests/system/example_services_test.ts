@@ -11,13 +11,13 @@ const PROGRAM = "/usr/local/bin/ipc-examples";
 
 /**
  * Each with its file. An example with an environment of its own does not notify; one
- * that names its sockets does not run without them.
+ * that names its sockets or credentials does not run without them.
  */
 const NOTIFYING = exampleSources().flatMap((path) =>
   examples(path)
     .filter((code) =>
       /\b(notify|ready|watchdog|serve)\(/.test(code) &&
-      !/\benv\b|shutdown\(|name: "/.test(code)
+      !/\benv\b|shutdown\(|name: "|credential\(/.test(code)
     )
     .map((code) => ({ path, code }))
 );

@@ -4,6 +4,7 @@
  */
 
 import {
+  claim,
   connection,
   credential,
   journalSend,
@@ -82,6 +83,12 @@ const faces: Record<string, () => Promise<void>> = {
     await ready();
     await signalled("SIGUSR1");
     while (true);
+  },
+  /** Sends the datagrams of one socket to the first connection of another. */
+  async claiming() {
+    using sockets = await claim({ web: "unix", log: "udp" });
+    using conn = await sockets.web.accept();
+    for await (const [bytes] of sockets.log) await conn.write(bytes);
   },
   /** Serves the one connection that it was started for. */
   async connected() {
