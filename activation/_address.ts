@@ -31,7 +31,9 @@ export function localAddr(socket: Socket): Deno.NetAddr | Deno.UnixAddr {
 
 /** Returns the address of the peer of a connected socket. */
 export function remoteAddr(
-  socket: Pick<Socket, "localAddress" | "remoteAddress" | "remotePort">,
+  socket: Partial<
+    Pick<Socket, "localAddress" | "remoteAddress" | "remotePort">
+  >,
 ): Deno.NetAddr | Deno.UnixAddr {
   return socket.localAddress === undefined
     ? UNIX_ADDR

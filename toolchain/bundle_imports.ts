@@ -1,7 +1,11 @@
 /**
- * Writes the import map for bundles into the folder that is given: the imports of
- * `deno.json`, and in place of that file one with nothing but the version in it,
- * which is all that programs want of it.
+ * Writes the import map for the bundles of both programs into the folder that is given:
+ * the imports of `deno.json`, and two replacements.
+ *
+ * - In place of `deno.json`, a file with nothing but the version, which is all that
+ *   programs want of it.
+ * - In place of `serve/mod.ts`, an empty module: the bundler keeps the parts of other
+ *   modules that `serve()` would import on demand, and no program calls it.
  *
  * @module
  */
@@ -10,11 +14,19 @@ import config from "../deno.json" with { type: "json" };
 
 const [folder] = Deno.args;
 const { imports, version } = config;
-write("version.json", { version });
-write("imports.json", {
-  imports: { ...imports, "../deno.json": "./version.json" },
-});
+write("version.json", JSON.stringify({ version }));
+write("empty.js", "");
+write(
+  "imports.json",
+  JSON.stringify({
+    imports: {
+      ...imports,
+      "../deno.json": "./version.json",
+      "../serve/mod.ts": "./empty.js",
+    },
+  }),
+);
 
-function write(name: string, value: unknown): void {
-  Deno.writeTextFileSync(`${folder}/${name}`, JSON.stringify(value));
+function write(name: string, text: string): void {
+  Deno.writeTextFileSync(`${folder}/${name}`, text);
 }

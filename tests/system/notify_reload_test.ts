@@ -1,29 +1,10 @@
 // Type=notify-reload, which systemd 252 does not have: on Debian 13.
 
 import { assert, assertEquals } from "@std/assert";
-import { eventually, soon } from "../support/eventually.ts";
-import { Machine, REPOSITORY } from "./machine.ts";
+import { eventually } from "../support/eventually.ts";
+import { debian13 } from "./debian_13.ts";
+import { Machine } from "./machine.ts";
 import { installServices, service } from "./service_units.ts";
-
-const ROOT = `${REPOSITORY}/build/debian-13`;
-
-/** Makes the root directory of a Debian 13 with systemd, unless it is there. */
-async function debian13(): Promise<string> {
-  const isThere = await Deno.stat(ROOT).then(() => true, () => false);
-  if (isThere) return ROOT;
-  const made = `${ROOT}.${Deno.pid}`;
-  const debootstrap = new Deno.Command("debootstrap", {
-    args: [
-      ...["--variant=minbase", "--include=systemd-sysv,dbus", "trixie", made],
-    ],
-  }).output();
-  const { success, stdout } = await soon("debootstrap has ended", debootstrap, {
-    within: 600_000,
-  });
-  assert(success, new TextDecoder().decode(stdout));
-  await Deno.rename(made, ROOT);
-  return ROOT;
-}
 
 const UNIT = "configured.service";
 

@@ -13,6 +13,7 @@ import {
   notify,
   onReload,
   ready,
+  serve,
   status,
   stopping,
   watchdog,
@@ -83,6 +84,12 @@ const faces: Record<string, () => Promise<void>> = {
     await ready();
     await signalled("SIGUSR1");
     while (true);
+  },
+  /** Answers over HTTP with what a proxy has sent. */
+  async web() {
+    await serve(({ method, url, headers }) =>
+      new Response(`${method} ${url} ${headers.get("host")}\n`)
+    );
   },
   /** Sends the datagrams of one socket to the first connection of another. */
   async claiming() {
