@@ -56,6 +56,8 @@ export interface ServeOptions {
    * @default {true}
    */
   notify?: boolean;
+  /** The line about the running service that `systemctl status` shows. */
+  status?: string;
   /** Called before each ping of the watchdog, as by `watchdog()`. */
   healthy?: () => boolean | Promise<boolean>;
   /**
@@ -249,7 +251,7 @@ export async function serve<
     signal?.throwIfAborted();
     for (const addr of addrs) options.onListen?.(addr);
     if (notifies) {
-      await announce({ ready: true });
+      await announce({ ready: true, status: options.status });
       pingWatchdog({ healthy: options.healthy, signal: ended.signal });
     }
   } catch (error) {

@@ -18,7 +18,11 @@ await serve(({ url }) => {
     return new Response("Not Found\n", { status: 404 });
   }
   return new Response(ticks(Number(searchParams.get("ticks") ?? 10)));
-}, { fallback: { port: 8080 }, idleTimeoutMs: 600_000 });
+}, {
+  fallback: { port: 8080 },
+  idleTimeoutMs: 600_000,
+  status: "Answering requests",
+});
 
 function summary(): string {
   const seconds = Math.round((performance.now() - started) / 1000);

@@ -143,10 +143,11 @@ Deno.test("SIGTERM drains the request in progress, and the manager is notified",
     addresses: [path],
     module: MODULE,
     allow: manager.allow(),
+    args: [JSON.stringify({ status: "Answering" })],
     env: { NOTIFY_SOCKET: manager.path },
   });
   using conn = await dial(path);
-  assertEquals(await manager.next(), "READY=1");
+  assertEquals(await manager.next(), "READY=1\nSTATUS=Answering");
   await send(
     conn,
     HALF_A_REQUEST,

@@ -67,6 +67,8 @@ Deno.test("the units pass verify, and nothing runs before the first request", as
 Deno.test("the first request starts it, and both sockets are one service", async () => {
   assertMatch(await curl(TCP), /^1 requests in the \d+ seconds/);
   await machine.reaches(SERVICE, "active (running)");
+  const { StatusText } = await machine.show(SERVICE, "StatusText");
+  assertEquals(StatusText, "Answering requests");
   const pid = await machine.mainPid(SERVICE);
   assertMatch(await curl(...UNIX), /^2 requests in the \d+ seconds/);
   assertEquals(await machine.mainPid(SERVICE), pid);
