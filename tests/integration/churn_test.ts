@@ -8,11 +8,12 @@
 // of 100,000 the top was 83.5 and 83.7 MiB, the bottom 67.3. So tops are compared with tops and, where there are enough peers for some
 // teeth, bottoms with bottoms: a leak lifts both.
 
-import { assert, assertEquals } from "@std/assert";
-import { receive, receiveAll, send } from "../support/peer.ts";
-import { IPC_SERVER } from "../support/program.ts";
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { CACHE } from "../support/activate.ts";
+import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
+import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
-import { ActivatedServer } from "./activated_server.ts";
+import { ActivatedServer, type Kind } from "./activated_server.ts";
 
 /** The number of connections before the first comparison, and in each of the two halves. */
 const [WARM_UP, HALF] = SOAK_MINUTES === undefined
@@ -32,7 +33,9 @@ const hello = new TextEncoder().encode("hello\n");
 const goodbye = new TextEncoder().encode("close\n");
 
 /** Ways to disconnect; peers use them in rotation. */
-const LEAVE: ((conn: Deno.Conn) => Promise<void>)[] = [
+type Leave = ((conn: Deno.Conn) => Promise<void>)[];
+
+const LEAVE: Leave = [
   async function byClosing(conn) {
     await send(conn, hello);
     assertEquals(await receive(conn, hello.length), hello);
@@ -52,15 +55,19 @@ const LEAVE: ((conn: Deno.Conn) => Promise<void>)[] = [
   async function withoutAWord() {},
 ];
 
-/** Opens and closes COUNT connections. Returns each reading of the server's memory. */
-async function churn(server: ActivatedServer, peers: number) {
+/** Opens and closes connections. Returns the most and the least memory of the server. */
+async function churn(
+  server: ActivatedServer,
+  peers: number,
+  leave: Leave = LEAVE,
+) {
   let coming = 0;
   const memory: number[] = [];
   await Promise.all(Array.from({ length: AT_ONCE }, async () => {
     while (coming < peers) {
       const peer = coming++;
       using conn = await server.connect();
-      await LEAVE[peer % LEAVE.length]!(conn);
+      await leave[peer % leave.length]!(conn);
       if (peer % BETWEEN_LOOKS === 0) memory.push(server.memory());
     }
   }));
@@ -82,3 +89,40 @@ Deno.test(`${2 * HALF} peers that come and go leave the server's memory as it wa
     assert(second.bottom < first.bottom * GROWTH, figures);
   }
 });
+
+/** The same for clients of HTTP. */
+const LEAVE_HTTP: Leave = [
+  async function afterTheLastResponse(conn) {
+    await send(conn, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    assertMatch(await receiveAllText(conn), /^HTTP\/1\.1 200 /);
+  },
+  async function afterAResponse(conn) {
+    await send(conn, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    assertEquals((await receive(conn, 12)).length, 12);
+  },
+  async function withinABody(conn) {
+    const head = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n";
+    await send(conn, `${head}part`);
+  },
+  async function withoutARequest() {},
+];
+
+// With a JIT, memory takes tens of thousands of connections to settle.
+for (const kind of SOAK_MINUTES === undefined ? [] : ["unix path", "IPv4"]) {
+  Deno.test(`100,000 HTTP clients over ${kind} leave the memory of serve() as it was`, async () => {
+    const module = `${REPOSITORY}tests/serve/service_program.ts`;
+    await using server = await ActivatedServer.listen({
+      kind: kind as Kind,
+      command: [Deno.execPath(), "run", "--allow-all", "--no-check", module],
+      options: Object.entries(CACHE).map(([name, value]) =>
+        `--setenv=${name}=${value}`
+      ),
+    });
+    await churn(server, 30_000, LEAVE_HTTP);
+    const first = await churn(server, HALF, LEAVE_HTTP);
+    const second = await churn(server, HALF, LEAVE_HTTP);
+    const figures = Deno.inspect({ first, second });
+    console.log("memory in MiB:", figures);
+    assert(second.top < first.top * GROWTH, figures);
+  });
+}
