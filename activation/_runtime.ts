@@ -586,8 +586,8 @@ export type NewParser = (events: ParserEvents) => RequestParser;
 let loadingParser: Promise<NewParser | undefined> | undefined;
 
 /**
- * Returns the parser below `node:http`, which takes twice as long as all of an answer;
- * undefined when it fails validation.
+ * Returns the parser below `node:http`, whose own messages and streams take most of the
+ * time of a small answer; undefined when it fails validation.
  */
 export function requestParser(): Promise<NewParser | undefined> {
   return loadingParser ??= import("node:process").then(

@@ -148,8 +148,8 @@ class ServedConnection implements ParserConnection {
   #receiving: ParsedRequest | undefined;
   #isClosed = false;
   #isAnswering = false;
-  /** Whether a part of a request has been received. */
-  #inMessage = false;
+  /** Whether a part of a head has been received. */
+  #isInHead = false;
   /** Whether a request has been answered. */
   #isUsed = false;
   /** Whether what the client sends is not parsed any more. */
@@ -168,7 +168,7 @@ class ServedConnection implements ParserConnection {
     this.#onClosed = onClosed;
     this.#parser = newParser({
       onBegin: () => {
-        this.#inMessage = true;
+        this.#isInHead = true;
         this.deadline = performance.now() + HEADERS_TIMEOUT_MS;
       },
       onHead: (head) => this.#onHead(head),
@@ -184,7 +184,7 @@ class ServedConnection implements ParserConnection {
 
   /** Whether the client has its response, and has not begun another request. */
   get isBetween(): boolean {
-    return this.isIdle && this.#isUsed && !this.#inMessage;
+    return this.isIdle && this.#isUsed && !this.#isInHead;
   }
 
   start(): void {
@@ -228,13 +228,13 @@ class ServedConnection implements ParserConnection {
   }
 
   #onHead(head: ParsedHead): void {
+    this.#isInHead = false;
     const message = new ParsedRequest(head, this);
     this.#receiving = message;
     this.#exchanges.push({ message, outgoing: new ParsedResponse(message) });
   }
 
   #onComplete(): void {
-    this.#inMessage = false;
     this.#isDeaf = this.#receiving!.isUpgrade;
     this.#receiving!.finish();
     this.#receiving = undefined;
@@ -266,8 +266,9 @@ class ServedConnection implements ParserConnection {
     if (error.code === "HPE_CLOSED_CONNECTION") return;
     this.#malformed = error;
     if (this.#receiving === undefined) return;
-    // Its body is malformed: the handler has begun to read it, or never does.
-    if (this.#exchanges.at(-1)!.isStarted) this.destroy();
+    // Its body is malformed: it is not handled, or that can only be cut off.
+    const last = this.#exchanges.at(-1);
+    if (last === undefined || last.isStarted) this.destroy();
     else this.#exchanges.pop();
   }
 
@@ -291,7 +292,7 @@ class ServedConnection implements ParserConnection {
       if (this.#malformed !== undefined) return this.#refuse(this.#malformed);
       if (this.readableEnded) return this.destroy();
       this.deadline = performance.now() +
-        (this.#inMessage ? HEADERS_TIMEOUT_MS : KEEP_ALIVE_MS);
+        (this.#isInHead ? HEADERS_TIMEOUT_MS : KEEP_ALIVE_MS);
     }
     this.onRead();
   }
@@ -301,7 +302,7 @@ class ServedConnection implements ParserConnection {
     this.readableEnded = true;
     const [current] = this.#exchanges;
     if (current !== undefined) current.onClientEnd?.();
-    else if (this.#inMessage) this.#refuse(new Error("It has no end"));
+    else if (this.#isInHead) this.#refuse(new Error("It has no end"));
     else this.destroy();
   }
 

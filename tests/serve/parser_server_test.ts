@@ -12,7 +12,7 @@ import type { Acceptor } from "../../activation/_transport.ts";
 import { ParserServer } from "../../serve/_parser_server.ts";
 import type { ServeHandler } from "../../serve/mod.ts";
 import { eventually } from "../support/eventually.ts";
-import { receiveAll, receiveAllText, send } from "../support/peer.ts";
+import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
 import { testConn } from "../support/test_listener.ts";
 
 const LAST = "Connection: close\r\n";
@@ -98,6 +98,27 @@ testServed(
     assertEquals(text.includes("400"), false, text);
   },
 );
+
+for (const rest of ["", "!\r\n"]) {
+  testServed(
+    `after its response, a client that ${
+      rest === "" ? "ends" : "sends garbage"
+    } within its body is closed`,
+    hello,
+    async (peer) => {
+      const post = "POST / HTTP/1.1\r\nHost: a\r\n";
+      await send(peer, `${post}Transfer-Encoding: chunked\r\n\r\n3\r\nab`);
+      const head = "HTTP/1.1 200 OK";
+      assertEquals(
+        new TextDecoder().decode(await receive(peer, head.length)),
+        head,
+      );
+      if (rest === "") await peer.closeWrite();
+      else await send(peer, `c\r\n${rest}`);
+      assertMatch(await receiveAllText(peer), /\r\n\r\nhello$/);
+    },
+  );
+}
 
 testServed(
   "a request that asks for an upgrade has its body",
