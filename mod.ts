@@ -9,8 +9,9 @@
  * `LISTEN_FDNAMES` their names.
  *
  * - {@linkcode listenFds} reads the variables, and does no I/O.
- * - {@linkcode listen}, {@linkcode listeners} and {@linkcode connection} turn a
- *   descriptor into the objects of `Deno.listen()` and `Deno.connect()`.
+ * - {@linkcode listen}, {@linkcode listeners}, {@linkcode connection} and
+ *   {@linkcode listenDatagram} turn a descriptor into the objects of `Deno.listen()`,
+ *   `Deno.connect()` and `Deno.listenDatagram()`.
  *
  * `NOTIFY_SOCKET` is a datagram socket that receives lines of `NAME=value` from the
  * service; `WATCHDOG_USEC` is the interval in which systemd expects a ping:
