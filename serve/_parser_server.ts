@@ -153,7 +153,7 @@ class ServedConnection implements ParserConnection {
   /** Whether a request has been answered. */
   #isUsed = false;
   /** Whether what the client sends is not parsed any more. */
-  #isDeaf = false;
+  #ignoresInput = false;
   #malformed: ParseError | undefined;
   #room: PromiseWithResolvers<void> | undefined;
 
@@ -235,7 +235,7 @@ class ServedConnection implements ParserConnection {
   }
 
   #onComplete(): void {
-    this.#isDeaf = this.#receiving!.isUpgrade;
+    this.#ignoresInput = this.#receiving!.isUpgrade;
     this.#receiving!.finish();
     this.#receiving = undefined;
   }
@@ -245,7 +245,7 @@ class ServedConnection implements ParserConnection {
    * client that sends without reading would fill the memory.
    */
   #onChunk(chunk: Uint8Array): Promise<void> | undefined {
-    if (this.#isDeaf) return undefined;
+    if (this.#ignoresInput) return undefined;
     const error = this.#parser.execute(chunk);
     if (error !== undefined) this.#onMalformed(error);
     this.#answerNext();
@@ -261,7 +261,7 @@ class ServedConnection implements ParserConnection {
 
   /** The requests before the malformed one are answered first. */
   #onMalformed(error: ParseError): void {
-    this.#isDeaf = true;
+    this.#ignoresInput = true;
     // A client that has announced its last request has no other.
     if (error.code === "HPE_CLOSED_CONNECTION") return;
     this.#malformed = error;
