@@ -64,7 +64,24 @@ const CONTENDERS: readonly HttpContender[] = [
 ];
 
 const TRANSPORTS = ["TCP", "unix"] as const;
-const CONNECTIONS = [1, 64];
+
+/** A number of connections, each with one request at a time. */
+interface Load {
+  title: string;
+  connections: number;
+  /**
+   * Whether the processors are kept awake: with one connection, each waits for the
+   * other side, and a halted (virtual) processor may take longer to wake up than a
+   * request takes.
+   */
+  isAwake?: true;
+}
+
+const LOADS: readonly Load[] = [
+  { title: "1 connection", connections: 1 },
+  { title: "1 connection, awake", connections: 1, isAwake: true },
+  { title: "64 connections", connections: 64 },
+];
 
 const TARGETS: [transport: string, theirs: string, least: number][] = [
   ["TCP", "deno", 0.9],
@@ -123,9 +140,10 @@ async function measure(
     add("first", started.firstResponseMs);
     add("rss", sum(started.pids, residentBytes) / 1e6);
   }
-  for (const connections of CONNECTIONS) {
+  for (const { title, connections, isAwake } of LOADS) {
     for (const [{ key }, { address, pids }] of running) {
       await settled(running.flatMap(([, each]) => each.pids));
+      await using _awake = isAwake ? keepAwake() : undefined;
       const before = sum(pids, cpuMs);
       const { perSecond, p99, requests } = await load(
         loadProgram,
@@ -137,7 +155,7 @@ async function measure(
       const add = (measure: string, value: number) =>
         samples.add(
           round,
-          `${transport} ${connections} ${measure}`,
+          `${transport}, ${title}, ${measure}`,
           key,
           value,
         );
@@ -196,6 +214,21 @@ async function start(
   };
 }
 
+/** Keeps all processors busy with processes that make way for any other. */
+function keepAwake(): AsyncDisposable {
+  const spin = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"];
+  const processes = Array.from(
+    { length: navigator.hardwareConcurrency },
+    () => spawn(spin),
+  );
+  return {
+    async [Symbol.asyncDispose]() {
+      for (const process of processes) process.kill("SIGKILL");
+      await Promise.all(processes.map(({ status }) => status));
+    },
+  };
+}
+
 function spawn(command: string[]): Deno.ChildProcess {
   return new Deno.Command(command[0]!, {
     args: command.slice(1),
@@ -242,23 +275,20 @@ function report(samples: Samples): string {
       showNumber(median(samples.of(measure, key)), digits)
     );
   const rows = TRANSPORTS.flatMap((transport) => [
-    ...CONNECTIONS.flatMap((count) => {
-      const where = `${transport}, ${count} connection${
-        count === 1 ? "" : "s"
-      }`;
-      const measure = `${transport} ${count}`;
+    ...LOADS.flatMap(({ title }) => {
+      const where = `${transport}, ${title}`;
       return [
-        [`requests, ${where}, /s`, ...of(`${measure} rate`, 0)],
-        [`latency p99, ${where}, µs`, ...of(`${measure} p99`, 0)],
-        [`CPU per request, ${where}, µs`, ...of(`${measure} cpu`, 1)],
+        [`requests, ${where}, /s`, ...of(`${where}, rate`, 0)],
+        [`latency p99, ${where}, µs`, ...of(`${where}, p99`, 0)],
+        [`CPU per request, ${where}, µs`, ...of(`${where}, cpu`, 1)],
       ];
     }),
     [`first response, ${transport}, ms`, ...of(`${transport} first`, 1)],
     [`RSS, ${transport}, MB`, ...of(`${transport} rss`, 1)],
   ]);
   const targets = TARGETS.flatMap(([transport, theirs, least]) =>
-    CONNECTIONS.map((count) => {
-      const measure = `${transport} ${count} rate`;
+    LOADS.map((load) => {
+      const measure = `${transport}, ${load.title}, rate`;
       const ratio = median(perRound(
         samples.of(measure, "serve"),
         samples.of(measure, theirs),
@@ -266,7 +296,7 @@ function report(samples: Samples): string {
       ));
       const { title } = CONTENDERS.find(({ key }) => key === theirs)!;
       return [
-        `serve() ÷ ${title}, ${transport}, ${count}`,
+        `serve() ÷ ${title}, ${transport}, ${load.title}`,
         `≥ ${least}`,
         showNumber(ratio, 2),
         ratio >= least ? "yes" : "no",
