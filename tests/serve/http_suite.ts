@@ -460,6 +460,30 @@ export const CASES: Case[] = [
     },
   },
   {
+    name: "100 MiB come back while they are sent",
+    async run(place) {
+      const size = 100 * MIB;
+      const length = { "content-length": `${size}` };
+      await using _service = await place.serve(({ body }) =>
+        new Response(body, { headers: length })
+      );
+      using conn = await place.dial();
+      await send(conn, request("POST /", { ...LAST, ...length }));
+      const chunk = Uint8Array.from({ length: 64 * 1024 }, (_, i) => i % 251);
+      const sending = (async () => {
+        for (let sent = 0; sent < size; sent += chunk.length) {
+          await send(conn, chunk);
+        }
+      })();
+      await receiveUpTo(conn, CRLF + CRLF);
+      for (let received = 0; received < size; received += chunk.length) {
+        assertEquals(await receive(conn, chunk.length), chunk);
+      }
+      await sending;
+      assertEquals(await receiveRest(conn), "");
+    },
+  },
+  {
     name: "a response is read from its source as the client receives it",
     async run(place) {
       const chunks = 512;
