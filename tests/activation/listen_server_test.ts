@@ -28,7 +28,11 @@ const CLIENTS: Record<string, (port: number) => Promise<string>> = {
       session.on("error", reject);
       session.request({ ":path": "/" })
         .on("data", (chunk) => text += chunk)
-        .on("end", () => session.close(() => resolve(text)))
+        .on("end", () => {
+          // After close(), the connection may stay open, and the server waits for it.
+          session.destroy();
+          resolve(text);
+        })
         .end();
     });
   },
