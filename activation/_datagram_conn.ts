@@ -129,7 +129,7 @@ export class AdoptedDatagramConn {
     if (this.#pending.length === 0) this.#update();
   }
 
-  /** recvfrom(2) has failed, for want of memory for example, and lost nothing. */
+  /** recvfrom(2) has failed, for lack of memory for example, and lost nothing. */
   #retry(): void {
     this.#stop();
     // Not within the callback, after which the handle goes on by itself.
@@ -137,7 +137,7 @@ export class AdoptedDatagramConn {
     else Deno.unrefTimer(setTimeout(() => this.#update(), RETRY_MS));
   }
 
-  /** The handle does not say why a send has failed. */
+  /** The handle has no reason for a failed send. */
   async #sendError(
     { length }: Uint8Array,
     hostname: string,

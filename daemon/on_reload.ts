@@ -1,4 +1,4 @@
-import { logger } from "./logger.ts";
+import { logFailure } from "./_log_failure.ts";
 import { notify, type NotifyOptions } from "./notify.ts";
 
 /**
@@ -10,8 +10,8 @@ import { notify, type NotifyOptions } from "./notify.ts";
  * has no message for a failed reload. A SIGHUP during a reload starts one more after it,
  * however many signals there are.
  *
- * Needs the permissions of {@linkcode notify} with `reloading`, and
- * `--allow-env=JOURNAL_STREAM`.
+ * Needs the permissions of {@linkcode notify} with `reloading`. With
+ * `--allow-env=JOURNAL_STREAM` it logs levels to the journal.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html#Type= | systemd.service(5), Type=notify-reload}
  *
@@ -67,6 +67,6 @@ async function logged(
   try {
     await perform();
   } catch (error) {
-    logger().error(`Cannot ${action}: ${error}`.replaceAll(/\s*\n\s*/g, " "));
+    logFailure(`Cannot ${action}`, error);
   }
 }

@@ -7,7 +7,7 @@ import {
   plainResponse,
   problem,
 } from "./_handler.ts";
-import { logFailure } from "./_report.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
 import {
   ClientState,
   discardRest,

@@ -1,4 +1,4 @@
-import { logFailure } from "./_report.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 
 /** The functions of the program. */

@@ -11,7 +11,7 @@ import {
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { answerUpgrade } from "./_answer_upgrade.ts";
 import type { Exchange } from "./_exchange.ts";
-import { logFailure } from "./_report.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
 import { WITHOUT_BODY } from "./_request.ts";
 import {
   CLIENT_ERRORS,

@@ -1,9 +1,5 @@
-import {
-  JOURNAL_STREAM,
-  NOTIFY_SOCKET,
-  NOTIFY_VARIABLES,
-} from "../daemon/environment.ts";
-import { logger } from "../daemon/logger.ts";
+import { mayReadEnv } from "../daemon/_log_failure.ts";
+import { NOTIFY_SOCKET, NOTIFY_VARIABLES } from "../daemon/environment.ts";
 import { notify } from "../daemon/notify.ts";
 import type { NotifyState } from "../daemon/notify_state.ts";
 import { watchdog, type WatchdogOptions } from "../daemon/watchdog.ts";
@@ -27,19 +23,4 @@ export function pingWatchdog(
   options: Pick<WatchdogOptions, "healthy" | "signal">,
 ): void {
   if (NOTIFY_VARIABLES.every(mayReadEnv)) watchdog(options);
-}
-
-/**
- * Logs an error as one line.
- *
- * @param problem The failed action, as the start of a sentence.
- */
-export function logFailure(problem: string, error: unknown): void {
-  const log = logger(mayReadEnv(JOURNAL_STREAM) ? {} : { journal: false });
-  log.error(`${problem}: ${error}`.replaceAll(/\s*[\r\n]+\s*/g, " "));
-}
-
-function mayReadEnv(variable: string): boolean {
-  const { state } = Deno.permissions.querySync({ name: "env", variable });
-  return state === "granted";
 }

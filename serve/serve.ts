@@ -1,7 +1,8 @@
 import { listenFdsNamed } from "../activation/environment.ts";
 import { TIMER_MAX_MS } from "../daemon/watchdog.ts";
 import { openServers, type ServeFallback } from "./_open_servers.ts";
-import { announce, logFailure, pingWatchdog } from "./_report.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
+import { announce, pingWatchdog } from "./_report.ts";
 import { onStopSignals } from "./_stop_signals.ts";
 import type { ServeHandler } from "./serve_handler.ts";
 

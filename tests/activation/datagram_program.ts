@@ -1,11 +1,11 @@
-/** Adopts a UDP socket, and does with it what its first argument says. */
+/** Adopts a UDP socket, with the behaviour that its first argument names. */
 
 import { ActivationError } from "../../activation/errors.ts";
 import { claim } from "../../activation/claim.ts";
 import { listen } from "../../activation/listen.ts";
 import { listenDatagram } from "../../activation/listen_datagram.ts";
 
-const faces: Record<string, () => Promise<void>> = {
+const behaviours: Record<string, () => Promise<void>> = {
   /** Echoes the datagrams of a socket, by its name. */
   async echo() {
     using socket = await listenDatagram("echo");
@@ -44,4 +44,4 @@ function report(error: unknown): void {
   console.log(`${error.code}: ${error.message}`);
 }
 
-await faces[Deno.args[0]!]!().catch(report);
+await behaviours[Deno.args[0]!]!().catch(report);

@@ -79,9 +79,9 @@ export const CASES: Case[] = [
     name: "receiving continues after a datagram to a closed port",
     async run(conn, peer) {
       const { hostname } = conn.addr as Deno.NetAddr;
-      const nobody = { transport: "udp", hostname, port: 9 } as const;
+      const closedPort = { transport: "udp", hostname, port: 9 } as const;
       for (let i = 0; i < 3; i++) {
-        await conn.send(Uint8Array.of(1), nobody).catch(() => {});
+        await conn.send(Uint8Array.of(1), closedPort).catch(() => {});
         await peer.send(Uint8Array.of(i), conn.addr);
         assertEquals((await receive(conn))[0], Uint8Array.of(i));
       }

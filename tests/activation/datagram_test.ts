@@ -56,7 +56,7 @@ for (const hostname of HOSTS) {
 
 /** Starts a behaviour of the program by a datagram to a socket named "echo". */
 async function start(
-  face: string,
+  behaviour: string,
   options: Partial<ActivateOptions> = {},
 ): Promise<{ program: Program; peer: Peer }> {
   const address = `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;
@@ -65,7 +65,7 @@ async function start(
     names: ["echo"],
     module: "tests/activation/datagram_program.ts",
     allow: ["--allow-all"],
-    args: [face],
+    args: [behaviour],
     ...options,
     options: ["--datagram"],
   });
@@ -259,7 +259,7 @@ Deno.test("a datagram socket of unix is no UDP socket", async () => {
   ]);
 });
 
-Deno.test("without the runtime's handle, the error says that there is no other way", async () => {
+Deno.test("without the runtime's handle, the error names the missing API", async () => {
   const { program, peer } = await start("echo", {
     allow: [
       "--allow-all",

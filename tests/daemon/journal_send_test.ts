@@ -91,7 +91,7 @@ Deno.test("journalSend sends one datagram, and returns false without a journal",
     );
     assertEquals(code, "too-large");
   }
-  // The socket is there, and nobody receives from it.
+  // The path of the closed socket remains.
   assertEquals(await journalSend({ A: "b" }, { socket }), false);
 });
 

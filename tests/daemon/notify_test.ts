@@ -93,7 +93,7 @@ Deno.test("RELOADING=1 in a string gets the clock as well, unless it has it", as
 
 const BROKEN: [socket: string, problem: string, code?: NotifyErrorCode][] = [
   ["/nonexistent/notify", "No such file", "unreachable"],
-  ["@ipc-test-nobody-listens", "refused", "unreachable"],
+  ["@ipc-test-without-listener", "refused", "unreachable"],
   ["vsock:2:1234", "vsock"],
   ["vsock-stream:2:1234", "vsock"],
   ["relative/notify", "not a socket address"],

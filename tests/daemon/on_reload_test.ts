@@ -95,6 +95,23 @@ Deno.test("a reload that fails is logged, and announced as finished", async () =
   assertEquals(await service.receiver.next(), "READY=1");
 });
 
+Deno.test("a failure is logged also without the permission to detect the journal", async () => {
+  const { stderr, code } = await runScript(
+    `const reloading = onReload(() => {
+      reloading[Symbol.dispose]();
+      clearInterval(alive);
+      throw new Error("no such file");
+    });
+    const alive = setInterval(() => {}, 1_000);
+    Deno.kill(Deno.pid, "SIGHUP");`,
+    { flags: ["--allow-env=NOTIFY_SOCKET", "--allow-run"] },
+  );
+  assertEquals(
+    [stderr, code],
+    ["error: Cannot reload: Error: no such file\n", 0],
+  );
+});
+
 Deno.test("without onReload, SIGHUP ends the process again", async () => {
   const { stdout } = await runScript(
     `onReload(() => {})[Symbol.dispose]();

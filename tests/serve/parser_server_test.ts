@@ -102,7 +102,7 @@ testServed(
 for (const rest of ["", "!\r\n"]) {
   testServed(
     `after its response, a client that ${
-      rest === "" ? "ends" : "sends garbage"
+      rest === "" ? "ends" : "sends malformed bytes"
     } within its body is closed`,
     hello,
     async (peer) => {

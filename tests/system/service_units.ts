@@ -19,8 +19,10 @@ const PERMISSIONS = [
 ];
 
 /** Returns the unit of the test program with a behaviour. */
-export function service(face: string, ...lines: string[]): string {
-  return ["[Service]", `ExecStart=${SERVICE} ${face}`, ...lines, ""].join("\n");
+export function service(behaviour: string, ...lines: string[]): string {
+  return ["[Service]", `ExecStart=${SERVICE} ${behaviour}`, ...lines, ""].join(
+    "\n",
+  );
 }
 
 /** Returns the unit of a socket of that name. */
