@@ -18,6 +18,8 @@ const servers: Record<string, () => net.Server> = {
   "node:http2": () => http2.createServer(hello) as unknown as net.Server,
 };
 const server = servers[kind!]!();
+const sockets = new Set<net.Socket>();
+server.on("connection", (socket) => sockets.add(socket));
 await listenServer(server, 3);
 try {
   await listenServer(server, listenFds()[0]!);
@@ -29,4 +31,6 @@ Deno.addSignalListener("SIGTERM", () => {
     console.log("closed");
     Deno.exit();
   });
+  // Under load, Deno's http2 may keep a session whose client has gone.
+  for (const socket of sockets) socket.destroy();
 });
