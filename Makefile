@@ -44,7 +44,7 @@ DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
 built = $(EXECUTABLES) $(DOCUMENTS)
 
 SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
-	$(shell find $(wildcard mod.ts activation daemon serve cli $(PROGRAMS)) -name '*.ts')
+	$(shell find $(wildcard mod.ts runtime activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 
 # Recipes use these in make lists, shell words, and sed replacements;
 # units contain pkglibexecdir. Characters that are special there are refused.

@@ -1,5 +1,6 @@
 import { netAddr } from "./_address.ts";
-import type { SocketName, UdpHandle } from "./_runtime.ts";
+import type { SocketName } from "../runtime/stream_handle.ts";
+import type { UdpHandle } from "../runtime/udp_handle.ts";
 
 /** The pause after recvfrom(2) has failed twice, in milliseconds. */
 const RETRY_MS = 1_000;

@@ -1,4 +1,4 @@
-import { RefusedFd } from "./_runtime.ts";
+import { RefusedFd } from "../runtime/refused_fd.ts";
 import {
   describeFds,
   type ListenFd,

@@ -1,11 +1,11 @@
-import {
-  rearmAccept,
-  type ServerHandle,
-  type SocketName,
-  type StreamBinding,
-  type StreamHandle,
-  type StreamRequest,
-} from "./_runtime.ts";
+import { rearmAccept } from "../runtime/rearm_accept.ts";
+import type { StreamBinding } from "../runtime/stream_binding.ts";
+import type {
+  ServerHandle,
+  SocketName,
+  StreamHandle,
+  StreamRequest,
+} from "../runtime/stream_handle.ts";
 import { netAddr, UNIX_ADDR } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import type { Acceptor, Sink, Transport } from "./_transport.ts";

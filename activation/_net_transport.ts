@@ -1,12 +1,9 @@
 import type { Server, Socket } from "node:net";
 import { listenerAddr, localAddr, remoteAddr } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
-import {
-  rearmServer,
-  RefusedFd,
-  streamBinding,
-  UNIX_SOCKET,
-} from "./_runtime.ts";
+import { rearmServer } from "../runtime/rearm_accept.ts";
+import { RefusedFd, UNIX_SOCKET } from "../runtime/refused_fd.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
 import {
   type Acceptor,
   BACKLOG,

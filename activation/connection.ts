@@ -2,7 +2,8 @@ import { adoptedConn, type ChunkConn } from "./_conn.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { HandleTransport } from "./_handle_transport.ts";
 import { SocketTransport } from "./_net_transport.ts";
-import { socketMayHavePeer, streamBinding } from "./_runtime.ts";
+import { socketMayHavePeer } from "../runtime/node_net.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
 import { BACKLOG, type Transport } from "./_transport.ts";
 import type { ListenFd } from "./environment.ts";
 

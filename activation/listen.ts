@@ -6,7 +6,7 @@ import {
   ServerAcceptor,
   SocketTransport,
 } from "./_net_transport.ts";
-import { streamBinding } from "./_runtime.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
 import { type Acceptor, BACKLOG } from "./_transport.ts";
 import type { InheritedConn } from "./connection.ts";
 import type { ListenFd } from "./environment.ts";

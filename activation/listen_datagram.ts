@@ -1,5 +1,5 @@
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
-import { openUdp, udpHandles } from "./_runtime.ts";
+import { openUdp, udpHandles } from "../runtime/udp_handle.ts";
 import { type ListenFd, listenFdsNamed } from "./environment.ts";
 import { ActivationError } from "./errors.ts";
 

@@ -6,7 +6,7 @@ import {
   ServerAcceptor,
   SocketTransport,
 } from "./_net_transport.ts";
-import { keepBackPressure } from "./_runtime.ts";
+import { keepBackPressure } from "../runtime/node_net.ts";
 import type { ListenFd } from "./environment.ts";
 import type { ListenOptions } from "./listen.ts";
 

@@ -1,8 +1,5 @@
-import type {
-  HttpBinding,
-  HttpConnection,
-  StreamHandle,
-} from "../activation/_runtime.ts";
+import type { HttpBinding, HttpConnection } from "../runtime/http_binding.ts";
+import type { StreamHandle } from "../runtime/stream_handle.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import { checked, failureResponse, type HandlerOptions } from "./_handler.ts";
 import {

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
+import { allowHalfOpen } from "../runtime/node_net.ts";
 import { listenerAddr } from "../activation/_address.ts";
 import {
   checkCertificate,
@@ -100,8 +101,7 @@ export class NodeServer implements ServiceServer {
       });
     }
     server.on("clientError", (error, socket) => this.#refuse(error, socket));
-    // A client that half-closes after its request gets the response.
-    Object.assign(server, { httpAllowHalfOpen: true });
+    allowHalfOpen(server);
     if (!options.secure) {
       server.on("connection", (socket) => this.#add(socket));
       return;

@@ -5,12 +5,10 @@ import {
   HandleTransport,
 } from "../activation/_handle_transport.ts";
 import { adoptServer, listenOn } from "../activation/_net_transport.ts";
-import {
-  httpBinding,
-  requestParser,
-  streamBinding,
-  type StreamHandle,
-} from "../activation/_runtime.ts";
+import { httpBinding } from "../runtime/http_binding.ts";
+import { requestParser } from "../runtime/request_parser.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
+import type { StreamHandle } from "../runtime/stream_handle.ts";
 import { type Acceptor, BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import { EventEmitter } from "node:events";
 import type { ChunkConn } from "../activation/_conn.ts";
-import type { ParsedHead } from "../activation/_runtime.ts";
+import type { ParsedHead } from "../runtime/request_parser.ts";
 import type { Connection, Incoming, Outgoing } from "./_exchange.ts";
 
 const CRLF = "\r\n";

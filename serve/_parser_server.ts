@@ -3,7 +3,7 @@ import type {
   NewParser,
   ParsedHead,
   RequestParser,
-} from "../activation/_runtime.ts";
+} from "../runtime/request_parser.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import { answer, type AnswerOptions } from "./_answer.ts";
 import type { Exchange } from "./_exchange.ts";

@@ -1,4 +1,7 @@
-import { requestOnDemand, type RequestSource } from "../activation/_runtime.ts";
+import {
+  requestOnDemand,
+  type RequestSource,
+} from "../runtime/fetch_objects.ts";
 import type { Incoming } from "./_exchange.ts";
 
 /** A request that has no `Request` object, and the status of its response. */

@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import { completeBody } from "../activation/_runtime.ts";
+import { completeBody } from "../runtime/fetch_objects.ts";
 import type { Outgoing } from "./_exchange.ts";
 
 /** Headers about the connection, which `node:http` sets. */

@@ -4,6 +4,13 @@
  */
 export const FIRST_REQUEST_MS = 500;
 
+/**
+ * The time for which a connection stays open when the service stops, after its last
+ * response, or from the start of the drain if it is idle, in milliseconds: the client may
+ * have sent another request.
+ */
+export const GRACE_MS = 250;
+
 /** The time that a client has for its headers. */
 export const HEADERS_TIMEOUT_MS = 60_000;
 
@@ -21,6 +28,11 @@ export const CLIENT_ERRORS: Record<string, string> = {
 export interface ServiceServerEvents {
   /** accept(2) has failed. */
   onAcceptError(error: unknown): void;
+  /**
+   * A request has begun, or a WebSocket is open: the service is not idle. Call the
+   * result once at its end.
+   */
+  hold(): () => void;
   /** The number of connections has changed. */
   onChange(): void;
 }
@@ -34,11 +46,14 @@ export interface ServiceServer {
   /** Starts to serve. */
   start(events: ServiceServerEvents): void;
   /**
-   * Stops accepting, and waits until all connections are closed: the idle ones at once,
-   * the others with their response.
+   * Stops accepting. From then on each response of HTTP/1 has `Connection: close`. A
+   * connection stays open for `GRACE_MS` after its last response, or after the call if it
+   * is idle; it is read once more, and closed if it has no request. WebSockets get
+   * `close(1001)`, also those that are upgraded later. Resolves when all connections are
+   * closed.
    */
   drain(): Promise<void>;
-  /** Closes all connections at once. */
+  /** Closes all connections at once; a pending `drain()` resolves. */
   abort(): void;
   ref(): void;
   unref(): void;

@@ -233,15 +233,26 @@ export async function serve<
   // Only a service manager starts the service again.
   const isActivated = listenFdsNamed(options.name).length > 0;
   const idleTimeoutMs = isActivated ? options.idleTimeoutMs ?? 0 : 0;
+  let holds = 0;
+  const hold = () => {
+    holds++;
+    updateIdle();
+    return () => {
+      holds--;
+      updateIdle();
+    };
+  };
   const updateIdle = () => {
     clearTimeout(idleTimer);
-    const isIdle = servers.every(({ connections }) => connections === 0);
+    const isIdle = holds === 0 &&
+      servers.every(({ connections }) => connections === 0);
     if (!isIdle || idleTimeoutMs === 0 || isStopping) return;
     idleTimer = setTimeout(stop, Math.min(idleTimeoutMs, TIMER_MAX_MS));
   };
   for (const server of servers) {
     server.start({
       onAcceptError: (error) => logFailure("Cannot accept", error),
+      hold,
       onChange: updateIdle,
     });
   }

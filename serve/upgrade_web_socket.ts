@@ -1,5 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import type { Duplex } from "node:stream";
+import { pauseForWebSocket, upgradeConnection } from "../runtime/node_net.ts";
 
 /** The connection of a request that asks for an upgrade. */
 export interface Upgradable {
@@ -62,21 +63,12 @@ export function upgradeWebSocket(
     );
   }
   const { connection, head } = upgradable;
-  const { _handle: handle } = connection as {
-    _handle?: { readStop?(): void; takeStream?(): number };
-  };
-  if (handle?.takeStream === undefined) {
+  if (!pauseForWebSocket(connection)) {
     throw new TypeError(
       "Cannot upgrade the request: its connection is a unix socket or uses TLS; use listenServer() and a package such as ws",
     );
   }
-  // Without both, frames that arrive before Deno (2.9) takes the connection are lost.
-  connection.pause();
-  handle.readStop?.();
-  const upgraded = Deno.upgradeWebSocket(
-    request,
-    { ...options, socket: connection, head } as Deno.UpgradeWebSocketOptions,
-  );
+  const upgraded = upgradeConnection(request, connection, head, options);
   upgradable.socket = upgraded.socket;
   return upgraded;
 }

@@ -1,4 +1,4 @@
-import { latin1Slice } from "./buffer_slices.ts";
+import { latin1Slice } from "../runtime/buffer_slices.ts";
 
 const WORD = "close";
 const [FIRST, SECOND] = new TextEncoder().encode(WORD);

@@ -1,5 +1,5 @@
 import type { Server } from "node:net";
-import { streamBinding } from "../activation/_runtime.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
 
 /** The kind of a descriptor. */
 export interface ProbedSocket {

@@ -1,4 +1,4 @@
-import { utf8Slice } from "./buffer_slices.ts";
+import { utf8Slice } from "../runtime/buffer_slices.ts";
 import { escapeBytes, isPlain } from "./escape_bytes.ts";
 
 /** The most characters of a chunk in a line. */

@@ -9,7 +9,7 @@ Deno.test("without_handles.ts leaves no handles to the library", async () => {
   const url = (name: string) => new URL(name, import.meta.url);
   const { stdout, stderr } = await runScript(
     `const { streamBinding } = await import("${
-      url("../../activation/_runtime.ts")
+      url("../../runtime/stream_binding.ts")
     }");
     console.log(await streamBinding());`,
     {

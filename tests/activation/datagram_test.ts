@@ -3,7 +3,7 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { AdoptedDatagramConn } from "../../activation/_datagram_conn.ts";
-import type { UdpHandle } from "../../activation/_runtime.ts";
+import type { UdpHandle } from "../../runtime/udp_handle.ts";
 import { ActivationError, listenDatagram } from "../../mod.ts";
 import {
   activate,

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { adoptFd, closedFd } from "../../activation/_fd_ownership.ts";
-import { RefusedFd } from "../../activation/_runtime.ts";
+import { RefusedFd } from "../../runtime/refused_fd.ts";
 import { forgetListenFds } from "../../activation/environment.ts";
 import { ActivationError, type ListenFd } from "../../mod.ts";
 

@@ -9,7 +9,7 @@ import {
 import { adoptedConn } from "../../activation/_conn.ts";
 import { handleAddr } from "../../activation/_handle_transport.ts";
 import { SocketTransport } from "../../activation/_net_transport.ts";
-import type { StreamHandle } from "../../activation/_runtime.ts";
+import type { StreamHandle } from "../../runtime/stream_handle.ts";
 import { socketError } from "../../activation/errors.ts";
 import type { InheritedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";

@@ -1,6 +1,6 @@
 /** Runs the HTTP suite on the sockets that this process was activated with. */
 
-import { httpBinding } from "../../activation/_runtime.ts";
+import { httpBinding } from "../../runtime/http_binding.ts";
 import { serve } from "../../serve/mod.ts";
 import { dial } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";

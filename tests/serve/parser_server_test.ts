@@ -3,9 +3,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import {
   requestOnDemand,
-  requestParser,
   type RequestSource,
-} from "../../activation/_runtime.ts";
+} from "../../runtime/fetch_objects.ts";
+import { requestParser } from "../../runtime/request_parser.ts";
 import type { InheritedConn } from "../../mod.ts";
 import { UNIX_ADDR } from "../../activation/_address.ts";
 import type { Acceptor } from "../../activation/_transport.ts";
@@ -39,7 +39,7 @@ async function serveConn(
     webSocket: false,
     isStopping: () => false,
   });
-  server.start({ onAcceptError() {}, onChange() {} });
+  server.start({ onAcceptError() {}, onChange() {}, hold: () => () => {} });
   accept(conn);
   return {
     async [Symbol.asyncDispose]() {

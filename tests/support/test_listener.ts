@@ -13,7 +13,8 @@ import {
   SocketTransport,
 } from "../../activation/_net_transport.ts";
 import { UNIX_ADDR } from "../../activation/_address.ts";
-import { type ServerHandle, streamBinding } from "../../activation/_runtime.ts";
+import { streamBinding } from "../../runtime/stream_binding.ts";
+import type { ServerHandle } from "../../runtime/stream_handle.ts";
 import type { InheritedConn, InheritedListener } from "../../mod.ts";
 import { TempDir } from "./temp_dir.ts";
 

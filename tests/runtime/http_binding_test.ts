@@ -1,7 +1,8 @@
 // Deno's own HTTP server: which shapes are refused, and what a connection calls.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { completeBody, HttpBinding } from "../../activation/_runtime.ts";
+import { completeBody } from "../../runtime/fetch_objects.ts";
+import { HttpBinding } from "../../runtime/http_binding.ts";
 
 const RID = Symbol("rid");
 

@@ -2,12 +2,9 @@ import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
 import { adoptedConn } from "../../activation/_conn.ts";
 import { HandleTransport } from "../../activation/_handle_transport.ts";
-import {
-  RefusedFd,
-  StreamBinding,
-  streamBinding,
-  type StreamHandle,
-} from "../../activation/_runtime.ts";
+import { RefusedFd } from "../../runtime/refused_fd.ts";
+import { StreamBinding, streamBinding } from "../../runtime/stream_binding.ts";
+import type { StreamHandle } from "../../runtime/stream_handle.ts";
 
 type Module = Record<string, unknown>;
 

@@ -1,0 +1,155 @@
+/** What a `Request` is made of. */
+export interface RequestSource {
+  readonly method: string;
+  url(): string;
+  /** Names and values. Called once, when the handler reads the headers. */
+  headers(): [string, string][];
+  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** Calls back when the client leaves. */
+  onLeave(callback: () => void): void;
+}
+
+let newRequest: ((source: RequestSource) => Request | undefined) | undefined;
+
+/**
+ * Returns a `Request` that makes its headers and its signal on demand, as those of
+ * `Deno.serve()` do: with the constructor they take longer than the rest of a small
+ * answer. Undefined when the internals of a `Request` fail validation.
+ */
+export function requestOnDemand(source: RequestSource): Request | undefined {
+  newRequest ??= requestFactory();
+  return newRequest(source);
+}
+
+function requestFactory(): NonNullable<typeof newRequest> {
+  const model = new Request("http://localhost/");
+  const symbols = symbolsOf(model);
+  const [brand, inner, guard] = ["[[webidl.brand]]", "request", "headers guard"]
+    .map((description) => symbols.get(description)!);
+  if (brand === undefined || inner === undefined || guard === undefined) {
+    return () => undefined;
+  }
+  const innerBody = symbolsOf(new Response()).get("response")!;
+
+  class InnerRequest {
+    readonly method: string;
+    readonly #source: RequestSource;
+    #headerList: [string, string][] | undefined;
+    #body: unknown;
+
+    constructor(source: RequestSource) {
+      this.method = source.method;
+      this.#source = source;
+      this.#body = source.body === null
+        ? null
+        : Reflect.get(new Response(source.body), innerBody).body;
+    }
+
+    get headerList(): [string, string][] {
+      return this.#headerList ??= this.#source.headers();
+    }
+
+    get body(): unknown {
+      return this.#body;
+    }
+
+    set body(body: unknown) {
+      this.#body = body;
+    }
+
+    url(): string {
+      return this.#source.url();
+    }
+
+    currentUrl(): string {
+      return this.#source.url();
+    }
+
+    onCancel(callback: () => void): void {
+      this.#source.onLeave(callback);
+    }
+  }
+  // What a request of a server has no values for.
+  Object.setPrototypeOf(InnerRequest.prototype, Reflect.get(model, inner));
+
+  const create = (source: RequestSource): Request => {
+    const request = new Request(brand as unknown as string);
+    Reflect.set(request, inner, new InnerRequest(source));
+    Reflect.set(request, guard, "request");
+    return request;
+  };
+  try {
+    return isLikeRequest(create) ? create : () => undefined;
+  } catch {
+    return () => undefined;
+  }
+}
+
+function isLikeRequest(create: (source: RequestSource) => Request): boolean {
+  let leave = () => {};
+  const source = {
+    method: "PUT",
+    url: () => "http://localhost/a",
+    headers: (): [string, string][] => [["Content-Type", "text/x"]],
+    body: new ReadableStream(),
+    onLeave: (callback: () => void) => leave = callback,
+  };
+  const without = create({ ...source, body: null });
+  const request = create(source);
+  const { signal } = request;
+  const wasAborted = signal.aborted;
+  leave();
+  const copies = [request, new Request(without), without.clone()];
+  return without.body === null && request.body instanceof ReadableStream &&
+    !wasAborted && signal.aborted && signal.reason.name === "AbortError" &&
+    copies.every((each) =>
+      each.method === "PUT" && each.url === "http://localhost/a" &&
+      each.headers.get("content-type") === "text/x"
+    );
+}
+
+function symbolsOf(object: object): Map<string | undefined, symbol> {
+  return new Map(
+    Object.getOwnPropertySymbols(object).map((symbol) =>
+      [symbol.description, symbol] as const
+    ),
+  );
+}
+
+/** The body of a response before a stream is made of it. */
+type CompleteBody = string | Uint8Array<ArrayBuffer>;
+
+interface InnerResponse {
+  body: { streamOrStatic: { body?: CompleteBody } } | null;
+}
+
+let readBody: ((response: Response) => CompleteBody | undefined) | undefined;
+
+/**
+ * Returns the body of an unread response if all of it is in memory. Making a stream of
+ * it takes as long as the rest of a small response.
+ */
+export function completeBody(response: Response): CompleteBody | undefined {
+  readBody ??= bodyReader();
+  return readBody(response);
+}
+
+/** Finds the properties of a `Response` that hold a complete body, and validates them. */
+function bodyReader(): NonNullable<typeof readBody> {
+  const symbols = symbolsOf(new Response(""));
+  const read = (response: Response) => {
+    const get = (description: string): unknown =>
+      Reflect.get(response, symbols.get(description) ?? "");
+    const body = get("lazy static body") ??
+      (get("response") as InnerResponse | undefined)?.body?.streamOrStatic.body;
+    return typeof body === "string" || body instanceof Uint8Array
+      ? body as CompleteBody
+      : undefined;
+  };
+  const isKnown = [{}, { headers: { a: "b" } }].every((init) =>
+    read(new Response("text", init)) === "text" &&
+    read(new Response(null, init)) === undefined &&
+    read(new Response(new ReadableStream(), init)) === undefined
+  );
+  return isKnown ? read : () => undefined;
+}

@@ -1,0 +1,20 @@
+/** The kinds of descriptor that are no stream sockets, by the runtime's names. */
+export const OTHER_KINDS: Record<string, string> = {
+  FILE: "it is a file or a device",
+  TTY: "it is a terminal",
+  UNKNOWN:
+    "it is a datagram, sequential packet or vsock socket, or not open at all",
+};
+
+export const UNIX_SOCKET = "it is a unix socket";
+
+/** Thrown when a descriptor is of another kind than the caller asked for. */
+export class RefusedFd extends Error {
+  /** Whether the descriptor was closed; if not, another call may adopt it. */
+  readonly closed: boolean;
+
+  constructor(message: string, { closed = false } = {}) {
+    super(message);
+    this.closed = closed;
+  }
+}
