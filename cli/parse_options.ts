@@ -1,15 +1,18 @@
 import { parseArgs as untypedParseArgs } from "@std/cli/parse-args";
-import type { Options, ValueOption } from "./program_usage.ts";
 import { UsageError } from "./exit_status.ts";
+import type { Options, ValueOption } from "./program_usage.ts";
 
-// The npm copy of @std/cli carries no types; these are the ones used here.
+// The npm copy of @std/cli has no types; these are the ones used here.
 const parseArgs = untypedParseArgs as (
-  args: string[],
+  args: readonly string[],
   options: {
-    string: readonly string[];
+    "--": true;
     boolean: readonly string[];
+    string: readonly string[];
+    collect: readonly string[];
+    unknown: (arg: string, key?: string) => false;
   },
-) => Record<string, unknown> & { _: string[] };
+) => Record<string, unknown> & { "--": string[] };
 
 /** The names of options with a value. */
 export type ValueName<O extends Options> = {
@@ -48,102 +51,64 @@ export function parseOptions(
   args: readonly string[],
   options: Options,
 ): ParsedOptions<Options> {
-  const names = namesOf(options);
-  const parsed = parseArgs(canonical(args, names), {
-    // "_" keeps operands that look like numbers as strings.
-    string: [...names.values.keys(), "_"],
-    boolean: [...names.flags],
+  const withValue = new Map<string, string>();
+  const withoutValue: string[] = [];
+  for (const [name, option] of Object.entries(options)) {
+    if ("value" in option) withValue.set(name, option.default);
+    else withoutValue.push(name);
+  }
+  const operands: string[] = [];
+  const parsed = parseArgs(canonical(args, options), {
+    "--": true,
+    boolean: withoutValue,
+    string: [...withValue.keys()],
+    collect: [...withValue.keys()],
+    // Gets operands as well, before the library converts some to numbers.
+    unknown(arg, key) {
+      if (key !== undefined) throw new UsageError(`Unknown option "${arg}"`);
+      operands.push(arg);
+      return false;
+    },
   });
   const values: Record<string, string> = {};
   const given: Record<string, boolean> = {};
-  for (const [name, byDefault] of names.values) {
-    const value = parsed[name] as string | undefined;
-    given[name] = value !== undefined;
-    values[name] = value ?? byDefault;
+  for (const [name, byDefault] of withValue) {
+    const all = parsed[name] as string[];
+    if (all.includes("")) {
+      throw new UsageError(`Option "--${name}" needs a value`);
+    }
+    given[name] = all.length > 0;
+    values[name] = all.at(-1) ?? byDefault;
   }
   const flags = Object.fromEntries(
-    Array.from(names.flags, (name) => [name, parsed[name] as boolean]),
+    withoutValue.map((name) => [name, parsed[name] as boolean]),
   );
-  return { values, flags, given, operands: parsed._ };
-}
-
-/** The accepted names. */
-interface Names {
-  /** Options with a value, and their defaults. */
-  values: Map<string, string>;
-  /** Options without a value. */
-  flags: Set<string>;
-  /** The letters of flags, with their names. */
-  letters: Map<string, string>;
-}
-
-function namesOf(options: Options): Names {
-  const names: Names = {
-    values: new Map(),
-    flags: new Set(),
-    letters: new Map(),
-  };
-  for (const [name, option] of Object.entries(options)) {
-    if ("value" in option) {
-      names.values.set(name, option.default);
-    } else {
-      names.flags.add(name);
-      if (option.letter !== undefined) names.letters.set(option.letter, name);
-    }
-  }
-  return names;
+  return { values, flags, given, operands: [...operands, ...parsed["--"]] };
 }
 
 /**
- * Returns the command line in an unambiguous form: `--name=value`, `--flag`, and the
- * operands after `--`. The parser alone accepts unknown and incomplete options.
+ * Does what the library cannot do: accepts long options with one dash, and refuses a
+ * value of a flag, and `--no-flag=value`. `--flag=true` prevents that an operand `true`
+ * or `false` becomes the value of the flag before it.
  */
-function canonical(args: readonly string[], names: Names): string[] {
-  const options: string[] = [];
-  const operands: string[] = [];
-  const rest = args.values();
-  for (const arg of rest) {
-    if (arg === "--") {
-      operands.push(...rest);
-    } else if (arg === "-" || !arg.startsWith("-")) {
-      operands.push(arg);
-    } else if (isLetters(arg, names)) {
-      for (const letter of arg.slice(1)) {
-        options.push(`--${names.letters.get(letter)}`);
-      }
-    } else {
-      const { written, value } = /^(?<written>[^=]+)(?:=(?<value>.*))?$/s
-        .exec(arg)?.groups ?? {};
-      const name = written?.replace(/^--?/, "") ?? "";
-      if (names.values.has(name)) {
-        options.push(`--${name}=${value ?? nextValue(rest, name)}`);
-        if (value === "") throw new UsageError(needsValue(name));
-      } else if (!names.flags.has(name)) {
-        throw new UsageError(`Unknown option "${written ?? arg}"`);
-      } else if (value !== undefined) {
-        throw new UsageError(`Option "--${name}" takes no value`);
-      } else {
-        options.push(`--${name}`);
-      }
+function canonical(args: readonly string[], options: Options): string[] {
+  const letters = new Map<string, string>();
+  for (const [name, option] of Object.entries(options)) {
+    if ("letter" in option) letters.set(`-${option.letter}`, name);
+  }
+  const end = args.indexOf("--");
+  const before = end < 0 ? args : args.slice(0, end);
+  return before.map((arg) => {
+    const [, written, value] = /^(-+[^-=][^=]*)(?:=(.*))?$/s.exec(arg) ?? [];
+    if (written === undefined) return arg;
+    const name = letters.get(written) ?? written.replace(/^--?/, "");
+    if (!Object.hasOwn(options, name)) return written;
+    if ("value" in options[name]!) {
+      return value === undefined ? `--${name}` : `--${name}=${value}`;
     }
-  }
-  return [...options, "--", ...operands];
-}
-
-/** Whether the dash is followed only by letters of flags, at least one. */
-function isLetters(arg: string, { letters }: Names): boolean {
-  return arg.length > 1 && [...arg.slice(1)].every((it) => letters.has(it));
-}
-
-/** A next argument with a dash is an option: the value is missing. */
-function nextValue(rest: Iterator<string>, name: string): string {
-  const { value = "" } = rest.next();
-  if (value === "" || (value.startsWith("-") && value !== "-")) {
-    throw new UsageError(needsValue(name));
-  }
-  return value;
-}
-
-function needsValue(name: string): string {
-  return `Option "--${name}" needs a value`;
+    if (value !== undefined) {
+      throw new UsageError(`Option "--${name}" takes no value`);
+    }
+    return `--${name}=true`;
+  }).concat(args.slice(before.length));
 }

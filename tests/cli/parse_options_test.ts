@@ -46,7 +46,6 @@ const UNDERSTOOD: [rule: string, args: string[], expected: Expected][] = [
   ["a flag given twice", ["--quiet", "-quiet"], { flags: ["quiet"] }],
   ["-h is --help", ["-h"], { flags: ["help"] }],
   ["-V is --version", ["-V"], { flags: ["version"] }],
-  ["short flags may be joined", ["-hV"], { flags: ["help", "version"] }],
   ["a flag takes no operand for its value", ["--quiet", "x"], {
     flags: ["quiet"],
     operands: ["x"],
