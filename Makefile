@@ -40,8 +40,6 @@ SYSTEM_UNITS = $(UNITS) $(TEMPLATE_UNITS)
 DROP_INS = $(wildcard units/drop-ins/*.conf)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
-DOCUMENTS = $(MANUALS:%=build/manual/%) $(COMPLETIONS:%=build/completions/%)
-built = $(EXECUTABLES) $(DOCUMENTS)
 
 SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts runtime activation daemon serve cli $(PROGRAMS)) -name '*.ts')
@@ -60,7 +58,7 @@ check_directory = $(foreach character,$(unfit),$(if $(findstring $(character),$(
 $(foreach directory,$(DIRECTORIES),$(call check_directory,$(directory)))
 
 .PHONY: all
-all: $(built)
+all: $(EXECUTABLES)
 
 # Bundling and compiling are two steps for reproducible builds: the compiled
 # modules then have the same names and times in every build.
@@ -87,16 +85,6 @@ $(EXECUTABLES) &: $(SOURCES)
 	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
 		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
-
-# Manuals, completions and --help share one description of the options.
-$(DOCUMENTS) &: $(SOURCES) $(wildcard cli/manual/* cli/completions/*)
-	@toolchain/find --quiet
-	@mkdir -p $(sort $(dir $(DOCUMENTS)))
-	$(say) WRITE 'manuals and completions'
-	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-read=cli/manual \
-		--allow-write=build/manual cli/manual/main.ts build/manual
-	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build/completions \
-		cli/completions/main.ts build/completions
 
 .PHONY: run
 run: all
@@ -127,22 +115,22 @@ soak: all
 			tests/system/life_test.ts tests/system/web_idle_test.ts \
 			tests/system/kill_test.ts tests/system/full_disk_test.ts)
 
-# Needs only built files of any age: root may have no Deno. Only missing
+# Needs only executables of any age: root may have no Deno. Only missing
 # files are built. Executables are never stripped: that would remove the
 # program that Deno appended to its runtime.
 .PHONY: install
-install: $(filter-out $(wildcard $(built)),$(built))
-	$(Q)umask 022 && \
+install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
+	$(Q)umask 022 && mkdir -p $(dir $(made_directories)) && \
 		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
 		echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p" >>$(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
 	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
-	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=build/manual/%)) \
+	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=cli/manual/%)) \
 		$(DESTDIR)$(mandir)/man$(section) &&) :
 	$(Q)$(foreach it,bash zsh fish,$(INSTALL_DATA) \
-		$(filter build/completions/$(it)/%,$(DOCUMENTS)) $(DESTDIR)$($(it)completiondir) &&) :
+		$(filter cli/completions/$(it)/%,$(COMPLETIONS:%=cli/completions/%)) $(DESTDIR)$($(it)completiondir) &&) :
 	$(Q)$(INSTALL_DATA) cli/completions/ipc.fish $(DESTDIR)$(fishconfdir)
 	$(Q)$(INSTALL_DATA) units/README.md $(DESTDIR)$(docdir)/units
 	$(Q)$(INSTALL_DATA) $(DROP_INS) $(DESTDIR)$(docdir)/units/drop-ins
@@ -254,8 +242,7 @@ help:
 	@sed -n 's/^#: \{0,1\}//p' Makefile
 
 #: Targets
-#:   all           bin/ipc-server and bin/ipc-client (the default),
-#:                 and their manuals and completions, in build/
+#:   all           bin/ipc-server and bin/ipc-client (the default)
 #:   run           show the main job without installing anything
 #:   check         run all checks and tests; the last line counts them
 #:   bench         our server beside others, in a few minutes; needs a C compiler
@@ -265,7 +252,7 @@ help:
 #:   installcheck  run and verify the installed files
 #:   uninstall     remove the installed files
 #:   deb rpm arch  a package in dist/, for Debian, Fedora and the like, Arch
-#:   dist          archives of the sources, and of the built files for "make install"
+#:   dist          archives of the sources, and of all that "make install" needs
 #:   release       VERSION=1.2.3: bump, date the changelog, check, commit and tag
 #:   clean         remove built files; distclean: the fetched Deno and dist/ too
 #:

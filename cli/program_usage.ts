@@ -1,14 +1,12 @@
 /**
- * The usage of a program: the source of its parser, its `--help`, its manual and its
- * shell completions. `cli/manual/` has the rest of the manual.
+ * The usage of a program: the source of its parser and its `--help`. A test compares
+ * its manual and its shell completions with it.
  */
 export interface ProgramUsage {
   /** The name of the program. */
   name: string;
   /** The arguments after the name. */
   synopsis: string;
-  /** The metavariable of its operand, if it takes one: the address of a socket. */
-  operand?: "ADDRESS";
   /** The description, in lines of at most 80 columns. */
   about: string;
   /** The options. */

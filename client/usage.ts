@@ -5,7 +5,6 @@ import { COMMON_OPTIONS, type ProgramUsage } from "../cli/program_usage.ts";
 export const CLIENT_USAGE = {
   name: "ipc-client",
   synopsis: "[options] [-unix] ADDRESS",
-  operand: "ADDRESS",
   about:
     `Client of an echo server: sends the numbers from 1, one on each line, then
 "close", and prints the replies.

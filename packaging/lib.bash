@@ -88,13 +88,11 @@ stage() {
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# stage_built DIRECTORY: as stage, with the built files. They are younger than the
+# stage_built DIRECTORY: as stage, with the executables. They are younger than the
 # sources there, so that make has nothing to build, and needs no Deno.
 stage_built() {
   stage "$1"
-  mkdir -- "$1/build"
   cp -R --preserve=mode --reflink=auto bin "$1"
-  cp -R --preserve=mode build/manual build/completions "$1/build"
 }
 
 # fill FILE: replaces the @NAMES@ in a template.

@@ -104,7 +104,7 @@ Deno.test("the page has every limit that an option of the server sets", () => {
 Deno.test("ipc-server.socket.5 states the inequality of --check", () => {
   const [, least, reserve] =
     /^\.Dl LimitNOFILE= >= --max-connections \+ --max-waiting \+ max\(Backlog=, (\d+)\) \+ (\d+)$/m
-      .exec(page("cli/manual/ipc-server.socket.5.in"))!;
+      .exec(page("cli/manual/ipc-server.socket.5"))!;
   for (const backlog of [1, Number(least), 1024]) {
     assertEquals(
       descriptorsNeeded({ maxConnections: 10, maxWaiting: 5, backlog }),

@@ -1,19 +1,11 @@
-// The completions that make built, in the shells that they are for.
+// The completions in their shells; tests/cli/documents_test.ts compares their options.
 
 import { assertEquals } from "@std/assert";
-import {
-  type Option,
-  type Options,
-  writtenOption,
-} from "../../cli/program_usage.ts";
-import { CLIENT_USAGE } from "../../client/usage.ts";
-import { SERVER_USAGE } from "../../server/usage.ts";
 import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { type ShellKind, ShellSession } from "./shell_session.ts";
 
-const FOLDER = `${REPOSITORY}build/completions`;
-const PROGRAMS = [SERVER_USAGE, CLIENT_USAGE];
+const FOLDER = `${REPOSITORY}cli/completions`;
 
 /** Completes a line and returns it. */
 type Complete = (line: string) => Promise<string>;
@@ -23,7 +15,7 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
     command: "bash --norc --noprofile -i",
     setUp: (file) => [
       "stty rows 50 columns 200",
-      ...PROGRAMS.map(({ name }) => `source ${FOLDER}/bash/${name}`),
+      `source ${FOLDER}/bash/ipc-server; source ${FOLDER}/bash/ipc-client`,
       `bind -x '"\\C-o": printf "%s\\n" "$READLINE_LINE" >${file}'`,
     ],
   },
@@ -32,7 +24,7 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
     setUp: (file) => [
       "stty rows 50 columns 200",
       "bindkey -e",
-      // What is ambiguous stays as it is, and is not chosen by more keys.
+      // An ambiguous word stays as it is.
       "unsetopt auto_menu auto_list",
       `fpath=(${FOLDER}/zsh $fpath); autoload -Uz compinit; compinit -D -u`,
       `keep() { print -r -- "$BUFFER" >${file} }; zle -N keep; bindkey '^O' keep`,
@@ -40,36 +32,26 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
   },
 };
 
-/** Returns the candidates of an installed fish for a line, with their descriptions. */
-async function candidatesOfFish(
-  line: string,
-): Promise<[candidate: string, about: string][]> {
+/** As the tab key does: the only candidate replaces the last word. */
+async function completedByFish(line: string): Promise<string> {
   using home = new TempDir();
+  await Deno.mkdir(home.join("fish"));
   for (
-    const [installed, built] of [
+    const [installed, folder] of [
       ["vendor_completions.d", `${FOLDER}/fish`],
-      ["vendor_conf.d", `${REPOSITORY}cli/completions`],
+      ["vendor_conf.d", FOLDER],
     ] as const
   ) {
-    await Deno.mkdir(home.join("fish"), { recursive: true });
-    await Deno.symlink(built, home.join(`fish/${installed}`));
+    await Deno.symlink(folder, home.join(`fish/${installed}`));
   }
   const { code, stdout, stderr } = await run("fish", [
     ...["--interactive", "--command", "complete --do-complete $argv", "--"],
     line,
   ], { env: { HOME: home.path, XDG_DATA_DIRS: home.path, TERM: "dumb" } });
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  return stdout.split("\n").filter((it) => it !== "").map((it) => {
-    const [candidate = "", about = ""] = it.split("\t");
-    return [candidate, about];
-  });
-}
-
-/** As the tab key does: the only candidate replaces the last word. */
-async function completedByFish(line: string): Promise<string> {
-  const [only, ...others] = await candidatesOfFish(line);
-  if (only === undefined || others.length > 0) return line;
-  return line.slice(0, line.lastIndexOf(" ") + 1) + only[0];
+  const [only, ...others] = stdout.trimEnd().split("\n");
+  if (!only || others.length > 0) return line;
+  return line.slice(0, line.lastIndexOf(" ") + 1) + only.split("\t")[0];
 }
 
 /** Lets a test complete lines in a shell. */
@@ -85,31 +67,27 @@ async function withShell(
   );
 }
 
-/** The options as they can be written. */
-function forms(options: Options): string[] {
-  return Object.entries(options).flatMap(([name, option]) => [
-    ...new Set([writtenOption(name, option), `--${name}`]),
-  ]);
-}
-
 for (const shell of ["bash", "zsh", "fish"] as const) {
-  for (const folder of ["", "/usr/libexec/ipc/"]) {
-    Deno.test({
-      name: `${shell} completes every option${
-        folder && " of a program that is given with its path"
-      }`,
-      async fn() {
-        await withShell(shell, async (complete) => {
-          for (const { name, options } of PROGRAMS) {
-            for (const form of forms(options)) {
-              const line = `${folder}${name} ${form}`;
-              assertEquals(await complete(line.slice(0, -1)), line);
-            }
-          }
-        });
-      },
-    });
-  }
+  Deno.test({
+    name: `${shell} completes options, also of a program with its path`,
+    async fn() {
+      await withShell(shell, async (complete) => {
+        for (
+          const line of [
+            "ipc-server --quiet",
+            "ipc-client --connections",
+            "ipc-client --version",
+            "/usr/libexec/ipc/ipc-server --connection-numbers",
+            "/usr/libexec/ipc/ipc-client --json",
+            // fish 4 has two candidates, with one dash and with two.
+            ...shell === "fish" ? [] : ["ipc-client -unix"],
+          ]
+        ) {
+          assertEquals(await complete(line.slice(0, -1)), line);
+        }
+      });
+    },
+  });
 
   Deno.test({
     name: `${shell} completes sockets for the client, and no other files`,
@@ -160,7 +138,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
 
 const BASH_COMPLETION = "/usr/share/bash-completion/bash_completion";
 Deno.test({
-  name: "bash-completion loads what is installed when it is needed first",
+  name: "bash-completion loads the installed file at its first use",
   async fn() {
     using directory = new TempDir();
     await Deno.mkdir(directory.join("bash-completion"));
@@ -185,18 +163,6 @@ Deno.test({
     ) {
       const completed = await session.completed(line.slice(0, -1));
       assertEquals(completed.trimEnd(), line);
-    }
-  },
-});
-
-Deno.test({
-  name: "fish tells what each option is for",
-  async fn() {
-    for (const { name, options } of PROGRAMS) {
-      const told = Object.fromEntries(await candidatesOfFish(`${name} --`));
-      const helps = Object.entries<Option>(options)
-        .map(([option, { help }]) => [`--${option}`, help]);
-      assertEquals(told, Object.fromEntries(helps));
     }
   },
 });
