@@ -23,7 +23,8 @@
  *   {@linkcode journalSend} sends records with fields.
  * - {@linkcode credential} reads a secret that systemd passed.
  *
- * {@linkcode serve} does all of this for a web service.
+ * {@linkcode serve} does all of this for a web service. {@linkcode service} is the life
+ * of the process that all servers share: readiness, idle exit, and the drain at a stop.
  *
  * ## Permissions
  *
@@ -39,6 +40,7 @@
  * | `listenDatagram`                                    | the same; sending needs `--allow-net` for the receiver                  |
  * | `listenOr`                                          | the same; when not activated, also what `Deno.listen` needs             |
  * | `serve`                                             | the same; see there for the fallback                                    |
+ * | `service`                                           | none; as `notify`, `watchdog` and `listenFds` where granted             |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |
  * | the same, with an abstract notify socket            | `--allow-env=NOTIFY_SOCKET --allow-net`                                 |
  * | `notify` with `reloading`, `onReload`               | as `notify`, and `--allow-sys` (a permission set may have `"sys": ["inspector"]`) |

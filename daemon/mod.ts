@@ -50,6 +50,8 @@ export {
 } from "./notify.ts";
 export type { NotifyState } from "./notify_state.ts";
 export { onReload } from "./on_reload.ts";
+export { service } from "./service.ts";
+export type { JoinOptions, Member, Service } from "./service_interfaces.ts";
 export {
   watchdog,
   watchdogEnabled,

@@ -1,5 +1,6 @@
 import { logFailure } from "./_log_failure.ts";
 import { notify, type NotifyOptions } from "./notify.ts";
+import { service } from "./service.ts";
 
 /**
  * Reloads the configuration on SIGHUP (`Type=notify-reload`, or `Type=notify` with
@@ -8,7 +9,8 @@ import { notify, type NotifyOptions } from "./notify.ts";
  *
  * When the handler throws, or a message cannot be sent, the error is logged: systemd
  * has no message for a failed reload. A SIGHUP during a reload starts one more after it,
- * however many signals there are.
+ * however many signals there are. While the service stops, SIGHUP is ignored; the stop
+ * waits for a reload in progress.
  *
  * Needs the permissions of {@linkcode notify} with `reloading`. With
  * `--allow-env=JOURNAL_STREAM` it logs levels to the journal.
@@ -36,17 +38,20 @@ export function onReload(
 ): Disposable {
   let isReloading = false;
   let isRequested = false;
+  const { stopping } = service();
   const reload = async () => {
     isRequested = true;
     if (isReloading) return;
     isReloading = true;
-    while (isRequested) {
+    using _ = service().hold();
+    while (isRequested && !stopping.aborted) {
       isRequested = false;
       await logged(
         "notify that the service reloads",
         () => notify({ reloading: true }, options),
       );
       await logged("reload", handler);
+      if (stopping.aborted) break;
       await logged(
         "notify that the service has reloaded",
         () => notify({ ready: true }, options),

@@ -6,6 +6,7 @@ import {
 } from "./environment.ts";
 import { NotifyError } from "./errors.ts";
 import { notify, type NotifyOptions } from "./notify.ts";
+import { TIMER_MAX_MS } from "./_timer.ts";
 
 /** Options for {@linkcode watchdog}. */
 export interface WatchdogOptions extends NotifyOptions, WatchdogEnabledOptions {
@@ -23,23 +24,20 @@ export interface WatchdogOptions extends NotifyOptions, WatchdogEnabledOptions {
   onError?: (error: unknown) => void;
 }
 
-/** The longest delay of a timer, in milliseconds. */
-export const TIMER_MAX_MS = 2 ** 31 - 1;
-
 /**
  * Pings the service manager's watchdog at half the interval of `WatchdogSec=`, the
  * first time at once. Does not keep the process alive.
  *
- * A ping is skipped when `healthy` returns false, or when the event loop was blocked
- * for more than the whole interval.
+ * A process pings once in each interval, however many calls of this function and
+ * members of its {@linkcode service} there are: when every one of them is healthy.
  *
  * Needs the permissions of {@linkcode watchdogEnabled} and {@linkcode notify}.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_watchdog_enabled.html | sd_watchdog_enabled(3)}
  *
- * @param options The health check, and a signal that stops the pings.
- * @returns An object that stops the pings when disposed; undefined when the service
- * manager expects none.
+ * @param options The health check, and a signal that ends it.
+ * @returns An object that ends the check when disposed; undefined when the service
+ * manager expects no pings. The pings stop with the last check.
  * @throws {NotifyError} As {@linkcode watchdogEnabled}.
  *
  * @example
@@ -57,41 +55,84 @@ export function watchdog(
   const intervalMs = watchdogEnabled(options);
   if (intervalMs === undefined || signal?.aborted) return undefined;
 
-  const pauseMs = Math.min(intervalMs / 2, TIMER_MAX_MS);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let stopped = false;
-  let pinging = false;
-
+  const isOwn = options.env === undefined && options.pid === undefined;
+  const pinger = isOwn ? shared ??= new Pinger(intervalMs) : new Pinger(
+    intervalMs,
+    options.env,
+  );
+  const check = { healthy, onError };
   const stop = () => {
-    stopped = true;
-    clearTimeout(timer);
     signal?.removeEventListener("abort", stop);
+    pinger.remove(check);
+    if (pinger === shared && pinger.isEmpty) shared = undefined;
   };
-  const schedule = () => {
-    if (stopped) return;
-    const due = performance.now() + pauseMs;
-    timer = setTimeout(() => void ping(performance.now() - due), pauseMs);
-    timer.unref();
-  };
-  const ping = async (lateMs: number) => {
-    schedule();
-    // A health check or message that does not finish counts as unhealthy.
-    if (pinging) return;
-    pinging = true;
-    try {
-      if (lateMs > intervalMs || !await healthy() || stopped) return;
-      await notify({ watchdog: true }, options);
-    } catch (error) {
-      onError(error);
-    } finally {
-      pinging = false;
-    }
-  };
-
   signal?.addEventListener("abort", stop);
-  void ping(0);
+  pinger.add(check);
   return { [Symbol.dispose]: stop };
 }
+
+type HealthCheck = Required<Pick<WatchdogOptions, "healthy" | "onError">>;
+
+/** Pings for all checks of a process. */
+class Pinger {
+  readonly #pauseMs: number;
+  readonly #notifyOptions: NotifyOptions;
+  readonly #checks = new Set<HealthCheck>();
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #isPinging = false;
+
+  constructor(intervalMs: number, env?: ReadableEnv) {
+    this.#pauseMs = Math.min(intervalMs / 2, TIMER_MAX_MS);
+    this.#notifyOptions = env === undefined ? {} : { env };
+  }
+
+  get isEmpty(): boolean {
+    return this.#checks.size === 0;
+  }
+
+  add(check: HealthCheck): void {
+    this.#checks.add(check);
+    if (this.#timer !== undefined) return;
+    this.#timer = setInterval(() => void this.#ping(), this.#pauseMs);
+    Deno.unrefTimer(this.#timer);
+    void this.#ping();
+  }
+
+  remove(check: HealthCheck): void {
+    this.#checks.delete(check);
+    if (!this.isEmpty) return;
+    clearInterval(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** A health check or message that does not finish counts as unhealthy. */
+  async #ping(): Promise<void> {
+    if (this.#isPinging) return;
+    this.#isPinging = true;
+    const checks = [...this.#checks];
+    const results = await Promise.all(checks.map(isHealthy));
+    try {
+      if (!results.every(Boolean) || this.isEmpty) return;
+      await notify({ watchdog: true }, this.#notifyOptions);
+    } catch (error) {
+      for (const { onError } of checks) onError(error);
+    } finally {
+      this.#isPinging = false;
+    }
+  }
+}
+
+async function isHealthy({ healthy, onError }: HealthCheck): Promise<boolean> {
+  try {
+    return await healthy();
+  } catch (error) {
+    onError(error);
+    return false;
+  }
+}
+
+/** The pinger of this process, while it has checks. */
+let shared: Pinger | undefined;
 
 /** Options for {@linkcode watchdogEnabled}. */
 export interface WatchdogEnabledOptions {
@@ -101,13 +142,15 @@ export interface WatchdogEnabledOptions {
   pid?: number;
 }
 
-const UINT64_MAX = 2n ** 64n - 1n;
+/** systemd's number for `infinity`. */
+const INFINITY_USEC = 2n ** 64n - 1n;
 
 /**
  * Returns the interval in which the service manager expects a ping of this process.
  *
  * - `WATCHDOG_USEC` is not set: undefined.
  * - `WATCHDOG_PID` is another process: undefined.
+ * - `WATCHDOG_USEC` is 18446744073709551615 (`WatchdogSec=infinity`): undefined.
  * - Otherwise the interval, in milliseconds. Ping at half of it, as
  *   {@linkcode watchdog} does.
  *
@@ -137,7 +180,7 @@ export function watchdogEnabled(
   const usec = env.get(WATCHDOG_USEC);
   if (usec === undefined) return undefined;
   const interval = parseDecimal(usec);
-  if (interval === undefined || interval < 1n || interval >= UINT64_MAX) {
+  if (interval === undefined || interval < 1n || interval > INFINITY_USEC) {
     throw malformed(
       WATCHDOG_USEC,
       usec,
@@ -156,7 +199,7 @@ export function watchdogEnabled(
     }
     if (expected !== pid) return undefined;
   }
-  return Number(interval) / 1000;
+  return interval === INFINITY_USEC ? undefined : Number(interval) / 1000;
 }
 
 function malformed(

@@ -15,29 +15,13 @@ import { ActivationError } from "../activation/errors.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { ListenerAcceptor, NativeServer } from "./_native_server.ts";
 import type { nodeServerOpener } from "./_node_server.ts";
+import type { ServeFallback, ServerOptions } from "./_run_servers.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
-/** The address to listen on when the process was not activated. */
-export type ServeFallback =
-  | {
-    /** The host name or address to listen on. @default {"127.0.0.1"} */
-    hostname?: string;
-    /** The TCP port; 0 for any free one. */
-    port: number;
-  }
-  | {
-    /** The path of a unix socket. It is removed when the service stops. */
-    path: string;
-  };
-
 /** Options for {@linkcode openServers}. */
-export interface OpenServersOptions {
-  name?: string;
-  fallback?: ServeFallback;
-  cert?: string;
-  key?: string;
-  backlog?: number;
-}
+export type OpenServersOptions =
+  & Pick<ServerOptions, "name" | "fallback" | "backlog">
+  & { cert?: string; key?: string };
 
 /** A service that is run by hand is not open to the network by default. */
 const FALLBACK_HOSTNAME = "127.0.0.1";

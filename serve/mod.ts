@@ -16,7 +16,11 @@
  * @module
  */
 
-export type { ServeFallback } from "./_open_servers.ts";
+export type {
+  RunningServer,
+  ServeFallback,
+  ServerOptions,
+} from "./_run_servers.ts";
 export { type HttpServer, serve, type ServeOptions } from "./serve.ts";
 export type { ServeHandler, ServeInfo } from "./serve_handler.ts";
 export { upgradeWebSocket } from "./upgrade_web_socket.ts";

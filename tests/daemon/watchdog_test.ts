@@ -2,6 +2,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { NotifyError, watchdog, watchdogEnabled } from "../../mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { runScript } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const PID = 4242;
@@ -11,6 +12,9 @@ const ENABLED: [variables: Record<string, string>, ms: number | undefined][] = [
   [{ WATCHDOG_PID: `${PID}` }, undefined],
   [{ WATCHDOG_USEC: "30000000" }, 30_000],
   [{ WATCHDOG_USEC: "1500" }, 1.5],
+  // systemd's number for "infinity".
+  [{ WATCHDOG_USEC: "18446744073709551615" }, undefined],
+  [{ WATCHDOG_USEC: "18446744073709551614" }, 18_446_744_073_709_552],
   [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: `${PID}` }, 30_000],
   [{ WATCHDOG_USEC: "30000000", WATCHDOG_PID: "1" }, undefined],
 ];
@@ -25,7 +29,7 @@ const MALFORMED: [variable: string, variables: Record<string, string>][] = [
   ["WATCHDOG_USEC", { WATCHDOG_USEC: "" }],
   ["WATCHDOG_USEC", { WATCHDOG_USEC: "0" }],
   ["WATCHDOG_USEC", { WATCHDOG_USEC: "soon" }],
-  ["WATCHDOG_USEC", { WATCHDOG_USEC: "18446744073709551615" }],
+  ["WATCHDOG_USEC", { WATCHDOG_USEC: "18446744073709551616" }],
   ["WATCHDOG_USEC", { WATCHDOG_USEC: "x", WATCHDOG_PID: "1" }],
   ["WATCHDOG_PID", { WATCHDOG_USEC: "1", WATCHDOG_PID: "0" }],
   ["WATCHDOG_PID", { WATCHDOG_USEC: "1", WATCHDOG_PID: "me" }],
@@ -139,13 +143,35 @@ for (const how of ["abort", "dispose"] as const) {
   });
 }
 
-Deno.test("a ping that is late by more than the interval is skipped", async () => {
-  using service = watched(100);
+Deno.test("after a pause longer than the interval the next ping is sent at once", async () => {
+  using service = watched(200);
   using _pings = watchdog(service);
   assertEquals(await service.receiver.next(), "WATCHDOG=1");
-  const blockedUntil = performance.now() + 300;
-  while (performance.now() < blockedUntil);
+  const pausedUntil = performance.now() + 500;
+  while (performance.now() < pausedUntil);
   assertEquals(await service.receiver.next(), "WATCHDOG=1");
-  const waited = performance.now() - blockedUntil;
-  assert(waited >= 40, `the late ping came ${waited} ms after the hang`);
+  const waited = performance.now() - pausedUntil;
+  assert(waited < 90, `the ping came ${waited} ms after the pause`);
+});
+
+Deno.test("a process pings once in an interval, when all its checks are healthy", async () => {
+  using service = watched(20);
+  const { stdout, stderr, code } = await runScript(
+    `let [first, second] = [0, 0];
+    const a = watchdog({ healthy: () => ++first > 0 });
+    const b = watchdog({ healthy: () => ++second > 5 });
+    const timer = setInterval(() => {
+      if (second < 10) return;
+      clearInterval(timer);
+      console.log(Math.abs(first - second) <= 1);
+      a[Symbol.dispose]();
+      b[Symbol.dispose]();
+    }, 1);`,
+    {
+      flags: ["--allow-all"],
+      env: Object.fromEntries(service.env),
+    },
+  );
+  assertEquals([stdout, code], ["true\n", 0], stderr);
+  assertEquals(await service.receiver.next(), "WATCHDOG=1");
 });

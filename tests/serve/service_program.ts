@@ -1,15 +1,17 @@
 /**
  * A service to be started with sockets, and with as few permissions as a test
  * likes. Its argument are the options of `serve()`, as JSON; with `other`, it has
- * another listener.
+ * another listener and a timer.
  */
 
 import { ActivationError } from "../../activation/errors.ts";
-import { NotifyError } from "../../daemon/errors.ts";
 import { serve } from "../../serve/mod.ts";
 
 const { other, ...options } = JSON.parse(Deno.args[0] ?? "{}");
-if (other) Deno.listen({ hostname: "127.0.0.1", port: 0 });
+if (other) {
+  Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  setInterval(() => {}, 1_000);
+}
 
 try {
   const service = await serve(async (request, { remoteAddr }) => {
@@ -32,9 +34,7 @@ try {
   await service.finished;
   console.log("finished");
 } catch (error) {
-  if (!(error instanceof ActivationError || error instanceof NotifyError)) {
-    throw error;
-  }
+  if (!(error instanceof ActivationError)) throw error;
   console.log(`${error.name} ${error.code}: ${error.message}`);
   Deno.exit(78);
 }

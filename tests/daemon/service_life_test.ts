@@ -1,0 +1,309 @@
+// The life of a service with its surroundings recorded: signals, notifications, exit.
+
+import { assert, assertEquals, assertThrows } from "@std/assert";
+import { ServiceLife, type Surroundings } from "../../daemon/_service_life.ts";
+import type { NotifyState } from "../../daemon/mod.ts";
+import { eventually, soon } from "../support/eventually.ts";
+
+/** A service whose effects are recorded. */
+function newLife({ isActivated = true, mayNotify = true } = {}) {
+  const states: NotifyState[] = [];
+  const lines: string[] = [];
+  const listeners = new Map<string, () => void>();
+  const exited = Promise.withResolvers<void>();
+  const pings: { healthy?: () => Promise<boolean>; stopped?: true } = {};
+  const surroundings: Surroundings = {
+    isActivated: () => isActivated,
+    notify(state) {
+      states.push(state);
+      return Promise.resolve(mayNotify);
+    },
+    watch(healthy) {
+      pings.healthy = healthy;
+      return Promise.resolve({
+        [Symbol.dispose]: () => void (pings.stopped = true),
+      });
+    },
+    addSignalListener: (signal, listener) => listeners.set(signal, listener),
+    removeSignalListener: (signal) => void listeners.delete(signal),
+    log: (problem) => lines.push(problem),
+    exit: () => exited.resolve(),
+  };
+  const life = new ServiceLife(surroundings);
+  const signal = (name: string) => listeners.get(name)!();
+  const exits = () => soon("the process exits", exited.promise);
+  return { life, states, lines, listeners, pings, signal, exits, exited };
+}
+
+/** Resolves after all callbacks that are due. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) {
+    await new Promise((resolve) => setTimeout(resolve));
+  }
+}
+
+async function isPending(promise: Promise<unknown>): Promise<boolean> {
+  const PENDING = Symbol();
+  await turns();
+  return await Promise.race([promise, PENDING]) === PENDING;
+}
+
+Deno.test("READY=1 is sent once, when no start is pending", async () => {
+  const { life, states } = newLife();
+  const [first, second] = [0, 1].map(() => Promise.withResolvers<void>());
+  const a = life.join({ started: first!.promise, status: "one" });
+  const b = life.join({ started: second!.promise, status: "two" });
+  first!.resolve();
+  await turns();
+  assertEquals(states, []);
+  second!.resolve();
+  await turns();
+  assertEquals(states, [{ ready: true, status: "one; two" }]);
+  const c = life.join();
+  await turns();
+  assertEquals(states.length, 1);
+  for (const member of [a, b, c]) await member.stop();
+  assertEquals(states.length, 1);
+});
+
+Deno.test("READY=1 waits for a start that follows another at once", async () => {
+  const { life, states } = newLife();
+  const first = life.join({ started: Promise.resolve() });
+  await Promise.resolve();
+  const second = Promise.withResolvers<void>();
+  const other = life.join({ started: second.promise });
+  await turns();
+  assertEquals(states, []);
+  second.resolve();
+  await turns();
+  assertEquals(states, [{ ready: true, status: undefined }]);
+  await Promise.all([first.stop(), other.stop()]);
+});
+
+Deno.test("a start that fails and leaves does not make the service ready", async () => {
+  const { life, states, listeners } = newLife();
+  const member = life.join({ started: Promise.reject(new Error("no port")) });
+  await member.stop();
+  await turns();
+  assertEquals(states, []);
+  assertEquals(listeners.size, 0);
+});
+
+Deno.test("a service that could not be notified of READY=1 is not notified again", async () => {
+  const { life, states, pings } = newLife({ mayNotify: false });
+  life.join({ idleTimeoutMs: 0 });
+  await turns();
+  await life.stop();
+  await turns();
+  assertEquals(states.length, 1);
+  assertEquals(pings.healthy, undefined);
+});
+
+Deno.test("the watchdog is pinged when every member is healthy", async () => {
+  const { life, pings } = newLife();
+  let isHealthy = true;
+  const a = life.join({ healthy: () => isHealthy });
+  const b = life.join({ healthy: () => Promise.resolve(true) });
+  const c = life.join();
+  await turns();
+  assertEquals(await pings.healthy!(), true);
+  isHealthy = false;
+  assertEquals(await pings.healthy!(), false);
+  await a.stop();
+  assertEquals(await pings.healthy!(), true);
+  await Promise.all([b.stop(), c.stop()]);
+  await turns();
+  assertEquals(pings.stopped, true);
+});
+
+Deno.test("members that want no notifications cause none", async () => {
+  const { life, states, pings } = newLife();
+  life.join({ notify: false });
+  await turns();
+  await life.stop();
+  await turns();
+  assertEquals([states, pings], [[], {}]);
+});
+
+Deno.test("an idle exit waits until every member is idle, for its own time", async () => {
+  const { life, states } = newLife();
+  const quick = life.join({ idleTimeoutMs: 20 });
+  const slow = life.join({ idleTimeoutMs: 120 });
+  const work = quick.hold();
+  const start = performance.now();
+  await eventually(
+    "100 ms pass",
+    () => performance.now() - start,
+    (ms) => ms > 200,
+  );
+  assertEquals(life.stopping.aborted, false);
+  assertEquals(slow.stopping.aborted, false);
+  work[Symbol.dispose]();
+  await soon("the service stops", life.finished);
+  assertEquals(slow.stopping.aborted, true);
+  assertEquals(states.at(-1), { stopping: true });
+});
+
+for (
+  const [reason, options, times] of [
+    ["a member without idle time", {}, [5, 0]],
+    ["a process without sockets", { isActivated: false }, [5, 5]],
+  ] as const
+) {
+  Deno.test(`${reason} prevents the idle exit`, async () => {
+    const { life } = newLife(options);
+    const members = times.map((idleTimeoutMs) => life.join({ idleTimeoutMs }));
+    const start = performance.now();
+    await eventually("the time has passed", () => performance.now() - start, (
+      ms,
+    ) => ms > 60);
+    assertEquals(life.stopping.aborted, false);
+    for (const member of members) await member.stop();
+  });
+}
+
+Deno.test("work of the program prevents the idle exit", async () => {
+  const { life } = newLife();
+  const hold = life.hold();
+  const member = life.join({ idleTimeoutMs: 5 });
+  const start = performance.now();
+  await eventually("the time has passed", () => performance.now() - start, (
+    ms,
+  ) => ms > 60);
+  assertEquals(life.stopping.aborted, false);
+  hold[Symbol.dispose]();
+  await soon("the service stops", life.finished);
+  assert(member.stopping.aborted);
+});
+
+Deno.test("a stop waits for each member, at most for its own time", async () => {
+  const { life } = newLife();
+  const aborted: string[] = [];
+  const patient = life.join({ drainTimeoutMs: 60_000 });
+  const hasty = life.join({ drainTimeoutMs: 30 });
+  const long = patient.hold(() => aborted.push("patient"));
+  hasty.hold(() => aborted.push("hasty"));
+  const stopped = life.stop();
+  await eventually("the time is over", () => aborted, (all) => all.length > 0);
+  assertEquals(aborted, ["hasty"]);
+  assert(await isPending(stopped));
+  long[Symbol.dispose]();
+  await soon("the service has stopped", stopped);
+  assertEquals(aborted, ["hasty"]);
+});
+
+Deno.test("work may begin when the stop begins", async () => {
+  const { life } = newLife();
+  const member = life.join();
+  const drained = Promise.withResolvers<void>();
+  member.stopping.addEventListener("abort", async () => {
+    using _ = member.hold();
+    await drained.promise;
+  });
+  const stopped = life.stop();
+  assert(await isPending(stopped));
+  drained.resolve();
+  await soon("the service has stopped", stopped);
+});
+
+Deno.test("an abort that throws is logged, and the others are called", async () => {
+  const { life, lines } = newLife();
+  const member = life.join({ drainTimeoutMs: 1 });
+  let isAborted = false;
+  member.hold(() => {
+    throw new Error("closed");
+  });
+  member.hold(() => isAborted = true);
+  await soon("the service has stopped", life.stop());
+  assertEquals(isAborted, true);
+  assertEquals(lines.length, 1);
+});
+
+Deno.test("a stopped member leaves: the service goes on, and may stop later", async () => {
+  const { life, states, listeners } = newLife();
+  const [first, second] = [life.join(), life.join()];
+  await turns();
+  await first.stop();
+  assertEquals([first.stopping.aborted, life.stopping.aborted], [true, false]);
+  assertEquals(listeners.size, 2);
+  await second.stop();
+  assertEquals(listeners.size, 0);
+  assertEquals(states, [{ ready: true, status: undefined }]);
+  const third = life.join();
+  assertEquals(listeners.size, 2);
+  await third.stop();
+});
+
+Deno.test("a stopping service takes no new member", async () => {
+  const { life } = newLife();
+  const member = life.join();
+  const work = member.hold();
+  const stopped = life.stop();
+  const error = assertThrows(() => life.join(), DOMException);
+  assertEquals(error.name, "AbortError");
+  work[Symbol.dispose]();
+  await stopped;
+});
+
+Deno.test("a second SIGTERM and an immediate SIGINT change nothing, a later SIGINT cuts", async () => {
+  const { life, states, signal } = newLife();
+  let isAborted = false;
+  const member = life.join();
+  await turns();
+  member.hold(() => isAborted = true);
+  const start = performance.now();
+  for (const name of ["SIGTERM", "SIGTERM", "SIGINT"]) signal(name);
+  assert(await isPending(life.finished));
+  await eventually(
+    "a second passes",
+    () => performance.now() - start,
+    (ms) => ms > 1_000,
+  );
+  signal("SIGTERM");
+  assert(await isPending(life.finished));
+  assertEquals(isAborted, false);
+  signal("SIGINT");
+  await soon("the service has stopped", life.finished);
+  assertEquals(isAborted, true);
+  assertEquals(states.filter((state) => state.stopping).length, 1);
+});
+
+Deno.test("a program that still runs one second after the end is ended, with one line", async () => {
+  const { life, lines, exits } = newLife();
+  life.join();
+  await life.stop();
+  const start = performance.now();
+  await exits();
+  const elapsed = performance.now() - start;
+  assert(elapsed > 900, `it exits after ${elapsed} ms`);
+  assertEquals(lines.length, 1);
+});
+
+Deno.test("work after the end delays the exit until it ends", async () => {
+  const { life, exits, exited } = newLife();
+  const member = life.join();
+  await life.stop();
+  const late = member.hold();
+  const own = life.hold();
+  const start = performance.now();
+  await eventually(
+    "a second passes",
+    () => performance.now() - start,
+    (ms) => ms > 1_200,
+  );
+  own[Symbol.dispose]();
+  assert(await isPending(exited.promise));
+  late[Symbol.dispose]();
+  await exits();
+});
+
+Deno.test("work after the end ends with the longest time for a drain", async () => {
+  const { life, exits } = newLife();
+  const member = life.join({ drainTimeoutMs: 100 });
+  await life.stop();
+  member.hold();
+  const start = performance.now();
+  await exits();
+  const elapsed = performance.now() - start;
+  assert(elapsed < 5_000, `it exits after ${elapsed} ms`);
+});
