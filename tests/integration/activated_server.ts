@@ -3,33 +3,28 @@
  * the listening socket as descriptor 3.
  */
 
+import {
+  dial,
+  freeAddresses,
+  type Kind,
+  listenFor,
+  type ListenOptions,
+} from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
-import { IPC_SERVER, Program } from "../support/program.ts";
+import { IPC_SERVER, type Program } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { freePort, HAS_IPV6, tcpAddress } from "../support/test_server.ts";
-
-/** The kinds of socket that the server can be given. */
-export type Kind = "unix path" | "abstract" | "IPv4" | "IPv6";
-
-/** The kinds that this machine has. */
-export const KINDS: readonly Kind[] = HAS_IPV6
-  ? ["unix path", "abstract", "IPv4", "IPv6"]
-  : ["unix path", "abstract", "IPv4"];
 
 /** The name that the server expects its socket to have. */
 export const SOCKET_NAME = "ipc-server.socket";
 
-export interface ActivationOptions {
-  /** Which kind of socket; a unix path by default. */
+export interface ActivationOptions
+  extends Partial<Pick<ListenOptions, "command" | "env" | "options">> {
+  /** The kind of socket; a unix path by default. */
   kind?: Kind;
-  /** How many sockets; one by default. */
+  /** The number of sockets; one by default. */
   sockets?: number;
   /** Their names, joined with colons; null for none. */
   fdNames?: string | null;
-  /** What to activate; by default the server, without options. */
-  command?: string[];
-  /** Options of systemd-socket-activate. */
-  options?: string[];
 }
 
 export class ActivatedServer implements AsyncDisposable {
@@ -49,32 +44,23 @@ export class ActivatedServer implements AsyncDisposable {
     this.#started = started;
   }
 
-  /** Starts systemd-socket-activate, and waits until it listens. */
+  /** Waits until it listens. The command is the server without options by default. */
   static async listen(
     {
       kind = "unix path",
       sockets = 1,
       fdNames = SOCKET_NAME,
       command = [IPC_SERVER],
-      options = [],
+      ...others
     }: ActivationOptions = {},
   ): Promise<ActivatedServer> {
-    const directory = new TempDir();
-    const addresses = Array.from(
-      { length: sockets },
-      (_, index) => freshAddress(kind, directory, index),
-    );
     await using started = new AsyncDisposableStack();
-    started.use(directory);
+    const directory = started.use(new TempDir());
+    const addresses = freeAddresses(kind, directory, sockets);
+    const names = fdNames ?? undefined;
     const program = started.use(
-      new Program("systemd-socket-activate", [
-        ...addresses.map((address) => `--listen=${address}`),
-        ...(fdNames === null ? [] : [`--fdname=${fdNames}`]),
-        ...options,
-        ...command,
-      ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } }),
+      await listenFor({ addresses, names, command, ...others }),
     );
-    await program.stderr.line(new RegExp(` as ${2 + sockets}\\.$`));
     return new ActivatedServer(addresses[0]!, program, started.move());
   }
 
@@ -87,21 +73,8 @@ export class ActivatedServer implements AsyncDisposable {
     return this.program.stdout;
   }
 
-  async connect(): Promise<Deno.TcpConn | Deno.UnixConn> {
-    if (this.address.startsWith("@")) {
-      return await Deno.connect({
-        transport: "unix",
-        path: `\0${this.address.slice(1)}`,
-      });
-    }
-    if (this.address.startsWith("/")) {
-      return await Deno.connect({ transport: "unix", path: this.address });
-    }
-    const { hostname, port } = new URL(`tcp://${this.address}`);
-    return await Deno.connect({
-      hostname: hostname.replace(/^\[|\]$/g, ""),
-      port: Number(port),
-    });
+  connect(): Promise<Deno.TcpConn | Deno.UnixConn> {
+    return dial(this.address);
   }
 
   /** What the server itself wrote to stderr. */
@@ -145,18 +118,5 @@ export class ActivatedServer implements AsyncDisposable {
     const value = new RegExp(`^${field}:\\s*(.*)$`, "m").exec(status)?.[1];
     if (value === undefined) throw new Error(`No ${field} in ${status}`);
     return value;
-  }
-}
-
-function freshAddress(kind: Kind, directory: TempDir, index: number): string {
-  switch (kind) {
-    case "unix path":
-      return directory.join(`job-${index}.socket`);
-    case "abstract":
-      return `@${directory.join(`job-${index}.socket`)}`;
-    case "IPv4":
-      return tcpAddress("127.0.0.1", freePort("127.0.0.1"));
-    case "IPv6":
-      return tcpAddress("::1", freePort("::1"));
   }
 }

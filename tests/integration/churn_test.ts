@@ -1,32 +1,29 @@
-// Ten thousands of short connections: the server's memory does not grow
-// with them. In `make check` as many as fit into some seconds; `make soak` sends
-// 100,000.
+// Short connections, by tens of thousands, do not increase the server's memory. `make
+// check` makes as many as fit into some seconds, `make soak` 100,000.
 //
-// Measured: the server has 41 MiB before the first one, and from then on a saw. It
-// climbs from 67 to 84 MiB, and falls back at every full collection of garbage. The
-// top of the teeth is reached within the first 10,000, and stays: after each half
-// of 100,000 the top was 83.5 and 83.7 MiB, the bottom 67.3. So tops are compared with tops and, where there are enough peers for some
-// teeth, bottoms with bottoms: a leak lifts both.
+// Measured: the memory rises from 67 to 84 MiB between two full garbage collections.
+// Tops are compared with tops and, with enough connections, bottoms with bottoms: a
+// leak lifts both.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CACHE } from "../support/activate.ts";
+import { CACHE, type Kind } from "../support/activate.ts";
 import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
-import { ActivatedServer, type Kind } from "./activated_server.ts";
+import { ActivatedServer } from "./activated_server.ts";
 
 /** The number of connections before the first comparison, and in each of the two halves. */
 const [WARM_UP, HALF] = SOAK_MINUTES === undefined
   ? [10_000, 7_000]
   : [15_000, 50_000];
 
-/** How many of them there are at a time. */
+/** The number of connections at a time. */
 const AT_ONCE = 4;
 
 /** The number of connections between two readings of the server's memory. */
 const BETWEEN_LOOKS = 1_000;
 
-/** By how much the second half may have more than the first. */
+/** The accepted ratio of the second half to the first. */
 const GROWTH = 1.1;
 
 const hello = new TextEncoder().encode("hello\n");
@@ -45,14 +42,14 @@ const LEAVE: Leave = [
     await conn.closeWrite();
     assertEquals(await receiveAll(conn), hello);
   },
-  async function bySayingClose(conn) {
+  async function bySendingClose(conn) {
     await send(conn, goodbye);
     assertEquals(await receiveAll(conn), goodbye);
   },
   async function withTheEchoUnread(conn) {
     await send(conn, hello);
   },
-  async function withoutAWord() {},
+  async function withoutData() {},
 ];
 
 /** Opens and closes connections. Returns the most and the least memory of the server. */
@@ -114,9 +111,7 @@ for (const kind of SOAK_MINUTES === undefined ? [] : ["unix path", "IPv4"]) {
     await using server = await ActivatedServer.listen({
       kind: kind as Kind,
       command: [Deno.execPath(), "run", "--allow-all", "--no-check", module],
-      options: Object.entries(CACHE).map(([name, value]) =>
-        `--setenv=${name}=${value}`
-      ),
+      env: CACHE,
     });
     await churn(server, 30_000, LEAVE_HTTP);
     const first = await churn(server, HALF, LEAVE_HTTP);

@@ -1,10 +1,9 @@
 // examples/node-servers, each activated on a TCP and a unix socket.
 
 import { assert, assertEquals } from "@std/assert";
-import { freePorts } from "../support/activate.ts";
-import { CACHE } from "../support/activate.ts";
+import { CACHE, freePorts, listenFor } from "../support/activate.ts";
 import { soon } from "../support/eventually.ts";
-import { Program, REPOSITORY, run } from "../support/program.ts";
+import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const EXAMPLES = `${REPOSITORY}examples/node-servers`;
@@ -25,19 +24,21 @@ Deno.test("the examples with npm packages type-check with their lock file", asyn
   assertEquals(code, 0, new TextDecoder().decode(stderr));
 });
 
-/** Starts an example with its sockets, and returns how to reach it. */
+/** Starts an example with its sockets, and returns their addresses. */
 async function activated(name: string, directory: TempDir) {
   const [port] = freePorts("127.0.0.1", 1);
   const path = directory.join("node.socket");
-  const program = new Program("systemd-socket-activate", [
-    ...[`--listen=127.0.0.1:${port}`, `--listen=${path}`],
-    ...Object.entries(CACHE).map(([key, value]) => `--setenv=${key}=${value}`),
-    ...[Deno.execPath(), "run", "--quiet", "--unstable-net", "--no-check"],
-    ...["--no-prompt", "--allow-env", "--allow-read", CONFIG],
-    `${EXAMPLES}/${name}.ts`,
-  ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
-  await program.stderr.line(/ as 4\.$/);
-  return { program, path, authority: `127.0.0.1:${port}` };
+  const authority = `127.0.0.1:${port}`;
+  const program = await listenFor({
+    addresses: [authority, path],
+    env: CACHE,
+    command: [
+      ...[Deno.execPath(), "run", "--quiet", "--unstable-net", "--no-check"],
+      ...["--no-prompt", "--allow-env", "--allow-read", CONFIG],
+      `${EXAMPLES}/${name}.ts`,
+    ],
+  });
+  return { program, path, authority };
 }
 
 async function curl(...args: string[]): Promise<string> {

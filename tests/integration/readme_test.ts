@@ -83,9 +83,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     for (const permissions of [flags(name).activated, unit]) {
       await using service = await ActivatedServer.listen({
         command: command(path, permissions),
-        options: Object.entries(denoEnv()).map(([name, value]) =>
-          `--setenv=${name}=${value}`
-        ),
+        env: denoEnv(),
       });
       await assertWorks(() => service.connect());
     }

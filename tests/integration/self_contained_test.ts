@@ -58,9 +58,7 @@ function activated(
 ): Promise<ActivatedServer> {
   return ActivatedServer.listen({
     command: [...AS_USER, ...command],
-    options: Object.entries(env).map(([name, value]) =>
-      `--setenv=${name}=${value}`
-    ),
+    env,
   });
 }
 
@@ -157,9 +155,7 @@ Deno.test({
     }
     await using serving = await ActivatedServer.listen({
       command: traced(server, "--quiet"),
-      options: Object.entries(env).map(([name, value]) =>
-        `--setenv=${name}=${value}`
-      ),
+      env,
     });
     using conn = await serving.connect();
     assertEquals(await echoOf(conn, "hello\n"), "hello\n");

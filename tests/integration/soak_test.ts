@@ -5,12 +5,13 @@
 // that SEED=… gives the same peers again, however their turns fall this time.
 
 import { assert, assertEquals } from "@std/assert";
+import type { Kind } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import { IPC_SERVER } from "../support/program.ts";
 import { Random, withRandom } from "../support/random.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
-import { ActivatedServer, type Kind } from "./activated_server.ts";
+import { ActivatedServer } from "./activated_server.ts";
 import { drawPeerKind, PEER_KINDS } from "./random_peers.ts";
 
 const STREAMS: Kind[] = ["unix path", "IPv4"];

@@ -1,16 +1,8 @@
 // SIGTERM, SIGINT and SIGHUP: received bytes are echoed, and later connections are not lost.
 
 import { assert, assertEquals } from "@std/assert";
-import { soon } from "../support/eventually.ts";
-import {
-  assertSameBytes,
-  echoOf,
-  receiveAll,
-  receiveAllText,
-  send,
-} from "../support/peer.ts";
+import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER } from "../support/program.ts";
-import { withRandom } from "../support/random.ts";
 import { ActivatedServer, type ActivationOptions } from "./activated_server.ts";
 
 /**
@@ -54,52 +46,6 @@ for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
     assertEquals(server.complaints(), []);
   });
 }
-
-Deno.test("SIGTERM ends a server that has no connections, with 0", async () => {
-  await using server = await ActivatedServer.listen();
-  (await server.connect()).close();
-  await server.stdout.line("server start");
-  server.program.kill("SIGTERM");
-  await server.program.exits(0);
-});
-
-Deno.test("bytes sent before the signal are echoed, then EOF follows", async () => {
-  await withRandom(async (random) => {
-    await using server = await ActivatedServer.listen();
-    using conn = await server.connect();
-    assertEquals(await echoOf(conn, "hello\n"), "hello\n");
-    const bytes = random.bytes(100_000);
-
-    // It finds bytes and signal at the same time.
-    await server.freeze();
-    await soon("all is sent", send(conn, bytes));
-    server.program.kill("SIGTERM");
-    server.thaw();
-
-    assertSameBytes(await receiveAll(conn), bytes);
-    await server.program.exits(0);
-  });
-});
-
-Deno.test("a peer slow to read at the signal gets every byte that the server took", async () => {
-  await withRandom(async (random) => {
-    await using server = await ActivatedServer.with("--drain-timeout", "60s");
-    using idle = await server.connect();
-    using slow = await server.connect();
-    const bytes = random.bytes(4 * 1024 * 1024);
-    const sending = send(slow, bytes);
-    await server.stdout.line(/^server recv: /);
-
-    server.program.kill("SIGTERM");
-    // The end of an idle connection shows that the signal has arrived.
-    assertEquals(await receiveAllText(idle), "");
-
-    const [echo] = await Promise.all([receiveAll(slow), sending]);
-    assertSameBytes(echo, bytes);
-    slow.close();
-    await server.program.exits(0);
-  });
-});
 
 Deno.test("a client that connects during the stop waits for the next instance", async () => {
   await using holder = await ActivatedServer.listen(SOCKET_HOLDER);

@@ -5,23 +5,55 @@ import { Program, REPOSITORY } from "./program.ts";
 import type { TempDir } from "./temp_dir.ts";
 import { HAS_IPV6, tcpAddress } from "./test_server.ts";
 
-export interface ActivateOptions {
+/** Sockets, and the command that gets them. */
+export interface ListenOptions {
   /** Where to listen, as `systemd-socket-activate` takes it. */
   addresses: string[];
-  /** What the sockets are called; by default they have no names. */
+  /** The names of the sockets, joined with colons; by default they have none. */
+  names?: string;
+  /** The command. */
+  command: string[];
+  /** Variables for the command, which has no others. */
+  env?: Record<string, string>;
+  /** Options of systemd-socket-activate. */
+  options?: string[];
+}
+
+/**
+ * Listens, and runs a command with the sockets at the first connection to one of them.
+ * Resolves once it listens; the program has the process id of the command.
+ */
+export async function listenFor(
+  { addresses, names, command, env = {}, options = [] }: ListenOptions,
+): Promise<Program> {
+  const program = new Program("systemd-socket-activate", [
+    ...addresses.map((address) => `--listen=${address}`),
+    ...(names === undefined ? [] : [`--fdname=${names}`]),
+    ...Object.entries(env).map(([name, value]) => `--setenv=${name}=${value}`),
+    ...options,
+    ...command,
+  ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
+  try {
+    await program.stderr.line(new RegExp(` as ${2 + addresses.length}\\.$`));
+    return program;
+  } catch (error) {
+    await program[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
+export interface ActivateOptions
+  extends Omit<ListenOptions, "names" | "command"> {
+  /** The names of the sockets; by default they have none. */
   names?: string[];
   /** A module of this repository. */
   module: string;
-  /** What the module may do, as Deno's options. */
+  /** The permissions of the module, as Deno's options. */
   allow: string[];
   /** The module's arguments. */
   args?: string[];
-  /** Variables for the module. */
-  env?: Record<string, string>;
-  /** How many descriptors it may have. */
+  /** The limit of descriptors. */
   descriptors?: number;
-  /** Options of systemd-socket-activate. */
-  options?: string[];
   /** A command that runs the module's command in its place, as strace -D does. */
   wrapper?: string[];
 }
@@ -35,47 +67,34 @@ export const CACHE: Record<string, string> = {
   DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
 };
 
-/**
- * Listens, and runs a module with the sockets at the first connection to
- * one of them. Resolves once it listens.
- */
-export async function activate(
+/** As {@linkcode listenFor}, for a module of this repository. */
+export function activate(
   {
-    addresses,
     names,
     module,
     allow,
     args = [],
     env = {},
     descriptors,
-    options = [],
     wrapper = [],
+    ...listening
   }: ActivateOptions,
 ): Promise<Program> {
-  const variables = { ...CACHE, NO_COLOR: "1", ...env };
-  const program = new Program("systemd-socket-activate", [
-    ...addresses.map((address) => `--listen=${address}`),
-    ...(names === undefined ? [] : [`--fdname=${names.join(":")}`]),
-    ...Object.entries(variables).map(([name, value]) =>
-      `--setenv=${name}=${value}`
-    ),
-    ...options,
-    ...(descriptors === undefined
-      ? []
-      : ["prlimit", `--nofile=${descriptors}`]),
-    ...wrapper,
-    ...DENO_RUN,
-    ...allow,
-    `${REPOSITORY}${module}`,
-    ...args,
-  ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
-  try {
-    await program.stderr.line(new RegExp(` as ${2 + addresses.length}\\.$`));
-    return program;
-  } catch (error) {
-    await program[Symbol.asyncDispose]();
-    throw error;
-  }
+  return listenFor({
+    ...listening,
+    names: names?.join(":"),
+    env: { ...CACHE, NO_COLOR: "1", ...env },
+    command: [
+      ...(descriptors === undefined
+        ? []
+        : ["prlimit", `--nofile=${descriptors}`]),
+      ...wrapper,
+      ...DENO_RUN,
+      ...allow,
+      `${REPOSITORY}${module}`,
+      ...args,
+    ],
+  });
 }
 
 /** The kinds of stream socket that can be adopted. */
