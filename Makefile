@@ -104,8 +104,8 @@ bench: all
 		toolchain/deno run --quiet --allow-all --frozen tests/bench/http.ts
 
 # The random peers of "make check" for MINUTES; then 100,000 short
-# connections, and, for root, who can boot a systemd, a thousand idle exits, a hundred
-# kills, full disks and a stalled journal.
+# connections, and, for root, who can boot a systemd, a thousand idle exits and a
+# hundred kills.
 MINUTES = 5
 .PHONY: soak
 soak: all
@@ -113,7 +113,7 @@ soak: all
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/web_idle_test.ts \
-			tests/system/kill_test.ts tests/system/full_disk_test.ts)
+			tests/system/kill_test.ts)
 
 # Needs only executables of any age: root may have no Deno. Only missing
 # files are built. Executables are never stripped: that would remove the
@@ -246,8 +246,8 @@ help:
 #:   run           show the main job without installing anything
 #:   check         run all checks and tests; the last line counts them
 #:   bench         our server beside others, in a few minutes; needs a C compiler
-#:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, kills
-#:                 and full disks; SEED= repeats a run
+#:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, idle
+#:                 exits and kills; SEED= repeats a run
 #:   install       install all files; starts and enables nothing
 #:   installcheck  run and verify the installed files
 #:   uninstall     remove the installed files

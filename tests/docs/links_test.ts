@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path/posix";
+import * as mod from "../../mod.ts";
 import { page, quoted, REPOSITORY } from "./pages.ts";
 import { files } from "./tree.ts";
 
@@ -77,6 +78,14 @@ Deno.test("CONTRIBUTING.md names no file, folder or step that is not there", () 
     const found = tests.filter((path) => page(path).includes(words!));
     assert(found.length > 0, `no test has "${words}" in its name`);
   }
+});
+
+Deno.test("docs/library.md lists every export", () => {
+  const text = page("docs/library.md");
+  const missing = Object.keys(mod).filter((name) =>
+    name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(text)
+  );
+  assertEquals(missing, []);
 });
 
 function isThere(path: string): boolean {

@@ -135,12 +135,3 @@ Deno.test("README's deno.json keeps lint, fmt and test out of the library", asyn
     assertStringIncludes(stdout + stderr, told);
   }
 });
-
-Deno.test("docs/library.md lists every export", async () => {
-  const page = await Deno.readTextFile(`${REPOSITORY}docs/library.md`);
-  const exports = Object.keys(await import("../../mod.ts"));
-  const missing = exports.filter((name) =>
-    name !== "escapeControl" && !new RegExp(`\`${name}\\b`).test(page)
-  );
-  assertEquals(missing, []);
-});

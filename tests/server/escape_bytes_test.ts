@@ -25,11 +25,7 @@ const TEXTS: [rule: string, text: string, rendered: string][] = [
   [
     "bidirectional marks are escaped",
     "\u200e\u200f\u061c",
-    [
-      "\\u{200e}",
-      "\\u{200f}",
-      "\\u{61c}",
-    ].join(""),
+    "\\u{200e}\\u{200f}\\u{61c}",
   ],
   ["invisible characters are escaped", "a\u200bb\u00ad", "a\\u{200b}b\\xad"],
   ["a byte order mark is escaped", "\ufeffa", "\\u{feff}a"],
@@ -37,10 +33,7 @@ const TEXTS: [rule: string, text: string, rendered: string][] = [
   [
     "private and unassigned characters are escaped",
     "\ue000\uffff",
-    [
-      "\\u{e000}",
-      "\\u{ffff}",
-    ].join(""),
+    "\\u{e000}\\u{ffff}",
   ],
   ["a replacement character that was sent stays", "\ufffd", "\ufffd"],
 ];
@@ -55,9 +48,7 @@ const INVALID: [what: string, bytes: number[], rendered: string][] = [
   [
     "bytes that UTF-8 never has",
     [0xff, 0xfe, 0xc0, 0xc1, 0xf5],
-    [
-      "\\xff\\xfe\\xc0\\xc1\\xf5",
-    ].join(""),
+    "\\xff\\xfe\\xc0\\xc1\\xf5",
   ],
   ["an overlong slash", [0xc0, 0xaf], "\\xc0\\xaf"],
   ["an overlong newline of two bytes", [0xc0, 0x8a], "\\xc0\\x8a"],
@@ -65,33 +56,25 @@ const INVALID: [what: string, bytes: number[], rendered: string][] = [
   [
     "an overlong newline of four bytes",
     [0xf0, 0x80, 0x80, 0x8a],
-    [
-      "\\xf0\\x80\\x80\\x8a",
-    ].join(""),
+    "\\xf0\\x80\\x80\\x8a",
   ],
   ["a high surrogate", [0xed, 0xa0, 0x80], "\\xed\\xa0\\x80"],
   [
     "a surrogate pair",
     [0xed, 0xa0, 0xbd, 0xed, 0xb1, 0x8d],
-    [
-      "\\xed\\xa0\\xbd\\xed\\xb1\\x8d",
-    ].join(""),
+    "\\xed\\xa0\\xbd\\xed\\xb1\\x8d",
   ],
   [
     "a code point beyond the last",
     [0xf4, 0x90, 0x80, 0x80],
-    [
-      "\\xf4\\x90\\x80\\x80",
-    ].join(""),
+    "\\xf4\\x90\\x80\\x80",
   ],
   ["two of three bytes at the end", [0x61, 0xe6, 0x97], "a\\xe6\\x97"],
   ["three of four bytes at the end", [0xf0, 0x9f, 0x91], "\\xf0\\x9f\\x91"],
   [
     "a sequence that another one interrupts",
     [0xe6, 0x97, 0xc3, 0xa9],
-    [
-      "\\xe6\\x97é",
-    ].join(""),
+    "\\xe6\\x97é",
   ],
   ["a sequence that a newline interrupts", [0xe6, 0x0a, 0x97], "\\xe6\\n\\x97"],
   ["a control beside an invalid byte", [0xff, 0x1b], "\\xff\\x1b"],

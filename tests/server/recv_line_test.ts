@@ -11,9 +11,7 @@ const LINES: [what: string, received: Uint8Array, line: string][] = [
   [
     "a newline in the middle",
     bytes("1\nserver recv: 2\n"),
-    [
-      "1\\nserver recv: 2",
-    ].join(""),
+    "1\\nserver recv: 2",
   ],
   ["the line end of other systems", bytes("1\r\n"), "1\\r"],
   ["text of any script", bytes("héllo 日本\n"), "héllo 日本"],
@@ -23,45 +21,33 @@ const LINES: [what: string, received: Uint8Array, line: string][] = [
   [
     "128 characters and a newline",
     bytes("x".repeat(128) + "\n"),
-    [
-      "x".repeat(128),
-    ].join(""),
+    "x".repeat(128),
   ],
   [
     "129 characters",
     bytes("x".repeat(129)),
-    [
-      `${"x".repeat(128)}\\... (129 bytes)`,
-    ].join(""),
+    `${"x".repeat(128)}\\... (129 bytes)`,
   ],
   [
     "129 characters and a newline",
     bytes("x".repeat(129) + "\n"),
-    [
-      `${"x".repeat(128)}\\... (130 bytes)`,
-    ].join(""),
+    `${"x".repeat(128)}\\... (130 bytes)`,
   ],
   ["128 characters of four bytes", bytes("👍".repeat(128)), "👍".repeat(128)],
   [
     "129 characters of four bytes",
     bytes("👍".repeat(129)),
-    [
-      `${"👍".repeat(128)}\\... (516 bytes)`,
-    ].join(""),
+    `${"👍".repeat(128)}\\... (516 bytes)`,
   ],
   [
     "128 newlines of 130",
     bytes("\n".repeat(130)),
-    [
-      `${"\\n".repeat(128)}\\... (130 bytes)`,
-    ].join(""),
+    `${"\\n".repeat(128)}\\... (130 bytes)`,
   ],
   [
     "a whole buffer",
     new Uint8Array(65_536).fill(0x61),
-    [
-      `${"a".repeat(128)}\\... (65536 bytes)`,
-    ].join(""),
+    `${"a".repeat(128)}\\... (65536 bytes)`,
   ],
 ];
 for (const [what, received, line] of LINES) {

@@ -12,8 +12,8 @@ export const REPOSITORY = new URL("../../", import.meta.url).pathname;
 export const IPC_SERVER = `${REPOSITORY}bin/ipc-server`;
 export const IPC_CLIENT = `${REPOSITORY}bin/ipc-client`;
 
-/** Nothing of the environment that the tests run in reaches a program. */
-const ENVIRONMENT = {
+/** Programs under test get nothing else of the environment of the tests. */
+export const ENVIRONMENT = {
   PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
   LANG: "C.UTF-8",
 };

@@ -93,20 +93,6 @@ Deno.test("a server that hangs is ended by the watchdog, and the next connection
   await machine.systemctl("daemon-reload");
 });
 
-Deno.test("crash after crash, the socket stays and the next connection is served", async () => {
-  for (let crash = 0; crash < 5; crash++) {
-    await connectEchoLeave(`after ${crash} crashes`);
-    const pid = await machine.mainPid(SERVER);
-    await machine.run("kill", "-KILL", String(pid));
-    await eventually(
-      "systemd has seen the crash",
-      () => machine.mainPid(SERVER),
-      (now) => now !== pid,
-    );
-  }
-  await connectEchoLeave("after all of them");
-});
-
 Deno.test("no connection is lost to the idle exit, however it falls", async () => {
   const rounds = SOAK_MINUTES === undefined ? 120 : 1_000;
   const timeout = 50;

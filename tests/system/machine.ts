@@ -7,6 +7,11 @@
  */
 
 import { eventually, soon } from "../support/eventually.ts";
+import {
+  ENVIRONMENT as PROGRAM_ENVIRONMENT,
+  type Finished,
+  run as runProgram,
+} from "../support/program.ts";
 
 /** The checkout whose programs are under test. */
 export const REPOSITORY = Deno.realPathSync(`${import.meta.dirname}/../..`);
@@ -14,18 +19,9 @@ export const REPOSITORY = Deno.realPathSync(`${import.meta.dirname}/../..`);
 /** Where the socket unit listens, as seen inside the machine. */
 export const SOCKET_PATH = "/run/ipc-server/job.socket";
 
-/** The result of a finished command. */
-export interface Finished {
-  code: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Nothing of the environment that the tests run in reaches a command. */
 const ENVIRONMENT = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+  ...PROGRAM_ENVIRONMENT,
   HOME: "/root",
-  LANG: "C.UTF-8",
   SYSTEMD_COLORS: "0",
   SYSTEMD_PAGER: "cat",
 };
@@ -35,32 +31,9 @@ const ENVIRONMENT = {
  *
  * @throws {Error} When it has not ended after 30 s.
  */
-export async function attempt(
-  command: string,
-  ...args: string[]
-): Promise<Finished> {
-  const process = new Deno.Command(command, {
-    args,
-    clearEnv: true,
-    env: ENVIRONMENT,
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-  }).spawn();
-  const line = [command, ...args].join(" ");
-  try {
-    const { code, stdout, stderr } = await soon(
-      `"${line}" has ended`,
-      process.output(),
-      { within: 30_000 },
-    );
-    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-    return { code, stdout: text(stdout), stderr: text(stderr) };
-  } catch (error) {
-    // A process inside the machine continues until the machine ends.
-    process.kill("SIGKILL");
-    throw error;
-  }
+export function attempt(command: string, ...args: string[]): Promise<Finished> {
+  // A process inside the machine continues until the machine ends.
+  return runProgram(command, args, { env: ENVIRONMENT });
 }
 
 /**

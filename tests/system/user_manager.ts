@@ -1,5 +1,6 @@
 import { eventually } from "../support/eventually.ts";
-import type { Finished, Machine } from "./machine.ts";
+import type { Finished } from "../support/program.ts";
+import type { Machine } from "./machine.ts";
 
 const UID = "1234";
 const HOME = "/home/ipc-tester";

@@ -5,8 +5,6 @@ import { assert, assertEquals, assertMatch } from "@std/assert";
 import { echoOf } from "../support/peer.ts";
 import { Machine, SOCKET_PATH } from "./machine.ts";
 
-const SERVER = "/usr/libexec/ipc/ipc-server";
-
 let machine: Machine;
 Deno.test.beforeAll(async () => {
   machine = await Machine.boot();
@@ -19,13 +17,6 @@ function assertExplains(line: string): void {
   assertMatch(line, /ipc-server\.socket/);
   assertMatch(line, /systemctl restart/);
 }
-
-Deno.test("started by hand, the server exits 78 and names the command that starts it", async () => {
-  const { code, stdout, stderr } = await machine.attempt(SERVER);
-  assertEquals({ code, stdout }, { code: 78, stdout: "" });
-  assert(stderr.endsWith("\n"));
-  assertExplains(stderr.slice(0, -1));
-});
 
 Deno.test("as a service without a socket it fails with 78, and is not started again", async () => {
   // The shipped unit, cut loose from its socket.
