@@ -1,4 +1,4 @@
-import { escapeBytes } from "../server/escape_bytes.ts";
+import { escapeBytes } from "../cli/escape_bytes.ts";
 import { ClientError, deadline, noReply } from "./client_error.ts";
 import { LineReader } from "./line_reader.ts";
 import { writeAll } from "./connect.ts";

@@ -1,4 +1,4 @@
-import { CloseWord } from "../server/close_word.ts";
+import { CloseWord } from "../cli/close_word.ts";
 import { ClientError, LINGER_MS, noReply } from "./client_error.ts";
 import { writeAll } from "./connect.ts";
 

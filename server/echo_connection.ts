@@ -1,5 +1,5 @@
 import type { InheritedConn } from "../mod.ts";
-import { CloseWord } from "./close_word.ts";
+import { CloseWord } from "../cli/close_word.ts";
 
 /** The time in which a peer must close its side after the server, in milliseconds. */
 const LINGER_MS = 1_000;

@@ -1,5 +1,5 @@
 import { utf8Slice } from "../runtime/buffer_slices.ts";
-import { escapeBytes, isPlain } from "./escape_bytes.ts";
+import { escapeBytes, isPlain } from "../cli/escape_bytes.ts";
 
 /** The most characters of a chunk in a line. */
 const SHOWN_CHARACTERS = 128;

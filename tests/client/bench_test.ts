@@ -5,7 +5,7 @@ import {
   type BenchResult,
 } from "../../client/bench.ts";
 import { ClientError } from "../../client/client_error.ts";
-import { CloseWord } from "../../server/close_word.ts";
+import { CloseWord } from "../../cli/close_word.ts";
 import { soon } from "../support/eventually.ts";
 import { send } from "../support/peer.ts";
 import { echo, silence, withPeer } from "./peers.ts";

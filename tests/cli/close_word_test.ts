@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { CloseWord } from "../../server/close_word.ts";
+import { CloseWord } from "../../cli/close_word.ts";
 import { Random } from "../support/random.ts";
 
 const bytes = (text: string) => new TextEncoder().encode(text);

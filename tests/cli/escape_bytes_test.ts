@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { escapeBytes } from "../../server/escape_bytes.ts";
+import { escapeBytes } from "../../cli/escape_bytes.ts";
 import { Random } from "../support/random.ts";
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
