@@ -1,7 +1,6 @@
 // Deno's own HTTP server: which shapes are refused, and what a connection calls.
 
 import { assertEquals, assertThrows } from "@std/assert";
-import { completeBody } from "../../runtime/fetch_objects.ts";
 import { HttpBinding } from "../../runtime/http_binding.ts";
 
 const RID = Symbol("rid");
@@ -90,18 +89,4 @@ Deno.test("a connection whose peer has gone is closed", () => {
   const { calls, real } = internals({ refuses: true });
   assertThrows(() => serve(real), Error, "gone");
   assertEquals(calls, [["tryClose", 7]]);
-});
-
-Deno.test("the body of a response is known only while all of it is in memory", async () => {
-  const bytes = new Uint8Array([1, 2]);
-  for (const body of ["text", bytes]) {
-    assertEquals(completeBody(new Response(body)), body);
-  }
-  assertEquals(completeBody(Response.json({ a: 1 })), '{"a":1}');
-  assertEquals(completeBody(new Response(null)), undefined);
-  assertEquals(completeBody(new Response(new Blob(["x"]))), undefined);
-  const streamed = new Response("text");
-  const { body } = streamed;
-  assertEquals(completeBody(streamed), undefined);
-  await body!.cancel();
 });
