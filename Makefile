@@ -120,9 +120,11 @@ soak: all
 # program that Deno appended to its runtime.
 .PHONY: install
 install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
-	$(Q)umask 022 && mkdir -p $(dir $(made_directories)) && \
+	$(Q)umask 022 && \
+		shared=$$(find $(DESTDIR)/ -mindepth 1 -maxdepth 1 -print -quit 2>/dev/null) || :; \
 		made=$$(LC_ALL=C $(INSTALL) -dv $(targetdirs:%=$(DESTDIR)%)) && \
-		echo "$$made" | sed -n "s/.*creating directory '\(.*\)'$$/\1/p" >>$(made_directories)
+		[ -z "$$shared" ] || echo "$$made" | \
+		sed -n "s|.*creating directory '$(DESTDIR)\(.*\)'$$|\1|p" >>$(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
 	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
@@ -158,8 +160,9 @@ installed = $(installed_executables) $(installed_link) $(installed_units) \
 	$(installed_user_units) $(installed_manuals) $(installed_completions) $(installed_docs)
 
 # The directories that "make install" created, for "make uninstall": systems have some
-# empty ones of their own, such as those for completions of a shell, which stay.
-made_directories = build/made_directories
+# empty ones of their own, such as those for completions of a shell, which stay. An empty
+# DESTDIR, as packagers have, gets no such file: all directories in it are created.
+made_directories = $(DESTDIR)$(docdir)/made-directories
 
 # Links of "systemctl enable" would dangle, and running units would run on.
 # Removes created directories too, up to the first that is not empty
@@ -172,10 +175,11 @@ uninstall:
 		$(if $(DESTDIR),,systemctl stop $(TEMPLATE_UNITS:ipc-server@%='ipc-server@*%');) \
 		systemctl --quiet --global $(if $(DESTDIR),--root='$(DESTDIR)') disable \
 			$(UNITS); } >/dev/null 2>&1 || :
-	$(Q)rm -rf $(installed)
-	$(Q)for directory in $(targetdirs:/%=%); do \
+	$(Q)made=$$(cat $(made_directories) 2>/dev/null) || made=all; \
+	rm -rf $(installed) $(made_directories); \
+	for directory in $(targetdirs:/%=%); do \
 		while case $$directory in */*) ;; *) false ;; esac && \
-			grep -qxF "$(DESTDIR)/$$directory" $(made_directories) && \
+			{ [ "$$made" = all ] || echo "$$made" | grep -qxF "/$$directory"; } && \
 			rmdir $(DESTDIR)/$$directory; do \
 			directory=$${directory%/*}; \
 		done 2>/dev/null; \

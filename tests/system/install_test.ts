@@ -1,6 +1,8 @@
 // What `make install` puts on a machine, and that `make uninstall` takes away.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { copySources } from "../packaging/packages.ts";
+import { TempDir } from "../support/temp_dir.ts";
 import { Machine, REPOSITORY, run, type Tree } from "./machine.ts";
 
 const UNITS = ["ipc-server.socket", "ipc-server.service", "ipc-client.service"];
@@ -223,6 +225,43 @@ for (const layout of LAYOUTS) {
     }
   });
 }
+
+Deno.test("a read-only tree can be installed from, and a fresh copy of it uninstalls", async () => {
+  using copy = new TempDir();
+  await copySources(copy.path);
+  const root = await treeOfOthers();
+  try {
+    const before = await listing({ root, run }, ".");
+    await run(
+      ...["unshare", "--mount", "sh", "-ec"],
+      `mount --bind "$1" "$1"
+      mount -o remount,ro,bind "$1"
+      ! touch "$1/Makefile" 2>/dev/null
+      cd "$1"
+      make install "DESTDIR=$2"`,
+      ...["sh", REPOSITORY, root],
+    );
+    await run("make", "-C", copy.path, "uninstall", `DESTDIR=${root}`);
+    assertEquals(difference(before, await listing({ root, run }, ".")), NONE);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});
+
+Deno.test("an empty DESTDIR gets no list of directories, and is emptied again", async () => {
+  using stage = new TempDir();
+  const make = (target: string) =>
+    run("make", "-C", REPOSITORY, target, `DESTDIR=${stage.path}`);
+  await make("install");
+  const files = await listing({ root: stage.path, run }, ".");
+  assertEquals(files.filter((line) => line.includes("made-")), []);
+  await make("uninstall");
+  // The top of the tree stays.
+  assertEquals([...Deno.readDirSync(stage.path)].map(({ name }) => name), [
+    "usr",
+  ]);
+  assertEquals([...Deno.readDirSync(stage.join("usr"))], []);
+});
 
 Deno.test("installing builds nothing, and needs no Deno", async () => {
   const state = async () =>
