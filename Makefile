@@ -41,8 +41,15 @@ DROP_INS = $(wildcard units/drop-ins/*.conf)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
 COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
 
+# An archive of built files has nothing to build from.
+ifneq ($(wildcard toolchain/deno),)
 SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts runtime activation daemon serve cli $(PROGRAMS)) -name '*.ts')
+else
+$(foreach goal,$(filter-out all run install installcheck uninstall help,$(MAKECMDGOALS)), \
+	$(error "make $(goal)" needs the sources, and this is an archive of built files: take \
+	the archive without "-linux-" in its name))
+endif
 
 # Recipes use these in make lists, shell words, and sed replacements;
 # units contain pkglibexecdir. Characters that are special there are refused.

@@ -31,8 +31,10 @@ need() {
 version=$(sed -n 's/^  "version": "\(.*\)",$/\1/p' deno.json)
 [ -n "$version" ] || die "deno.json has no line with the version"
 readonly version
-# A form that deb and rpm sort before the release.
+# Forms that sort before the release: for deb and rpm, and for Arch, where a letter sorts
+# before the end.
 package_version=${version/-/"~"}
+readonly arch_version=${version/-/}
 
 OUTPUT=${OUTPUT:-dist}
 mkdir -p -- "$OUTPUT"
@@ -66,7 +68,8 @@ export SOURCE_DATE_EPOCH
 work=$(mktemp -d)
 trap 'rm -rf -- "$work"' EXIT
 
-# Prints the names of all sources, each with a NUL byte.
+# Prints the names of all sources, each with a NUL byte. Packages are none, wherever
+# distdir= has put them.
 sources() {
   local path
   if [ -e .git ] && command -v git >/dev/null; then
@@ -76,7 +79,10 @@ sources() {
       -o -path ./coverage -o -path ./toolchain/installed \) -prune \
       -o ! -type d ! -path ./.source-date-epoch -printf '%P\0'
   fi | sort -z | while IFS= read -r -d '' path; do
-    [ ! -e "$path" ] || printf '%s\0' "$path"
+    case ${path##*/} in
+    SHA256SUMS | "$name"[-_]*.deb | "$name"-*.rpm | "$name"-*.pkg.tar.zst | "$name"-*.tar.gz) ;;
+    *) [ ! -e "$path" ] || printf '%s\0' "$path" ;;
+    esac
   done
 }
 

@@ -13,8 +13,10 @@ import {
   attempt,
   bringAlong,
   contents,
+  copySources,
   make,
   run,
+  toolchain,
   VERSION,
 } from "./packages.ts";
 
@@ -367,6 +369,19 @@ Deno.test("the archive of executables installs where there is neither Deno nor a
     await contents(`${root}/usr`),
     await contents(`${plain}/usr`),
   );
+
+  const make = (...args: string[]) =>
+    attempt(["make", ...args], {
+      cwd: tree,
+      env: { PATH: tools, INTERVAL: "10ms" },
+    });
+  assertStringIncludes((await make()).output, "Nothing to be done for 'all'");
+  assertStringIncludes((await make("run")).output, "client | recv:close\n");
+  for (const target of ["check", "dist", "clean"]) {
+    const { code, output } = await make(target);
+    assertEquals(code, 2, output);
+    assertStringIncludes(output, `"make ${target}" needs the sources`);
+  }
 });
 
 Deno.test("SHA256SUMS lists every package and archive", async () => {
@@ -377,6 +392,44 @@ Deno.test("SHA256SUMS lists every package and archive", async () => {
     sums.trimEnd().split("\n").sort(),
     files.filter((name) => name !== "SHA256SUMS").map((name) => `${name}: OK`),
   );
+});
+
+Deno.test("the packages of a pre-release, made in its tree, are listed, and are no sources", async () => {
+  using copy = new TempDir();
+  const tree = copy.join("tree");
+  await copySources(tree);
+  const config = `${tree}/deno.json`;
+  const version = "7.8.9-rc.1";
+  await Deno.writeTextFile(
+    config,
+    (await Deno.readTextFile(config)).replace(`"${VERSION}"`, `"${version}"`),
+  );
+  // Programs of another version: touched, they are not built again.
+  await run(
+    [
+      "bash",
+      "-ec",
+      'mkdir "$1/build"; cp -R bin "$1"; cp -R build/[cm]* "$1/build"; find "$1"/b* -exec touch {} +',
+      "bash",
+      tree,
+    ],
+    { cwd: REPOSITORY },
+  );
+  const made = await make(KINDS, `${tree}/out`, { cwd: tree });
+  const listed = await Deno.readTextFile(`${tree}/out/SHA256SUMS`);
+  assertEquals(
+    listed.trimEnd().split("\n").map((line) => line.slice(66)).sort(),
+    made.filter((name) => name !== "SHA256SUMS"),
+  );
+  assertEquals(made.length, 6, made.join(" "));
+  // A later version is made beside the earlier one, and without it.
+  await run(["make", "dist", "distdir=out", "COMPRESSION=fast"], {
+    cwd: tree,
+    env: await toolchain(),
+  });
+  const archive = `${tree}/out/ipc-server-${version}.tar.gz`;
+  const inside = await run(["tar", "-t", "-f", archive]);
+  assertEquals(/\.deb$|\.rpm$|SHA256SUMS|\.gz$/m.exec(inside), null);
 });
 
 Deno.test("two builds give the same executables, packages and archives", async () => {
