@@ -43,7 +43,8 @@ COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fis
 
 # An archive of built files has nothing to build from.
 ifneq ($(wildcard toolchain/deno),)
-SOURCES := Makefile deno.json deno.lock toolchain/bundle_imports.ts toolchain/name_chunks.ts \
+SOURCES := Makefile deno.json deno.lock toolchain/bundle toolchain/bundle_imports.ts \
+	toolchain/checksums toolchain/name_chunks.ts \
 	$(shell find $(wildcard mod.ts runtime activation daemon serve cli $(PROGRAMS)) -name '*.ts')
 else
 $(foreach goal,$(filter-out all run install installcheck uninstall help,$(MAKECMDGOALS)), \
@@ -75,12 +76,7 @@ all: $(EXECUTABLES)
 # Lazily imported modules are separate files, which V8 parses on import.
 define build
 $(say) COMPILE bin/ipc-$(1)
-$(Q)rm -rf build/ipc-$(1)
-$(Q)toolchain/deno bundle --quiet --frozen --minify --code-splitting \
-	--import-map=build/imports.json --outdir build/ipc-$(1) $(1)/main.ts
-$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-read=build --allow-write=build \
-	toolchain/name_chunks.ts build/ipc-$(1)
-$(Q)find build/ipc-$(1) -exec touch -d @0 {} +
+$(Q)toolchain/bundle $(1)
 $(Q)toolchain/deno compile --quiet --frozen --no-prompt --no-code-cache -P=$(1) \
 	--v8-flags=$(V8_FLAGS) -o bin/ipc-$(1) build/ipc-$(1)/main.js
 
@@ -89,8 +85,6 @@ endef
 $(EXECUTABLES) &: $(SOURCES)
 	@toolchain/find
 	@mkdir -p bin build
-	$(Q)toolchain/deno run --quiet --frozen --no-prompt --allow-write=build \
-		toolchain/bundle_imports.ts build
 	$(foreach program,$(PROGRAMS),$(call build,$(program)))
 
 .PHONY: run

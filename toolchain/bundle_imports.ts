@@ -1,7 +1,8 @@
 /**
- * Writes the import map for the bundles of both programs into the folder that is given:
- * the imports of `deno.json`, and two replacements.
+ * `bundle_imports.ts FOLDER STD`: writes the import map for the bundles of the programs
+ * into FOLDER: the imports of `deno.json`, and replacements.
  *
+ * - For the packages of `@std`, the files below STD, whose checksums were compared.
  * - In place of `deno.json`, a file with nothing but the version, which is all that
  *   programs want of it.
  * - In place of `serve/mod.ts`, an empty module: the bundler keeps the parts of other
@@ -12,17 +13,21 @@
 
 import config from "../deno.json" with { type: "json" };
 
-const [folder] = Deno.args;
-const { imports, version } = config;
-write("version.json", JSON.stringify({ version }));
+const [folder, std] = Deno.args;
+const top = new URL("../", import.meta.url);
+const imports = Object.entries(config.imports).map(([name, specifier]) => [
+  name,
+  specifier.replace(/^npm:deno-std@[^/]*/, `${std}`),
+]);
+write("version.json", JSON.stringify({ version: config.version }));
 write("empty.js", "");
 write(
   "imports.json",
   JSON.stringify({
     imports: {
-      ...imports,
-      "../deno.json": "./version.json",
-      "../serve/mod.ts": "./empty.js",
+      ...Object.fromEntries(imports),
+      [`${new URL("deno.json", top)}`]: "./version.json",
+      [`${new URL("serve/mod.ts", top)}`]: "./empty.js",
     },
   }),
 );

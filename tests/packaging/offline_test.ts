@@ -1,6 +1,7 @@
-// A packager's machine: a Deno, a cache, and no network.
+// A packager's machine: a Deno, the installed files of the toolchain, and no network.
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
+import { page, quoted, tableRows } from "../docs/pages.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { bringAlong, contents, copySources, run } from "./packages.ts";
@@ -9,8 +10,8 @@ Deno.test("a fresh copy of the sources builds and installs without a network", a
   using directory = new TempDir();
   const tree = directory.join("tree");
   const root = directory.join("root");
-  const env = await bringAlong(directory.path);
   await copySources(tree);
+  const env = await bringAlong(directory.path, tree);
   await run(
     [
       "unshare",
@@ -27,3 +28,79 @@ Deno.test("a fresh copy of the sources builds and installs without a network", a
   await run(["make", "install", `DESTDIR=${plain}`], { cwd: REPOSITORY });
   assertEquals(await contents(root), await contents(plain));
 });
+
+/** Where the system's own programs and files are. */
+const SYSTEM = /^\/(usr|bin|sbin|lib|lib64|etc|proc|sys|dev)\//;
+
+/** The files that a trace of strace has opened, or run. */
+function opened(trace: string): string[] {
+  const run = trace.matchAll(/\bexecve\("(\/[^"]+)".* = 0$/gm);
+  const read = trace.matchAll(/\bopenat\(.* = \d+<(\/[^>]+)>$/gm);
+  return [...new Set([...run, ...read].map(([, path]) => path!))];
+}
+
+Deno.test("a build runs and reads what toolchain/README.md lists, and nothing else from outside", async () => {
+  using directory = new TempDir();
+  const tree = directory.join("tree");
+  await copySources(tree);
+  const installed = `${tree}/toolchain/installed`;
+  // Everything is installed, and nothing is recorded: find searches, without a network.
+  await run([
+    ...["cp", "-R", "--reflink=auto", `${REPOSITORY}toolchain/installed`],
+    installed,
+  ]);
+  await Deno.remove(`${installed}/found`);
+  const home = directory.join("home");
+  await Deno.mkdir(home);
+  const before = new Set(await filesBelow(directory.path));
+  const trace = directory.join("trace");
+  await run(
+    [
+      ...["unshare", "--net", "strace", "--follow-forks", "--seccomp-bpf"],
+      ...["--quiet=all", "--decode-fds=path", "--string-limit=4096"],
+      ...["--trace=execve,openat", `--output=${trace}`, "make"],
+    ],
+    { cwd: tree, env: { HOME: home } },
+  );
+  const sources = new Set(
+    (await run([
+      "git",
+      "ls-files",
+      "--cached",
+      "--others",
+      "--exclude-standard",
+    ], {
+      cwd: REPOSITORY,
+    })).trimEnd().split("\n").map((name) => `${tree}/${name}`),
+  );
+  const used = opened(await Deno.readTextFile(trace))
+    .filter((path) => !SYSTEM.test(path) && !sources.has(path));
+  const fromOutside = used.filter((path) => !path.startsWith(directory.path));
+  assertEquals(fromOutside, []);
+  const files = used.filter((path) => before.has(path))
+    .map((path) => path.slice(installed.length + 1));
+  // A lock, and copies of lock files, which are compared with those of npm/.
+  const bookkeeping = /^lock$|^[^/]+\/package-lock\.json$/;
+  const listed = tableRows(
+    page("toolchain/README.md"),
+    "file in `installed/`",
+    "origin",
+  ).map(([file]) => quoted(file!)[0]!);
+  // Those for another kind of machine are not installed.
+  const own = listed.filter((file) => before.has(`${installed}/${file}`));
+  assertEquals(
+    files.filter((file) => !bookkeeping.test(file)).sort(),
+    own.sort(),
+  );
+  const checked = await run([
+    "sha256sum",
+    "--check",
+    "--ignore-missing",
+    "../checksums",
+  ], { cwd: installed });
+  assert(own.every((file) => checked.includes(`${file}: OK`)), checked);
+});
+
+async function filesBelow(folder: string): Promise<string[]> {
+  return (await run(["find", folder, "-type", "f"])).trimEnd().split("\n");
+}

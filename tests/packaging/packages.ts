@@ -85,15 +85,6 @@ export function inherited(...names: string[]): Record<string, string> {
   );
 }
 
-/** The cache with the programs' imports from npm. */
-export async function denoDir(): Promise<string> {
-  const { DENO } = await toolchain();
-  const told = await run([DENO!, "info", "--json", "--no-config"], {
-    env: inherited("HOME", "DENO_DIR"),
-  });
-  return JSON.parse(told).denoDir;
-}
-
 /** Copies the sources of this checkout: tracked and untracked files that git does not ignore. */
 export async function copySources(to: string): Promise<void> {
   await Deno.mkdir(to, { recursive: true });
@@ -143,18 +134,28 @@ export async function contents(root: string): Promise<string> {
 }
 
 /**
- * What a build takes from outside, in a folder that anyone may read: a Deno, its
- * compile runtime, and a cache with the imports from npm and the bundler.
+ * What a build takes from outside, where anyone may read it: in a folder, a Deno and its
+ * compile runtime, which are returned as variables; and in a tree, the installed files.
  */
-export async function bringAlong(to: string): Promise<Record<string, string>> {
-  const tools = await toolchain();
-  const cache = await denoDir();
-  await Deno.mkdir(`${to}/cache`);
-  await run(["cp", "-R", `${cache}/npm`, `${cache}/dl`, `${to}/cache`]);
-  const env: Record<string, string> = { DENO_DIR: `${to}/cache` };
-  for (const [name, path] of Object.entries(tools)) {
+export async function bringAlong(
+  to: string,
+  tree: string,
+): Promise<Record<string, string>> {
+  const env: Record<string, string> = {};
+  for (const [name, path] of Object.entries(await toolchain())) {
     env[name] = `${to}/${name.toLowerCase()}`;
     await run(["cp", "--reflink=auto", path, env[name]]);
+  }
+  const installed = `${tree}/toolchain/installed`;
+  await Deno.mkdir(installed);
+  for (const { name } of Deno.readDirSync(`${REPOSITORY}toolchain/installed`)) {
+    if (!/^(deno-std|esbuild-)/.test(name)) continue;
+    await run([
+      "cp",
+      "-R",
+      `${REPOSITORY}toolchain/installed/${name}`,
+      installed,
+    ]);
   }
   return env;
 }

@@ -459,7 +459,7 @@ Deno.test("two builds give the same executables, packages and archives", async (
   ]);
   await Deno.mkdir(other.join("tmp"));
   const env = {
-    ...await bringAlong(other.path),
+    ...await bringAlong(other.path, tree),
     HOME: elsewhere,
     TMPDIR: other.join("tmp"),
     TZ: "Pacific/Kiritimati",
