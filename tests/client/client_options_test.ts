@@ -135,12 +135,7 @@ const REFUSED: [args: string[], message: string][] = [
   [["-unxi", "/a"], 'Unknown option "-unxi"'],
   [["--quiet", "/a"], 'Unknown option "--quiet"'],
   [["host:0"], 'Cannot parse address: "host:0"'],
-  ...["-1", "+1", "1.5", "ten", "0x10", "1e3", " 1", "1000000001"]
-    .map((count): [string[], string] => [
-      [`--count=${count}`, "/s"],
-      `Cannot parse --count: "${count}"`,
-    ]),
-  [["--count=", "/s"], 'Option "--count" needs a value'],
+  [["--count=1000000001", "/s"], 'Cannot parse --count: "1000000001"'],
   [["--interval", "often", "/s"], 'Cannot parse --interval: "often"'],
   [["--timeout", "never", "/s"], 'Cannot parse --timeout: "never"'],
   [

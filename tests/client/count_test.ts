@@ -216,48 +216,57 @@ Deno.test("count: each reply has the time for itself", async () => {
   assertEquals(failure, undefined);
 });
 
-Deno.test("count: a server that closes at once is reported", async () => {
-  const { failure } = await counted(async (conn) => {
-    await packet(conn);
-    await conn.closeWrite();
+const BEFORE_REPLY = `${LOST}the server closed the connection before the reply`;
+const ENDS: [
+  when: string,
+  script: (conn: Deno.Conn) => Promise<unknown>,
+  lines: string[],
+  failure: string,
+][] = [
+  [
+    "at once",
+    async (conn) => {
+      await packet(conn);
+      await conn.closeWrite();
+    },
+    ["input data: 1"],
+    `${BEFORE_REPLY} to "1"`,
+  ],
+  [
+    "midway",
+    async (conn) => {
+      for (let i = 0; i < 2; i++) await send(conn, await packet(conn));
+      await packet(conn);
+      await conn.closeWrite();
+    },
+    ["recv:2", "input data: 3"],
+    `${BEFORE_REPLY} to "3"`,
+  ],
+  [
+    "between two numbers",
+    async (conn) => {
+      await send(conn, await packet(conn));
+      conn.close();
+    },
+    ["recv:1", "input data: 2"],
+    LOST,
+  ],
+  // Closed with the number unread, a unix socket resets its peer.
+  [
+    "with a reset",
+    (conn) => Promise.resolve(conn.close()),
+    ["input data: 1"],
+    LOST,
+  ],
+];
+for (const [when, script, lines, expected] of ENDS) {
+  Deno.test(`count: a server that closes ${when} is reported`, async () => {
+    const counting = await counted(script, { intervalMs: 50 });
+    assertEquals(counting.lines.slice(-lines.length), lines);
+    const { failure = "" } = counting;
+    assert(failure.startsWith(expected) && !failure.includes("\n"), failure);
   });
-  assertEquals(
-    failure,
-    `${LOST}the server closed the connection before the reply to "1"`,
-  );
-});
-
-Deno.test("count: a server that closes midway is reported", async () => {
-  const { lines, failure } = await counted(async (conn) => {
-    for (let i = 0; i < 2; i++) await send(conn, await packet(conn));
-    await packet(conn);
-    await conn.closeWrite();
-  });
-  assertEquals(lines.slice(-2), ["recv:2", "input data: 3"]);
-  assertEquals(
-    failure,
-    `${LOST}the server closed the connection before the reply to "3"`,
-  );
-});
-
-Deno.test("count: a server that closes between two numbers is reported", async () => {
-  const { lines, failure } = await counted(async (conn) => {
-    await send(conn, await packet(conn));
-    conn.close();
-  }, { intervalMs: 50 });
-  assertEquals(lines.slice(-2), ["recv:1", "input data: 2"]);
-  assert(failure?.startsWith(LOST), failure);
-  assertEquals(failure?.includes("\n"), false);
-});
-
-Deno.test("count: a server that resets is reported", async () => {
-  const { failure } = await counted((conn) => {
-    // Closed with the number unread, which a unix socket takes for a reset.
-    conn.close();
-    return Promise.resolve();
-  }, { count: 1 });
-  assert(failure?.startsWith(LOST), failure);
-});
+}
 
 Deno.test("count: an endless reply is reported, not kept", async () => {
   const { lines, failure } = await counted(async (conn) => {
