@@ -2,6 +2,7 @@
 
 import * as mod from "../../mod.ts";
 import { DENO_RUN } from "./deno_run.ts";
+import { type Finished, run } from "./program.ts";
 
 const EXPORTS = Object.keys(mod);
 const MOD = new URL("../../mod.ts", import.meta.url).href;
@@ -11,15 +12,8 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface ScriptOptions {
   /** Permission flags. */
   flags?: string[];
-  /** The whole environment, except the variables that Deno needs to start. */
+  /** Variables besides those that Deno needs to start. */
   env?: Record<string, string>;
-}
-
-/** Its result. */
-export interface ScriptResult {
-  code: number;
-  stdout: string;
-  stderr: string;
 }
 
 /**
@@ -49,18 +43,7 @@ export function denoEnv(): Record<string, string> {
 export async function runScript(
   script: string,
   { flags = [], env = {} }: ScriptOptions = {},
-): Promise<ScriptResult> {
+): Promise<Finished> {
   const [program, ...args] = scriptCommand(script, flags);
-  const { code, stdout, stderr } = await new Deno.Command(program!, {
-    args,
-    clearEnv: true,
-    env: { ...denoEnv(), ...env },
-    stdin: "null",
-  }).output();
-  const decoder = new TextDecoder();
-  return {
-    code,
-    stdout: decoder.decode(stdout),
-    stderr: decoder.decode(stderr),
-  };
+  return await run(program!, args, { env: { ...denoEnv(), ...env } });
 }

@@ -1,6 +1,6 @@
 // What `make install` puts on a machine, and that `make uninstall` takes away.
 
-import { assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { copySources } from "../packaging/packages.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { Machine, REPOSITORY, run, type Tree } from "./machine.ts";
@@ -8,82 +8,94 @@ import { Machine, REPOSITORY, run, type Tree } from "./machine.ts";
 const UNITS = ["ipc-server.socket", "ipc-server.service", "ipc-client.service"];
 const PROGRAMS = ["ipc-server", "ipc-client"];
 
-interface Layout {
-  what: string;
-  /** The path of the link to the client, and its target. */
-  link: [path: string, target: string];
-  /** What is given to `make`. */
-  variables: string[];
-  programs: string;
-  units: string;
-  userUnits: string;
-  manuals: string;
-  docs: string;
-  completions: { bash: string; zsh: string; fish: string; fishStart: string };
-}
-
-/** The default paths of completions below a data directory. */
-function completionsBelow(data: string): Layout["completions"] {
-  return {
-    bash: `${data}/bash-completion/completions`,
-    zsh: `${data}/zsh/site-functions`,
-    fish: `${data}/fish/vendor_completions.d`,
-    fishStart: `${data}/fish/vendor_conf.d`,
-  };
-}
-
-const LAYOUTS: Layout[] = [
-  {
-    what: "by default",
-    link: ["/usr/bin/ipc-client", "../libexec/ipc/ipc-client"],
-    variables: [],
-    programs: "/usr/libexec/ipc",
-    units: "/usr/lib/systemd/system",
-    userUnits: "/usr/lib/systemd/user",
-    manuals: "/usr/share/man",
-    docs: "/usr/share/doc/ipc-server",
-    completions: completionsBelow("/usr/share"),
-  },
-  {
-    what: "under another prefix",
-    link: ["/usr/local/bin/ipc-client", "../libexec/ipc/ipc-client"],
-    variables: ["prefix=/usr/local"],
-    programs: "/usr/local/libexec/ipc",
-    units: "/usr/local/lib/systemd/system",
-    userUnits: "/usr/local/lib/systemd/user",
-    manuals: "/usr/local/share/man",
-    docs: "/usr/local/share/doc/ipc-server",
-    completions: completionsBelow("/usr/local/share"),
-  },
-  {
-    what: "with each directory given",
-    link: ["/opt/bin/ipc-client", "../echo/programs/ipc-client"],
-    variables: [
-      "prefix=/opt/echo",
-      "bindir=/opt/bin",
-      "pkglibexecdir=/opt/echo/programs",
-      "docdir=/opt/echo/documents",
-      "systemdsystemunitdir=/etc/systemd/system",
-      "systemduserunitdir=/etc/systemd/user",
-      "mandir=/opt/echo/manuals",
-      "bashcompletiondir=/opt/echo/completions/bash",
-      "zshcompletiondir=/opt/echo/completions/zsh",
-      "fishcompletiondir=/opt/echo/completions/fish",
-      "fishconfdir=/etc/fish/conf.d",
-    ],
-    programs: "/opt/echo/programs",
-    units: "/etc/systemd/system",
-    userUnits: "/etc/systemd/user",
-    manuals: "/opt/echo/manuals",
-    docs: "/opt/echo/documents",
-    completions: {
-      bash: "/opt/echo/completions/bash",
-      zsh: "/opt/echo/completions/zsh",
-      fish: "/opt/echo/completions/fish",
-      fishStart: "/etc/fish/conf.d",
-    },
-  },
+/** By default, and if every directory is set: where files are installed. */
+const PLACES: [
+  byDefault: string,
+  elsewhere: string,
+  source: string,
+  files: string[],
+][] = [
+  ["/usr/libexec/ipc", "/opt/echo/programs", "bin", PROGRAMS],
+  ["/usr/lib/systemd/system", "/etc/systemd/system", "units", [
+    ...[...UNITS, "ipc-server@.socket", "ipc-server@.service"],
+  ]],
+  ["/usr/lib/systemd/user", "/etc/systemd/user", "units/user", UNITS],
+  ["/usr/share/man/man1", "/opt/echo/manuals/man1", "cli/manual", [
+    "ipc-client.1",
+  ]],
+  ["/usr/share/man/man5", "/opt/echo/manuals/man5", "cli/manual", [
+    "ipc-server.socket.5",
+  ]],
+  ["/usr/share/man/man8", "/opt/echo/manuals/man8", "cli/manual", [
+    "ipc-server.8",
+  ]],
+  [
+    "/usr/share/bash-completion/completions",
+    "/opt/echo/completions/bash",
+    ...["cli/completions/bash", PROGRAMS] as const,
+  ],
+  [
+    "/usr/share/zsh/site-functions",
+    "/opt/echo/completions/zsh",
+    ...["cli/completions/zsh", PROGRAMS.map((name) => `_${name}`)] as const,
+  ],
+  [
+    "/usr/share/fish/vendor_completions.d",
+    "/opt/echo/completions/fish",
+    "cli/completions/fish",
+    PROGRAMS.map((name) => `${name}.fish`),
+  ],
+  ["/usr/share/fish/vendor_conf.d", "/etc/fish/conf.d", "cli/completions", [
+    "ipc.fish",
+  ]],
+  ["/usr/share/doc/ipc-server/units", "/opt/echo/documents/units", "units", [
+    "README.md",
+    ...Array.from(
+      Deno.readDirSync(`${REPOSITORY}/units/drop-ins`),
+      ({ name }) => `drop-ins/${name}`,
+    ),
+  ]],
 ];
+
+/** Every installed file by default, and its source. */
+const FILES = PLACES.flatMap(([byDefault, , source, names]) =>
+  names.map((name) => [`${byDefault}/${name}`, `${source}/${name}`] as const)
+);
+
+/** Variables of `make`, and the directories that they replace. */
+const LAYOUTS: [
+  what: string,
+  variables: string[],
+  moved: Record<string, string>,
+][] = [
+  ["by default", [], {}],
+  ["under another prefix", ["prefix=/usr/local"], { "/usr": "/usr/local" }],
+  ["with each directory set", [
+    ...["prefix=/opt/echo", "bindir=/opt/bin", "mandir=/opt/echo/manuals"],
+    ...["pkglibexecdir=/opt/echo/programs", "docdir=/opt/echo/documents"],
+    "systemdsystemunitdir=/etc/systemd/system",
+    "systemduserunitdir=/etc/systemd/user",
+    "bashcompletiondir=/opt/echo/completions/bash",
+    "zshcompletiondir=/opt/echo/completions/zsh",
+    "fishcompletiondir=/opt/echo/completions/fish",
+    "fishconfdir=/etc/fish/conf.d",
+  ], {
+    "/usr/bin": "/opt/bin",
+    ...Object.fromEntries(PLACES.map(([from, to]) => [from, to])),
+  }],
+];
+
+/** Replaces default directories of ours in a path or a text. */
+function relocated(text: string, moved: Record<string, string>): string {
+  const ours =
+    /\/usr(?=\/(?:libexec\/ipc|lib\/systemd\/(?:system|user)|bin\/ipc-client|share)\b)[\w.\/-]*/g;
+  return text.replaceAll(ours, (path) => {
+    const from = Object.keys(moved).find((directory) =>
+      path === directory || path.startsWith(`${directory}/`)
+    );
+    return from === undefined ? path : moved[from] + path.slice(from.length);
+  });
+}
 
 /** Each path below some places of a tree, with its type, mode, owner and link. */
 async function listing(tree: Pick<Tree, "root" | "run">, ...places: string[]) {
@@ -135,85 +147,48 @@ async function treeOfOthers(): Promise<string> {
   return root;
 }
 
-async function permissions(path: string): Promise<string> {
-  const { mode } = await Deno.stat(path);
-  return ((mode ?? 0) & 0o7777).toString(8);
-}
-
-/** Each document of a layout, with the paths that it has to name. */
-function documents(
-  { programs, units, userUnits, manuals, docs, completions, link }: Layout,
-): [path: string, ...names: string[]][] {
-  const { bash, zsh, fish, fishStart } = completions;
-  return [
-    [`${manuals}/man1/ipc-client.1`, `${programs}/ipc-client`, `${link[0]}\n`],
-    [`${docs}/units/README.md`, "idle-exit.conf"],
-    [`${docs}/units/drop-ins/check.conf`, `${programs}/ipc-server --check`],
-    [`${manuals}/man5/ipc-server.socket.5`, `${units}/`, `${userUnits}/`],
-    [`${manuals}/man8/ipc-server.8`, `${programs}/ipc-server`],
-    ...PROGRAMS.flatMap((name): [string, ...string[]][] => [
-      [`${bash}/${name}`, `${programs}/${name}`],
-      [`${zsh}/_${name}`, `#compdef ${name}`],
-      [`${fish}/${name}.fish`, `complete -c ${name}`],
-    ]),
-    [`${fishStart}/ipc.fish`, "ipc-{server,client}.fish"],
-  ];
-}
-
-for (const layout of LAYOUTS) {
-  const { what, variables, programs, units, userUnits } = layout;
+for (const [what, variables, moved] of LAYOUTS) {
   Deno.test(`installed ${what}, every file is in place; uninstalled, none is left`, async () => {
     const root = await treeOfOthers();
     try {
       const before = await listing({ root, run }, ".");
       // An administrator's umask must not lock the services' users out.
+      const script = 'umask 077; exec make "$@"';
       const make = (target: string) =>
         run(
-          "sh",
-          "-c",
-          'umask 077; exec make "$@"',
-          "sh",
-          `--directory=${REPOSITORY}`,
-          target,
-          `DESTDIR=${root}`,
-          ...variables,
+          ...["sh", "-c", script, "sh", `--directory=${REPOSITORY}`] as const,
+          ...[target, `DESTDIR=${root}`, ...variables],
         );
 
       await make("install");
-      for (const program of PROGRAMS) {
-        const path = `${root}${programs}/${program}`;
-        assertEquals(await permissions(path), "755", path);
-        await run("cmp", path, `${REPOSITORY}/bin/${program}`);
-      }
-      const [link, target] = layout.link;
-      assertEquals(await Deno.readLink(`${root}${link}`), target);
-      assertEquals(
-        await run(`${root}${link}`, "--version"),
-        await run(`${REPOSITORY}/bin/ipc-client`, "--version"),
+      const { added } = difference(before, await listing({ root, run }, "."));
+      const files = added.flatMap((line) =>
+        /^(\S+(?<!\/made-directories)) f /.exec(line)?.[1] ?? []
       );
-      for (const directory of [units, userUnits]) {
-        for (const unit of UNITS) {
-          const path = `${root}${directory}/${unit}`;
-          assertEquals(await permissions(path), "644", path);
-          const text = await Deno.readTextFile(path);
-          assertEquals(text.includes(root), false, `${path} names DESTDIR`);
-          if (unit.endsWith(".service")) {
-            const program = `${programs}/${unit.replace(".service", "")}`;
-            assertStringIncludes(text, `ExecStart=${program} `);
-          }
+      assertEquals(
+        files.map((path) => path.replace(/^\/\./, "")).sort(),
+        FILES.map(([path]) => relocated(path, moved)).sort(),
+      );
+      for (const [path, from] of FILES) {
+        const installed = `${root}${relocated(path, moved)}`;
+        const isProgram = path.startsWith("/usr/libexec");
+        const { mode } = await Deno.stat(installed);
+        assertEquals(mode! & 0o7777, isProgram ? 0o755 : 0o644, installed);
+        const source = `${REPOSITORY}/${from}`;
+        if (isProgram) await run("cmp", installed, source);
+        else {
+          assertEquals(
+            await Deno.readTextFile(installed),
+            relocated(await Deno.readTextFile(source), moved),
+          );
         }
-        assertStringIncludes(
-          await Deno.readTextFile(`${root}${directory}/ipc-server.service`),
-          `WorkingDirectory=${programs}\n`,
-        );
       }
-
-      for (const [path, ...names] of documents(layout)) {
-        assertEquals(await permissions(`${root}${path}`), "644", path);
-        const text = await Deno.readTextFile(`${root}${path}`);
-        for (const name of names) assertStringIncludes(text, name);
-        assertEquals(text.includes(root), false, `${path} names DESTDIR`);
-      }
+      const link = `${root}${relocated("/usr/bin/ipc-client", moved)}`;
+      assertEquals(
+        await Deno.realPath(link),
+        `${root}${relocated("/usr/libexec/ipc/ipc-client", moved)}`,
+      );
+      assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
 
       await make("uninstall");
       assertEquals(
