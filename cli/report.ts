@@ -3,8 +3,8 @@ import { EXIT, UsageError } from "./exit_status.ts";
 import { OutputError } from "./write_line.ts";
 
 /**
- * Reports a problem to the operator, and returns the exit status for it. Output that
- * was closed early (SIGPIPE) is no problem to report.
+ * Logs the error that ends a program, and returns the exit status for it. Output that was
+ * closed early (SIGPIPE) is not logged.
  */
 export function report(name: string, problem: unknown): number {
   if (problem instanceof OutputError && problem.isClosed) {

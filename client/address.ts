@@ -15,7 +15,7 @@ const LINK_LOCAL = /^fe[89ab]/i;
  * Parses an address: a socket path, `@abstract`, `host:port` or `[v6]:port`; or a
  * URL: `unix:/path`, `unix:///path`, `unix:@abstract`, `tcp://host:port`.
  *
- * @param unix Whether the text is a socket path or an abstract name in any case.
+ * @param unix Whether to take any text as a socket path or an abstract name.
  * @throws {UsageError} The text is none of these.
  */
 export function parseAddress(text: string, unix: boolean): Address {
@@ -27,7 +27,7 @@ export function parseAddress(text: string, unix: boolean): Address {
     case "unix:":
       if (/^\/\/(?!\/)/.test(rest!)) {
         throw new UsageError(
-          `Cannot parse address: "${text}" names a host, which a unix socket has not; use unix:///PATH`,
+          `Cannot parse address: "${text}" names a host, but a unix socket has none; use unix:///PATH`,
         );
       }
       return unixAddress(rest!.replace(/^\/\/(?=\/)/, ""), text);
@@ -35,7 +35,7 @@ export function parseAddress(text: string, unix: boolean): Address {
       return tcpAddress(rest!.replace(/\/$/, ""), text);
     default:
       throw new UsageError(
-        `Cannot parse address: "${text}" is a URL of another kind; use unix:/PATH or tcp://HOST:PORT`,
+        `Cannot parse address: "${text}" is a URL of an unknown kind; use unix:/PATH or tcp://HOST:PORT`,
       );
   }
 }

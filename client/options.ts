@@ -125,7 +125,7 @@ function parseTimeout(option: string, text: string): number {
   const ms = parseDuration(option, text);
   if (ms === 0) {
     throw new UsageError(
-      `Cannot use ${option}: "${text}" is no time at all; use a longer one`,
+      `Cannot use ${option}: "${text}" must be longer than 0`,
     );
   }
   return ms;

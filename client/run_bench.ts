@@ -1,7 +1,7 @@
 import { EXIT } from "../cli/exit_status.ts";
 import { writeLine } from "../cli/write_line.ts";
 import { bench, type BenchOptions } from "./bench.ts";
-import { benchJson, benchProgress, benchTable } from "./bench_report.ts";
+import { benchJson, benchProgress, benchTable } from "./bench_output.ts";
 
 /** Options for {@linkcode runBench}. */
 export interface RunBenchOptions extends BenchOptions {

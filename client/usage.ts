@@ -75,7 +75,8 @@ or tcp://host:port.`,
   notes: "TIME is 200ms, 1.5s or plain seconds.",
   exits: {
     [EXIT.ok]: "success",
-    [EXIT.failure]: "no or a lost connection, or a missing or wrong reply",
+    [EXIT.failure]:
+      "could not connect, lost the connection, or a reply was missing or wrong",
     [EXIT.usage]: "wrong usage",
     [EXIT.interrupted]: "interrupted by Ctrl-C",
     [EXIT.outputClosed]: "output closed early (SIGPIPE)",

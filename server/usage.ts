@@ -27,7 +27,7 @@ a connection has received "close", it is closed.`,
     "drain-timeout": {
       value: "TIME",
       default: "5s",
-      help: "on stop, close connections that are open after TIME",
+      help: "on stop, close connections that are still open after TIME",
     },
     "idle-timeout": {
       value: "TIME",

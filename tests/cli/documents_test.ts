@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { type Option, writtenDefault } from "../../cli/program_usage.ts";
-import { benchJson } from "../../client/bench_report.ts";
+import { benchJson } from "../../client/bench_output.ts";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
 import { CLIENT_USAGE } from "../../client/usage.ts";
 import { SERVER_USAGE } from "../../server/usage.ts";

@@ -4,7 +4,7 @@ import { report } from "../../cli/report.ts";
 import { versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
-const PROGRAM = new URL("./ends_as_told_program.ts", import.meta.url).pathname;
+const PROGRAM = new URL("./run_program_program.ts", import.meta.url).pathname;
 const COMMAND = [
   Deno.execPath(),
   "run",
@@ -23,14 +23,14 @@ const ENDINGS: [
   ["it returns 0", "ok", 0, ""],
   ["it returns another status", "status", 78, ""],
   [
-    "it was used wrongly",
+    "its usage is wrong",
     "usage",
     64,
     'ipc-test: error: Unknown option "--nope"; see ipc-test --help\n',
   ],
   ["it throws", "error", 1, "ipc-test: error: Disk on fire\n"],
   [
-    "it has a mistake in it",
+    "it has a fault",
     "type",
     1,
     "ipc-test: error: Cannot read properties of undefined (reading 'f')\n",
@@ -41,7 +41,7 @@ const ENDINGS: [
     1,
     "ipc-test: error: First: second: third\n",
   ],
-  ["nobody reads its output", "unread", 141, ""],
+  ["its output is closed early", "unread", 141, ""],
   [
     "its output cannot be written",
     "full",
@@ -50,7 +50,7 @@ const ENDINGS: [
   ],
   ["it throws no error", "text", 1, "ipc-test: error: just text\n"],
   [
-    "a promise is rejected unseen",
+    "a promise is rejected unhandled",
     "rejection",
     1,
     "ipc-test: error: Nobody caught it\n",

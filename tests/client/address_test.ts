@@ -111,11 +111,11 @@ const NO_SOCKETS: [text: string, cause: string][] = [
   ["unix:@", "has no path or name"],
   [
     "unix://host/path",
-    "names a host, which a unix socket has not; use unix:///PATH",
+    "names a host, but a unix socket has none; use unix:///PATH",
   ],
   [
     "http://host:80",
-    "is a URL of another kind; use unix:/PATH or tcp://HOST:PORT",
+    "is a URL of an unknown kind; use unix:/PATH or tcp://HOST:PORT",
   ],
 ];
 for (const [text, cause] of NO_SOCKETS) {

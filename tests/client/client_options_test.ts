@@ -140,7 +140,7 @@ const REFUSED: [args: string[], message: string][] = [
   [["--timeout", "never", "/s"], 'Cannot parse --timeout: "never"'],
   [
     ["--timeout", "0", "/s"],
-    'Cannot use --timeout: "0" is no time at all; use a longer one',
+    'Cannot use --timeout: "0" must be longer than 0',
   ],
   [["--connect-timeout", "0s", "/s"], "Cannot use --connect-timeout"],
   [["--interactive", "--count", "3", "/s"], '"--interactive" with "--count"'],

@@ -4,7 +4,7 @@ import {
   benchJson,
   benchProgress,
   benchTable,
-} from "../../client/bench_report.ts";
+} from "../../client/bench_output.ts";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
 
 const SETTINGS = { addressText: "/s", sizeBytes: 1_000, pipeline: 2 };
@@ -23,7 +23,7 @@ function result(latenciesMs: number[]): BenchResult {
 
 const LATENCIES = [...Array(98).fill(0.05), 2, 1_500];
 
-Deno.test("report: the table has a heading, and each number its unit", () => {
+Deno.test("bench output: the table has a heading, and each number its unit", () => {
   assertEquals(benchTable(result(LATENCIES), SETTINGS), [
     "2.00 s, 1000 bytes, 1 connection, pipeline 2",
     "messages/s        MB/s         p50         p99         max",
@@ -31,7 +31,7 @@ Deno.test("report: the table has a heading, and each number its unit", () => {
   ]);
 });
 
-Deno.test("report: without a message there is no latency, and no NaN", () => {
+Deno.test("bench output: without a message there is no latency, and no NaN", () => {
   const none = { ...result([]), bytes: 0, elapsedMs: 0, interrupted: true };
   assertEquals(benchTable(none, SETTINGS), [
     "0.00 s, interrupted, 1000 bytes, 1 connection, pipeline 2",
@@ -48,7 +48,7 @@ Deno.test("report: without a message there is no latency, and no NaN", () => {
   ]);
 });
 
-Deno.test("report: the JSON is one line, with the units in the names", () => {
+Deno.test("bench output: the JSON is one line, with the units in the names", () => {
   const json = benchJson(result(LATENCIES), SETTINGS);
   assertEquals(json.includes("\n"), false);
   assertEquals(JSON.parse(json), {
@@ -68,7 +68,7 @@ Deno.test("report: the JSON is one line, with the units in the names", () => {
   });
 });
 
-Deno.test("report: progress shows the part done", () => {
+Deno.test("bench output: progress shows the part done", () => {
   assertEquals(
     benchProgress({ elapsedMs: 1_500, messages: 30_000 }, 5_000),
     "1.5 of 5 s: 20,000 messages/s",
