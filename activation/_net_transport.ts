@@ -212,11 +212,38 @@ export function adoptServer(
   });
 }
 
+/** Where to listen when no socket was passed. */
+export type ListenAddress = { hostname: string; port: number } | {
+  path: string;
+};
+
+/**
+ * Makes a server of `node:net`, or of a module built on it, listen on a new socket.
+ *
+ * @throws The errors of `Deno.listen()`, which those of `node:net` are not.
+ */
+export function listenAt(
+  server: Server,
+  where: ListenAddress,
+  backlog: number,
+): Promise<void> {
+  const listener = "path" in where
+    ? Deno.listen({ transport: "unix", path: where.path })
+    : Deno.listen(where);
+  listener.close();
+  const { addr } = listener;
+  return listenOn(
+    server,
+    "path" in addr ? addr : { host: addr.hostname, port: addr.port },
+    backlog,
+  );
+}
+
 /** Resolves once a server listens; rejects with the error if it cannot. */
-export function listenOn(
+function listenOn(
   server: Server,
   where: { fd: number } | { host: string; port: number } | { path: string },
-  backlog = BACKLOG,
+  backlog: number,
 ): Promise<void> {
   rearmServer(server);
   return new Promise((resolve, reject) => {

@@ -1,14 +1,7 @@
+import { acceptOn } from "./_accept.ts";
 import { adoptedConn, type ChunkConn } from "./_conn.ts";
-import { acceptWithHandles, HandleTransport } from "./_handle_transport.ts";
 import { AdoptedListener } from "./_listener.ts";
-import {
-  adoptServer,
-  ServerAcceptor,
-  SocketTransport,
-} from "./_net_transport.ts";
-import { streamBinding } from "../runtime/stream_binding.ts";
 import { type Acceptor, BACKLOG } from "./_transport.ts";
-import type { InheritedConn } from "./connection.ts";
 import type { ListenFd } from "./environment.ts";
 
 /** Options for {@linkcode listen}. */
@@ -89,30 +82,12 @@ export async function listen(
   options: ListenOptions = {},
 ): Promise<InheritedListener> {
   const { backlog = BACKLOG } = options;
-  const binding = await streamBinding();
-  const acceptor = binding === undefined
-    ? await acceptWithNet(listenFd, backlog)
-    : await acceptWithHandles(
-      binding,
-      listenFd,
-      backlog,
-      (handle) => adoptedConn(new HandleTransport(binding, handle)),
-    );
+  const acceptor = await acceptOn(
+    listenFd,
+    backlog,
+    (transport) => adoptedConn(transport),
+  );
   return new AdoptedListener(
     acceptor as Acceptor<Deno.TcpConn & ChunkConn>,
   ) as InheritedListener;
-}
-
-/** The fallback, which uses only documented API and is slower. */
-async function acceptWithNet(
-  listenFd: number | ListenFd,
-  backlog: number,
-): Promise<Acceptor<InheritedConn>> {
-  const { createServer } = await import("node:net");
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  await adoptServer(server, listenFd, backlog);
-  return new ServerAcceptor(
-    server,
-    (socket) => adoptedConn(new SocketTransport(socket)),
-  );
 }

@@ -1,0 +1,184 @@
+import { adoptedConn } from "../activation/_conn.ts";
+import type { Acceptor, Transport } from "../activation/_transport.ts";
+import type { InheritedConn } from "../activation/connection.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
+import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
+import { WatchedTransport } from "./_watched_transport.ts";
+import type { ConnHandler, ServeConnsOptions } from "./serve_conns.ts";
+
+/** The time in which a peer must close its side after the server, in milliseconds. */
+const LINGER_MS = 1_000;
+
+/** An accepted connection. */
+interface Accepted {
+  conn: InheritedConn;
+  transport: WatchedTransport;
+  /** A signal for each connection: the listeners of ended ones are not kept. */
+  stopping: AbortController;
+}
+
+/** Returns what {@linkcode ConnServer} serves of an accepted socket. */
+export function watch(transport: Transport): Accepted {
+  const watched = new WatchedTransport(transport);
+  return {
+    conn: adoptedConn(watched),
+    transport: watched,
+    stopping: new AbortController(),
+  };
+}
+
+/** Calls a handler with each connection of a listening socket. */
+export class ConnServer implements ServiceServer {
+  readonly addr: Deno.NetAddr | Deno.UnixAddr;
+  readonly #acceptor: Acceptor<Accepted>;
+  readonly #handler: ConnHandler;
+  readonly #options: ServeConnsOptions;
+  readonly #served = new Set<Accepted>();
+  /** Connections above the limit, in the order of arrival. */
+  readonly #waiting = new Set<Accepted>();
+  #events: ServiceServerEvents | undefined;
+  #drained = Promise.withResolvers<void>();
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #isRef = true;
+  #isStopping = false;
+
+  constructor(
+    acceptor: Acceptor<Accepted>,
+    handler: ConnHandler,
+    options: ServeConnsOptions,
+  ) {
+    this.addr = acceptor.addr;
+    this.#acceptor = acceptor;
+    this.#handler = handler;
+    this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#served.size + this.#waiting.size;
+  }
+
+  start(events: ServiceServerEvents): void {
+    this.#events = events;
+    this.#acceptor.start(
+      (accepted) => this.#take(accepted),
+      (error) => events.onAcceptError(error),
+    );
+  }
+
+  async drain(): Promise<void> {
+    this.#isStopping = true;
+    this.#acceptor.close();
+    if (this.connections === 0) return;
+    for (const { stopping } of this.#served) stopping.abort(stopReason());
+    this.#drained = Promise.withResolvers();
+    await this.#drained.promise;
+  }
+
+  abort(): void {
+    for (const { conn } of [...this.#waiting, ...this.#served]) {
+      conn[Symbol.dispose]();
+    }
+    this.#waiting.clear();
+    this.#drained.resolve();
+  }
+
+  ref(): void {
+    this.#setRef(true);
+  }
+
+  unref(): void {
+    this.#setRef(false);
+  }
+
+  #setRef(isRef: boolean): void {
+    this.#isRef = isRef;
+    const method = isRef ? "ref" : "unref";
+    this.#acceptor[method]();
+    for (const { conn } of [...this.#waiting, ...this.#served]) conn[method]();
+  }
+
+  #take(accepted: Accepted): void {
+    if (!this.#isRef) accepted.conn.unref();
+    const { maxConnections = Infinity } = this.#options;
+    if (this.#served.size < maxConnections) void this.#serve(accepted);
+    else this.#waiting.add(accepted);
+  }
+
+  async #serve(accepted: Accepted): Promise<void> {
+    const { conn, transport: { signal }, stopping } = accepted;
+    this.#served.add(accepted);
+    this.#closeSilent();
+    const release = this.#events!.hold();
+    try {
+      const serving = this.#handler(conn, {
+        stopping: stopping.signal,
+        signal,
+      });
+      // Not before the handler has added its listeners.
+      if (this.#isStopping) stopping.abort(stopReason());
+      await serving;
+      await end(conn, signal);
+    } catch (error) {
+      // Of a connection that is over, the error is a consequence.
+      if (!signal.aborted) this.#report(error);
+    }
+    conn[Symbol.dispose]();
+    release();
+    this.#served.delete(accepted);
+    const [next] = this.#waiting;
+    if (next !== undefined) {
+      this.#waiting.delete(next);
+      void this.#serve(next);
+    }
+    if (this.connections === 0) {
+      clearInterval(this.#sweeper);
+      this.#sweeper = undefined;
+      this.#drained.resolve();
+    }
+  }
+
+  #report(error: unknown): void {
+    try {
+      if (this.#options.onError !== undefined) this.#options.onError(error);
+      else logFailure("Cannot serve a connection", error);
+    } catch (thrown) {
+      logFailure("Cannot serve a connection", thrown);
+    }
+  }
+
+  /** Checks all connections at a time: a timer for each message would cost more. */
+  #closeSilent(): void {
+    const { connectionTimeoutMs = 0 } = this.#options;
+    if (connectionTimeoutMs === 0 || this.#sweeper !== undefined) return;
+    this.#sweeper = setInterval(() => {
+      const now = performance.now();
+      for (const { conn, transport } of this.#served) {
+        if (transport.isSilent(connectionTimeoutMs, now)) {
+          conn[Symbol.dispose]();
+        }
+      }
+    }, Math.max(connectionTimeoutMs / 4, 10));
+    Deno.unrefTimer(this.#sweeper);
+  }
+}
+
+function stopReason(): DOMException {
+  return new DOMException("The server is stopping", "AbortError");
+}
+
+/**
+ * Half-closes a connection and waits for the peer to close: closing a socket with
+ * unread input resets the peer, which then loses the last sent bytes.
+ */
+async function end(conn: InheritedConn, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return;
+  const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
+  try {
+    await conn.closeWrite();
+    await conn.forEachChunk(() => {});
+  } catch {
+    // The peer has gone, or the handler still reads.
+  } finally {
+    clearTimeout(timer);
+  }
+}
