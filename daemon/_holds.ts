@@ -73,6 +73,5 @@ export class Holds {
       }
     }
     this.#released.resolve();
-    this.#events.onReleased(this);
   }
 }

@@ -1,4 +1,5 @@
 import { TIMER_MAX_MS } from "./_timer.ts";
+import type { NotifyError } from "./errors.ts";
 import type { NotifyState } from "./notify_state.ts";
 import { Holds } from "./_holds.ts";
 import type { JoinOptions, Member, Service } from "./service_interfaces.ts";
@@ -21,7 +22,7 @@ const STOPPING = "The service is stopping";
 export interface Surroundings {
   /** Whether the service manager starts the process again with its next client. */
   isActivated(): boolean;
-  /** Notifies the service manager. Logs a failure, and returns whether to go on. */
+  /** Notifies the service manager. Returns whether there is one to notify. */
   notify(state: NotifyState): Promise<boolean>;
   /** Starts the pings of the watchdog, if the service manager expects any. */
   watch(healthy: () => Promise<boolean>): Promise<Disposable | undefined>;
@@ -35,8 +36,9 @@ class LifeMember implements Member {
   readonly drainTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly healthy: JoinOptions["healthy"];
-  readonly status: string | undefined;
+  readonly status: JoinOptions["status"];
   readonly notifies: boolean;
+  readonly onNotifyError: JoinOptions["onNotifyError"];
   readonly holds: Holds;
   /** The time of the last work. */
   idleSince = performance.now();
@@ -52,6 +54,7 @@ class LifeMember implements Member {
     this.healthy = options.healthy;
     this.status = options.status;
     this.notifies = options.notify ?? true;
+    this.onNotifyError = options.onNotifyError;
   }
 
   get stopping(): AbortSignal {
@@ -170,7 +173,9 @@ export class ServiceLife implements Service {
 
   readonly #onInterrupt = (): void => {
     if (!this.#stopping.signal.aborted) return void this.stop();
-    if (performance.now() - this.#stoppingSince >= ONE_CTRL_C_MS) this.#abort();
+    if (performance.now() - this.#stoppingSince < ONE_CTRL_C_MS) return;
+    this.#abort();
+    this.#unrefTimer(EXIT_MS, () => this.#exit());
   };
 
   async #start(
@@ -197,9 +202,11 @@ export class ServiceLife implements Service {
       if (isStarting || this.#stopping.signal.aborted) return;
       const notifying = [...this.#members].filter(({ notifies }) => notifies);
       if (notifying.length === 0) return;
-      const statuses = notifying.flatMap(({ status }) => status ?? []);
       if (!this.#isReady) {
         this.#isReady = true;
+        const statuses = notifying.flatMap(({ status }) =>
+          (typeof status === "function" ? status() : status) ?? []
+        );
         this.#notify({
           ready: true,
           status: statuses.length > 0 ? statuses.join("; ") : undefined,
@@ -213,10 +220,20 @@ export class ServiceLife implements Service {
     });
   }
 
+  /** A failure is no reason not to serve: it is logged, and the last attempt. */
   #notify(state: NotifyState): void {
-    this.#notified = this.#notified.then((isNotified) =>
-      isNotified && this.#surroundings.notify(state)
-    );
+    this.#notified = this.#notified.then(async (isNotified) => {
+      try {
+        return isNotified && await this.#surroundings.notify(state);
+      } catch (error) {
+        const [report] = [...this.#members]
+          .flatMap(({ onNotifyError }) => onNotifyError ?? []);
+        const what = state.ready === true ? "is ready" : "stops";
+        if (report !== undefined) report(error as NotifyError);
+        else this.log(`Cannot notify that the service ${what}`, error);
+        return false;
+      }
+    });
   }
 
   async #isHealthy(): Promise<boolean> {
@@ -271,7 +288,9 @@ export class ServiceLife implements Service {
       this.#mustExit = true;
       this.#exitUnlessHeld();
     });
-    this.#unrefTimer(this.#remainingMs + EXIT_MS, () => this.#exit());
+    const remainingMs = this.#remainingMs;
+    this.#unrefTimer(remainingMs, () => this.#abort());
+    this.#unrefTimer(remainingMs + EXIT_MS, () => this.#exit());
   }
 
   get #longestDrainMs(): number {

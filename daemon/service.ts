@@ -70,13 +70,7 @@ const surroundings: Surroundings = {
     }
     // A program that is not notified for starts without this module.
     const { notify } = await import("./notify.ts");
-    try {
-      return await notify(state);
-    } catch (error) {
-      const what = state.ready ? "is ready" : "stops";
-      surroundings.log(`Cannot notify that the service ${what}`, error);
-      return false;
-    }
+    return await notify(state);
   },
   async watch(healthy) {
     if (!NOTIFY_VARIABLES.every(mayReadEnv)) return undefined;

@@ -1,3 +1,5 @@
+import type { NotifyError } from "./errors.ts";
+
 /** Options for {@linkcode Service.join}. */
 export interface JoinOptions {
   /**
@@ -22,14 +24,19 @@ export interface JoinOptions {
   healthy?: (() => boolean | Promise<boolean>) | undefined;
   /** What `READY=1` waits for. */
   started?: Promise<unknown> | undefined;
-  /** The line that `READY=1` tells `systemctl status`. */
-  status?: string | undefined;
+  /** The line for `systemctl status` that is sent with `READY=1`. */
+  status?: string | (() => string) | undefined;
   /**
    * Whether the service manager is notified, and its watchdog pinged, for this member.
    *
    * @default {true}
    */
   notify?: boolean | undefined;
+  /**
+   * Called with the error when the service manager cannot be notified. By default it is
+   * logged.
+   */
+  onNotifyError?: ((error: NotifyError) => void) | undefined;
 }
 
 /** A part of a service, with work of its own: a server, or a queue. */

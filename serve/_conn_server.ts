@@ -4,13 +4,13 @@ import type { InheritedConn } from "../activation/connection.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
 import { WatchedTransport } from "./_watched_transport.ts";
-import type { ConnHandler, ServeConnsOptions } from "./serve_conns.ts";
+import type { ConnHandler, ServeConnsOptions } from "./conn_handler.ts";
 
 /** The time in which a peer must close its side after the server, in milliseconds. */
 const LINGER_MS = 1_000;
 
 /** An accepted connection. */
-interface Accepted {
+export interface Accepted {
   conn: InheritedConn;
   transport: WatchedTransport;
   /** A signal for each connection: the listeners of ended ones are not kept. */
@@ -57,6 +57,11 @@ export class ConnServer implements ServiceServer {
     return this.#served.size + this.#waiting.size;
   }
 
+  /** The number of connections that are not served yet. */
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
   start(events: ServiceServerEvents): void {
     this.#events = events;
     this.#acceptor.start(
@@ -99,9 +104,14 @@ export class ConnServer implements ServiceServer {
 
   #take(accepted: Accepted): void {
     if (!this.#isRef) accepted.conn.unref();
-    const { maxConnections = Infinity } = this.#options;
+    const { maxConnections = Infinity, maxWaiting = Infinity, onRefused } =
+      this.#options;
     if (this.#served.size < maxConnections) void this.#serve(accepted);
-    else this.#waiting.add(accepted);
+    else if (this.#waiting.size < maxWaiting) this.#waiting.add(accepted);
+    else {
+      accepted.conn[Symbol.dispose]();
+      onRefused?.();
+    }
   }
 
   async #serve(accepted: Accepted): Promise<void> {

@@ -21,12 +21,12 @@ export type {
   ServeFallback,
   ServerOptions,
 } from "./_run_servers.ts";
-export {
-  type ConnHandler,
-  type ConnInfo,
-  serveConns,
-  type ServeConnsOptions,
-} from "./serve_conns.ts";
+export type {
+  ConnHandler,
+  ConnInfo,
+  ServeConnsOptions,
+} from "./conn_handler.ts";
+export { type ConnsServer, serveConns } from "./serve_conns.ts";
 export { type HttpServer, serve, type ServeOptions } from "./serve.ts";
 export { serveNode, type ServeNodeOptions } from "./serve_node.ts";
 export type { ServeHandler, ServeInfo } from "./serve_handler.ts";

@@ -1,57 +1,14 @@
 import { acceptAt, acceptOn } from "../activation/_accept.ts";
-import type { InheritedConn } from "../activation/connection.ts";
-import { ConnServer, watch } from "./_conn_server.ts";
+import type { Acceptor } from "../activation/_transport.ts";
+import { type Accepted, ConnServer, watch } from "./_conn_server.ts";
 import { openEach } from "./_open_each.ts";
-import {
-  type RunningServer,
-  runServers,
-  type ServerOptions,
-} from "./_run_servers.ts";
+import { type RunningServer, runServers } from "./_run_servers.ts";
+import type { ConnHandler, ServeConnsOptions } from "./conn_handler.ts";
 
-/** The second argument of a {@linkcode ConnHandler}. */
-export interface ConnInfo {
-  /**
-   * Aborted when the server begins to stop, not before the first `await` of the handler:
-   * finish what has begun, and return.
-   */
-  readonly stopping: AbortSignal;
-  /** Aborted when the connection is closed or broken. */
-  readonly signal: AbortSignal;
-}
-
-/**
- * Serves one connection.
- *
- * @param conn The connection. It is closed when the handler returns, after the peer has
- * received all that was written.
- * @param info The signals of the connection.
- */
-export type ConnHandler = (
-  conn: InheritedConn,
-  info: ConnInfo,
-) => void | Promise<void>;
-
-/** Options for {@linkcode serveConns}. */
-export interface ServeConnsOptions extends ServerOptions {
-  /**
-   * The most connections that are served at a time. More are accepted, since accepting
-   * cannot be paused, and wait unread until others end.
-   *
-   * @default {Infinity}
-   */
-  maxConnections?: number | undefined;
-  /**
-   * Closes a connection on which nothing was received or sent for this time, in
-   * milliseconds; 0 for never.
-   *
-   * @default {0}
-   */
-  connectionTimeoutMs?: number | undefined;
-  /**
-   * Called when a handler throws, which ends its connection only. By default the error
-   * is logged. Errors of connections that are closed or broken are ignored.
-   */
-  onError?: ((error: unknown) => void) | undefined;
+/** A running server of a stream protocol. */
+export interface ConnsServer extends RunningServer {
+  /** The number of connections above `maxConnections`, which wait. */
+  readonly waiting: number;
 }
 
 /**
@@ -100,23 +57,27 @@ export interface ServeConnsOptions extends ServerOptions {
  * await server.shutdown();
  * ```
  */
-export function serveConns(
+export async function serveConns(
   handler: ConnHandler,
   options: ServeConnsOptions = {},
-): Promise<RunningServer> {
-  return runServers(options, () =>
+): Promise<ConnsServer> {
+  const servers: ConnServer[] = [];
+  const add = (acceptor: Acceptor<Accepted>) => {
+    const server = new ConnServer(acceptor, handler, options);
+    servers.push(server);
+    return server;
+  };
+  const running = await runServers(options, () =>
     openEach(options, {
       adopt: async (listenFd, backlog) =>
-        new ConnServer(
-          await acceptOn(listenFd, backlog, watch),
-          handler,
-          options,
-        ),
+        add(await acceptOn(listenFd, backlog, watch)),
       listenAt: async (where, backlog) =>
-        new ConnServer(
-          await acceptAt(where, backlog, watch),
-          handler,
-          options,
-        ),
+        add(await acceptAt(where, backlog, watch)),
     }));
+  return {
+    ...running,
+    get waiting() {
+      return servers.reduce((sum, { waiting }) => sum + waiting, 0);
+    },
+  };
 }

@@ -7,30 +7,17 @@ const LINGER_MS = 1_000;
 /** The silence after which all sent data counts as received, in milliseconds. */
 const QUIET_MS = 100;
 
-/** The most bytes received from a waiting client that has not sent its end. */
-const WAITING_BYTES = 64 * 1024;
-
 /** Echoes every byte of one peer, in order. */
 export class EchoConnection {
   readonly #conn: InheritedConn;
   readonly #closeWord = new CloseWord();
   #bytes = 0;
-  /** The number of bytes, and the time, of the last change seen by `silentSince`. */
-  #seen = { bytes: 0, at: performance.now() };
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
-  /** Resolves when the connection is admitted; undefined if it does not wait. */
-  #admission: PromiseWithResolvers<void> | undefined;
 
-  /**
-   * @param options.waits Whether the connection waits for {@linkcode admit}. A waiting
-   * client that sends its end within 64 KiB is served at once, so that a client that has
-   * left frees its place.
-   */
-  constructor(conn: InheritedConn, { waits = false } = {}) {
+  constructor(conn: InheritedConn) {
     this.#conn = conn;
-    if (waits) this.#admission = Promise.withResolvers();
   }
 
   /** The number of received bytes. */
@@ -58,29 +45,11 @@ export class EchoConnection {
       return sending && this.#sent(sending);
     };
     try {
-      const ended = this.#admission && await this.#wait(echo);
-      if (!ended) await conn.forEachChunk(echo);
+      await conn.forEachChunk(echo);
       await conn.closeWrite();
     } finally {
       this.close();
     }
-  }
-
-  /** Starts to serve a waiting connection. */
-  admit(): void {
-    this.#seen.at = performance.now();
-    this.#admission?.resolve();
-  }
-
-  /**
-   * Returns the time since the last received byte, in milliseconds, in the resolution of
-   * the calls.
-   */
-  silentSince(now: number): number {
-    if (this.#seen.bytes !== this.#bytes) {
-      this.#seen = { bytes: this.#bytes, at: now };
-    }
-    return now - this.#seen.at;
   }
 
   /** Echoes all received data, then ends the connection. */
@@ -97,34 +66,6 @@ export class EchoConnection {
     this.#ended = true;
     clearTimeout(this.#linger);
     this.#conn[Symbol.dispose]();
-  }
-
-  /**
-   * Receives up to 64 KiB until the connection is admitted or the client has sent its end,
-   * then echoes them.
-   *
-   * @returns Whether the client has sent its last byte.
-   */
-  async #wait(
-    echo: (chunk: Uint8Array) => Promise<void> | undefined,
-  ): Promise<boolean> {
-    const admitted = this.#admission!.promise;
-    const queue: Uint8Array[] = [];
-    let bytes = 0;
-    let reading = this.#conn.readChunk();
-    for (;;) {
-      const chunk = await Promise.race([admitted, reading]);
-      if (!chunk) break;
-      queue.push(chunk);
-      bytes += chunk.length;
-      if (bytes >= WAITING_BYTES) await admitted;
-      reading = this.#conn.readChunk();
-    }
-    for (const chunk of queue) await echo(chunk);
-    // The pending read precedes those of forEachChunk.
-    const next = await reading;
-    if (next) await echo(next);
-    return next === null;
   }
 
   async #sent(sending: Promise<void>): Promise<void> {

@@ -1,12 +1,17 @@
 import { EXIT } from "../cli/exit_status.ts";
 import { runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
-import { ActivationError, listen, listenFds } from "../mod.ts";
-import { onStopSignals } from "../serve/_stop_signals.ts";
+import {
+  ActivationError,
+  type InheritedConn,
+  listenFds,
+  serveConns,
+  service,
+} from "../mod.ts";
 import { acceptLine, recvLine } from "./recv_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { SERVER_DEFAULTS } from "./defaults.ts";
-import { EchoServer, type EchoServerOptions } from "./echo_server.ts";
+import { Echo } from "./echo.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
 import type { Reporting } from "./reporting.ts";
@@ -16,13 +21,11 @@ import type { Reporting } from "./reporting.ts";
 
 const NAME = "ipc-server";
 
-const STOP_SIGNALS = ["SIGTERM", "SIGINT", "SIGHUP"] as const;
-
 /** The time for the first echo before the rest of the server loads, in milliseconds. */
 const FIRST_ECHO_MS = 2;
 
-/** The time to write the last warnings, in milliseconds. */
-const LAST_WARNINGS_MS = 1_000;
+/** The time to write the last lines, and the last warnings, in milliseconds. */
+const LAST_LINES_MS = 400;
 
 async function run(args: readonly string[]): Promise<number> {
   const options = args.length === 0
@@ -51,54 +54,66 @@ async function run(args: readonly string[]): Promise<number> {
 }
 
 async function serve(options: ServerOptions): Promise<number> {
-  const socket = chooseSocket(listenFds(), options.name);
-  const listener = await listen(socket, { backlog: options.backlog });
-
-  const loaded = Promise.withResolvers<Reporting>();
+  const { name } = chooseSocket(listenFds(), options.name);
+  const loading = Promise.withResolvers<Reporting>();
+  const loaded = loading.promise;
   const lines = new LineLog(Deno.stdout, async (count, reason) => {
-    (await loaded.promise).lost(count, reason);
+    (await loaded).lost(count, reason);
   }, { held: true });
   lines.line("server start");
-  const server = new EchoServer(listener, {
-    ...options,
-    onConnection: chunkLog(options, lines),
-    onRefused: async () => (await loaded.promise).refused(),
-  });
-  const stop = () => {
-    server.stop();
-    loaded.promise.then(({ status }) => status.stop());
-    setTimeout(() => server.abort(), options.drainTimeoutMs);
-  };
-  // Before the first accept, so that a signal drains that connection too.
-  onStopSignals(STOP_SIGNALS, stop, () => server.abort());
-  const stopped = server.run();
+  const life = service();
+  Deno.addSignalListener("SIGHUP", () => void life.stop());
+  const echo = new Echo();
+  const log = chunkLog(options, lines);
+  const server = await serveConns(
+    (conn, info) => echo.serve(conn, info, log(conn)),
+    {
+      ...options,
+      name,
+      // An error of one peer does not affect the others.
+      onError() {},
+      onRefused: async () => (await loaded).refused(),
+      // The member below is notified for, when the first client has its echo.
+      notify: false,
+    },
+  );
 
-  await new Promise((resolve) => setTimeout(resolve, FIRST_ECHO_MS));
+  await delay(FIRST_ECHO_MS);
   const { Reporting } = await import("./reporting.ts");
-  const reporting = new Reporting(NAME, server, options);
-  loaded.resolve(reporting);
-  using status = reporting.status;
+  const { StatusReport, statusLine } = await import("./status_report.ts");
+  const reporting = new Reporting(NAME, options);
+  loading.resolve(reporting);
+  using status = new StatusReport(() =>
+    statusLine(echo.status, server.waiting)
+  );
+  if (!life.stopping.aborted) {
+    life.join({
+      ...options,
+      status: () => status.start(),
+      onNotifyError: (error) => reporting.notifyFailed(error),
+    });
+  }
   lines.flush();
-  await Promise.all([stopped, status.start()]);
 
-  await status.stop();
-  await atMost(options.drainTimeoutMs, lines.flush());
+  await life.finished;
+  const cut = Promise.withResolvers<void>();
+  using _ = life.hold(cut.resolve);
+  const late = cut.promise.then(() => delay(LAST_LINES_MS));
+  await Promise.race([lines.flush(), late]);
   lines.giveUp();
-  await atMost(LAST_WARNINGS_MS, reporting.flush());
+  await Promise.race([reporting.flush(), delay(LAST_LINES_MS)]);
   return EXIT.ok;
 }
 
-/** Waits for a promise, at most a time in milliseconds. */
-async function atMost(ms: number, promise: Promise<unknown>): Promise<void> {
-  const late = new Promise((resolve) => setTimeout(resolve, ms));
-  await Promise.race([promise, late]);
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Returns the `onConnection` that logs connections and chunks as the options say. */
+/** Returns what logs a connection and, with its result, its chunks. */
 function chunkLog(
   { quiet, connectionNumbers }: ServerOptions,
   lines: LineLog,
-): EchoServerOptions["onConnection"] {
+): (conn: InheritedConn) => ((chunk: Uint8Array) => void) | undefined {
   if (!connectionNumbers) {
     const onChunk = quiet
       ? undefined

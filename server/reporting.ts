@@ -1,8 +1,7 @@
-import { type Logger, logger } from "../mod.ts";
-import type { EchoServer } from "./echo_server.ts";
+import { type Logger, logger, type NotifyError } from "../mod.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
-import { StatusReport } from "./status_report.ts";
+import { notifyProblem } from "./status_report.ts";
 
 /** The shortest interval between two reports of refused connections, in milliseconds. */
 const REFUSED_INTERVAL_MS = 1_000;
@@ -11,29 +10,26 @@ const REFUSED_INTERVAL_MS = 1_000;
 const LOST_INTERVAL_MS = 10_000;
 
 /**
- * Warnings for the operator and notifications of the service manager. Loaded after the
- * first connection, which does not need it.
+ * Warnings for the operator. Loaded after the first connection, which does not need it.
  */
 export class Reporting {
-  readonly status: StatusReport;
   readonly #warnings: LineLog;
+  readonly #log: Logger;
   readonly #lost: Throttled;
   readonly #refused: Throttled;
   #reason = "";
 
   constructor(
     name: string,
-    server: EchoServer,
     { maxConnections, maxWaiting }: ServerOptions,
   ) {
     // Like the log, warnings must not block on a journal that does not read.
     this.#warnings = new LineLog(Deno.stderr, () => {});
-    const log: Logger = logger({
+    const log = this.#log = logger({
       name,
       sink: this.#warnings,
       journal: Deno.stderr.isTerminal() ? false : undefined,
     });
-    this.status = new StatusReport(() => server.status, log);
     this.#refused = throttle(REFUSED_INTERVAL_MS, (count) => {
       const connections = count === 1 ? "connection" : "connections";
       log.warning(
@@ -55,6 +51,12 @@ export class Reporting {
   lost(lines: number, reason: string): void {
     this.#reason = reason;
     this.#lost(lines);
+  }
+
+  /** Reports that the service manager cannot be notified. */
+  notifyFailed(error: NotifyError): void {
+    const socket = Deno.env.get("NOTIFY_SOCKET") ?? "";
+    this.#log.warning(notifyProblem(error, socket));
   }
 
   /** Reports and writes everything that is throttled. */

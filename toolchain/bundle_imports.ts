@@ -5,8 +5,9 @@
  * - For the packages of `@std`, the files below STD, whose checksums were compared.
  * - In place of `deno.json`, a file with nothing but the version, which is all that
  *   programs want of it.
- * - In place of `serve/mod.ts`, an empty module: the bundler keeps the parts of other
- *   modules that `serve()` would import on demand, and no program calls it.
+ * - In place of what `serve()` and `serveNode()` open, an empty module: the bundler keeps
+ *   the parts of other modules that they would import on demand, and no program calls
+ *   them.
  *
  * @module
  */
@@ -20,14 +21,15 @@ const imports = Object.entries(config.imports).map(([name, specifier]) => [
   specifier.replace(/^npm:deno-std@[^/]*/, `${std}`),
 ]);
 write("version.json", JSON.stringify({ version: config.version }));
-write("empty.js", "");
+write("empty.js", "export const openServers = undefined;");
 write(
   "imports.json",
   JSON.stringify({
     imports: {
       ...Object.fromEntries(imports),
       [`${new URL("deno.json", top)}`]: "./version.json",
-      [`${new URL("serve/mod.ts", top)}`]: "./empty.js",
+      [`${new URL("serve/_open_servers.ts", top)}`]: "./empty.js",
+      [`${new URL("serve/_node_member.ts", top)}`]: "./empty.js",
     },
   }),
 );

@@ -163,6 +163,53 @@ for (const transport of ["tcp", "unix"] as const) {
   });
 }
 
+Deno.test("connections beyond maxWaiting are closed and counted, and those that wait are served in order", async () => {
+  let refused = 0;
+  await using conns = await served("unix", echo, {
+    maxConnections: 1,
+    maxWaiting: 2,
+    connectionTimeoutMs: 500,
+    onRefused: () => refused++,
+  });
+  using first = await conns.dial();
+  assertEquals(await echoOf(first, "x"), "x");
+  const waiting = [await conns.dial(), await conns.dial()];
+  await eventually("two wait", () => conns.server.waiting, (n) => n === 2);
+  using late = await conns.dial();
+  assertEquals(await receiveAllText(late).catch(() => ""), "");
+  assertEquals(refused, 1);
+  // Their time-out begins when they are served.
+  const start = performance.now();
+  while (performance.now() - start < 700) {
+    assertEquals(await echoOf(first, "x"), "x");
+  }
+  const order: number[] = [];
+  const echoes = waiting.map(async (peer, i) => {
+    assertEquals(await echoOf(peer, `${i}`), `${i}`);
+    order.push(i);
+    peer.close();
+  });
+  assertEquals(order, []);
+  await first.closeWrite();
+  await Promise.all(echoes);
+  assertEquals(order, [0, 1]);
+});
+
+Deno.test("the end of drainTimeoutMs closes connections that wait, unserved", async () => {
+  let calls = 0;
+  await using conns = await served("unix", async (conn, info) => {
+    calls++;
+    await echo(conn, info);
+  }, { maxConnections: 1, drainTimeoutMs: 50 });
+  using first = await conns.dial();
+  assertEquals(await echoOf(first, "x"), "x");
+  using waiting = await conns.dial();
+  await eventually("it waits", () => conns.server.waiting, (n) => n === 1);
+  await soon("the server has stopped", conns.server.shutdown());
+  assertEquals(await receiveAllText(waiting).catch(() => ""), "");
+  assertEquals(calls, 1);
+});
+
 Deno.test("a handler that returns at once, or throws at once, is served alike", async () => {
   const errors: unknown[] = [];
   await using conns = await served("unix", () => {

@@ -351,6 +351,67 @@ Deno.test("a notify socket that cannot be reached is a warning, once", async () 
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
+Deno.test("two servers are one service: the idle one goes on until the other is idle too", async () => {
+  using directory = new TempDir();
+  const names = ["a", "b"];
+  const addresses = names.map((name) => directory.join(name));
+  await using program = await activate({
+    ...{ addresses, names, module: MODULE, allow: [ALLOW_ACTIVATION] },
+    args: [JSON.stringify({
+      servers: names.map((name) => ({ name, idleTimeoutMs: 150 })),
+    })],
+  });
+  const busy = await dial(addresses[1]!);
+  await send(busy, GET("/endless"));
+  await receive(busy, 15);
+  const start = performance.now();
+  await eventually("three times the idle time passes", async () => {
+    using conn = await dial(addresses[0]!);
+    assertMatch(await ask(conn, GET("/")), / 200 OK/);
+    // Longer than the idle time since this request.
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    return performance.now() - start;
+  }, (ms) => ms > 450);
+  assert(program.running);
+  busy.close();
+  await program.exits(0);
+  assertEquals(program.stdout.seen.slice(-2), ["finished", "finished"]);
+});
+
+Deno.test("two servers are one service: each drains for its own time", async () => {
+  using manager = new Manager();
+  using directory = new TempDir();
+  const names = ["quick", "slow"];
+  const addresses = names.map((name) => directory.join(name));
+  await using program = await activate({
+    ...{ addresses, names, module: MODULE },
+    allow: manager.allow(),
+    env: { NOTIFY_SOCKET: manager.socket },
+    args: [JSON.stringify({
+      servers: [
+        { name: "quick", drainTimeoutMs: 100 },
+        { name: "slow", drainTimeoutMs: 60_000 },
+      ],
+    })],
+  });
+  using quick = await dial(addresses[0]!);
+  await send(quick, GET("/endless"));
+  await receive(quick, 15);
+  using slow = await dial(addresses[1]!);
+  await send(slow, HALF_A_REQUEST);
+  // When this one is answered, the first has been heard.
+  using other = await dial(addresses[1]!);
+  await ask(other, GET("/"));
+  assertEquals(await manager.next(), "READY=1");
+  program.kill("SIGTERM");
+  assertEquals(await manager.next(), "STOPPING=1");
+  const rest = await receiveAllText(quick);
+  assertEquals(rest.includes("\r\n0\r\n"), false, rest);
+  await send(slow, " half");
+  assertMatch(await receiveAllText(slow), /first half$/);
+  await program.exits(0);
+});
+
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
   const [port] = freePorts("127.0.0.1", 1);
   await using program = await activate({

@@ -326,108 +326,6 @@ Deno.test("close: closes a connection at once", async () => {
   assertEquals(await receiveAllText(peer), "");
 });
 
-Deno.test("waits: nothing is reported or echoed before admission, then everything", async () => {
-  using listener = await TestListener.listen();
-  const { echo, told, peer, done } = await waiting(listener);
-  const sent = new Random(6).bytes(2_000_000);
-  const sending = send(peer, sent).then(() => peer.closeWrite());
-  await othersServed(listener);
-  assertEquals({ told: told(), bytes: echo.bytes }, { told: 0, bytes: 0 });
-  echo.admit();
-  assertSameBytes(await receiveAll(peer), sent);
-  await soon("all was sent", sending);
-  await soon("the connection is served to its end", done);
-  assertEquals(told(), sent.length);
-});
-
-Deno.test("waits: 64 KiB are read; the rest stays in the kernel", async () => {
-  using listener = await TestListener.listen();
-  const { echo, received, peer } = await waiting(listener);
-  const sent = new Random(8).bytes(1_000_000);
-  let written = 0;
-  const sending = (async () => {
-    while (written < sent.length) {
-      written += await peer.write(sent.subarray(written));
-    }
-  })();
-  await eventually("64 KiB", received, (bytes) => bytes >= 64 * 1024);
-  await othersServed(listener);
-  assert(received() <= 2 * 64 * 1024, `${received()} bytes were received`);
-  assert(written < sent.length, "all was sent");
-  echo.admit();
-  assertSameBytes(await receive(peer, sent.length), sent);
-  await sending;
-});
-
-Deno.test("waits: a peer that disconnects without sending is dropped", async () => {
-  using listener = await TestListener.listen();
-  const leaving = await waiting(listener);
-  const halfClosed = await waiting(listener);
-  leaving.peer.close();
-  await halfClosed.peer.closeWrite();
-  await soon("the connection is closed", leaving.done);
-  await soon("the connection is closed", halfClosed.done);
-  assertEquals(await receiveAllText(halfClosed.peer), "");
-});
-
-Deno.test("waits: a client that has sent all is echoed at once", async () => {
-  using listener = await TestListener.listen();
-  const { told, peer, done } = await waiting(listener);
-  await send(peer, "sent ");
-  await send(peer, "all");
-  await peer.closeWrite();
-  assertEquals(await receiveAllText(peer), "sent all");
-  await soon("the connection is served to its end", done);
-  assertEquals(told(), "sent all".length);
-});
-
-Deno.test("waits: a client that sent and disconnected is noticed", async () => {
-  using listener = await TestListener.listen();
-  const { peer, done } = await waiting(listener);
-  await send(peer, "sent all");
-  peer.close();
-  await soon("the connection is over", done.catch(nothing));
-});
-
-Deno.test("waits: a close word split across the wait still closes", async () => {
-  using listener = await TestListener.listen();
-  const { echo, received, peer, done } = await waiting(listener);
-  await send(peer, "clo");
-  await eventually("a chunk", received, (bytes) => bytes === 3);
-  echo.admit();
-  assertEquals(text(await receive(peer, 3)), "clo");
-  await send(peer, "se");
-  assertEquals(await receiveAllText(peer), "se");
-  peer.close();
-  await soon("the connection is served to its end", done);
-});
-
-Deno.test("waits: close ends a waiting connection without an echo", async () => {
-  using listener = await TestListener.listen();
-  const { echo, received, told, peer, done } = await waiting(listener);
-  await send(peer, "in vain");
-  await eventually("a chunk", received, (bytes) => bytes > 0);
-  echo.close();
-  echo.admit();
-  await assertRejects(() => done, Deno.errors.Interrupted);
-  assertEquals(await receiveAllText(peer), "");
-  assertEquals(told(), 0);
-});
-
-/** A connection that waits to be admitted, and its peer. */
-async function waiting(listener: TestListener) {
-  const [conn, peer] = await listener.pair();
-  const received = countReceived(conn);
-  const echo = new EchoConnection(conn, { waits: true });
-  let told = 0;
-  const done = echo.serve((chunk) => {
-    told += chunk.length;
-  });
-  // Not every test looks at how it ended.
-  done.catch(nothing);
-  return { echo, received, told: () => told, peer, done };
-}
-
 /** What a connection receives from now on, chunk by chunk. */
 function chunksOf(conn: InheritedConn): string[] {
   const chunks: string[] = [];
@@ -438,18 +336,6 @@ function chunksOf(conn: InheritedConn): string[] {
       return onChunk(chunk);
     });
   return chunks;
-}
-
-/** Returns a function that counts the bytes read from a connection from now on. */
-function countReceived(conn: InheritedConn): () => number {
-  let bytes = 0;
-  const { readChunk } = conn;
-  conn.readChunk = async () => {
-    const chunk = await readChunk.call(conn);
-    bytes += chunk?.length ?? 0;
-    return chunk;
-  };
-  return () => bytes;
 }
 
 /** Serves another connection: by then all pending work of the earlier one has run. */
