@@ -1,24 +1,29 @@
-// The Debian package on a running machine, as its operator sees it: installed,
-// upgraded while it serves, removed, purged.
+// The packages on a running machine, as its operator sees them: installed, upgraded while
+// they serve, removed, purged.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { make, VERSION } from "../packaging/packages.ts";
+import { copySources, make, VERSION } from "../packaging/packages.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { Machine, run, SOCKET_PATH } from "./machine.ts";
+import { Machine, REPOSITORY, run, SOCKET_PATH } from "./machine.ts";
 
 const SOCKET = "ipc-server.socket";
 const SERVER = "ipc-server.service";
 const CLIENT = "ipc-client.service";
+const PROGRAMS = ["ipc-server", "ipc-client"];
 const SERVER_PROGRAM = "/usr/libexec/ipc/ipc-server";
 
 /** Where the package with a changed socket unit listens. */
 const CHANGED_PATH = "/run/ipc-server/changed.socket";
 
+/** Changes of the socket units in a later package; the mode shows on the socket. */
+const SETTINGS = "s/^Backlog=.*/Backlog=77/; s/^SocketMode=.*/SocketMode=0660/";
+const PATH = "s|/job.socket|/changed.socket|; s|/%i.socket|/%i-changed.socket|";
+
 /**
- * Makes the package of this version, and repacks it as two later ones, the last with
- * another ListenStream=. Returns their paths.
+ * Makes the package of this version, and repacks it as later ones: without a change of
+ * the units, with other settings, and with another ListenStream=. Returns their paths.
  */
 async function packages(folder: string): Promise<string[]> {
   const [deb] = await make(["deb"], folder);
@@ -26,14 +31,29 @@ async function packages(folder: string): Promise<string[]> {
   const root = `${folder}/root`;
   await run("dpkg-deb", "--raw-extract", now, root);
   const next = await repack(root, "next");
-  await run(
-    ...["sed", "-i"],
-    "s|/job.socket|/changed.socket|; s|/%i.socket|/%i-changed.socket|",
-    ...["ipc-server.socket", "ipc-server@.socket"].map((unit) =>
-      `${root}/lib/systemd/system/${unit}`
-    ),
-  );
-  return [now, next, await repack(root, "changed")];
+  await changeSockets(`${root}/lib/systemd/system`, SETTINGS);
+  const settings = await repack(root, "settings");
+  await changeSockets(`${root}/lib/systemd/system`, PATH);
+  return [now, next, settings, await repack(root, "changed")];
+}
+
+async function changeSockets(folder: string, change: string): Promise<void> {
+  const units = ["ipc-server.socket", "ipc-server@.socket"]
+    .map((unit) => `${folder}/${unit}`);
+  await run("sed", "-i", change, ...units);
+}
+
+/** The rpm of this version, and a later one with other settings of the sockets. */
+async function rpms(folder: string): Promise<string[]> {
+  const tree = `${folder}/tree`;
+  await copySources(tree);
+  await run("cp", "-R", `${REPOSITORY}/bin`, tree);
+  const [now] = await make(["rpm"], `${folder}/now`, { cwd: tree });
+  await changeSockets(`${tree}/units`, SETTINGS);
+  await run("sed", "-i", `s/"${VERSION}"/"${VERSION}1"/`, `${tree}/deno.json`);
+  await run("touch", ...PROGRAMS.map((name) => `${tree}/bin/${name}`));
+  const [next] = await make(["rpm"], `${folder}/next`, { cwd: tree });
+  return [`${folder}/now/${now}`, `${folder}/next/${next}`];
 }
 
 /** Packs the extracted files with a later version. */
@@ -45,6 +65,69 @@ async function repack(root: string, name: string): Promise<string> {
     ...[root, deb],
   );
   return deb;
+}
+
+/**
+ * Starts units of an administrator that require the sockets, the sockets, and the client;
+ * later checks that all of them run, on sockets with the new settings.
+ */
+class Dependents {
+  static readonly #units = [
+    ...[SOCKET, SERVER, CLIENT, "needs-job.service"],
+    ...["ipc-server@one.socket", "ipc-server@one.service", "needs-one.service"],
+  ];
+  readonly #machine: Machine;
+
+  private constructor(machine: Machine) {
+    this.#machine = machine;
+  }
+
+  static async start(machine: Machine): Promise<Dependents> {
+    const dependents = new Dependents(machine);
+    const sockets = { job: SOCKET, one: "ipc-server@one.socket" };
+    for (const [name, socket] of Object.entries(sockets)) {
+      await machine.write(
+        `/etc/systemd/system/needs-${name}.service`,
+        `[Unit]\nRequires=${socket}\nAfter=${socket}\n[Service]\nExecStart=sleep infinity\n`,
+      );
+    }
+    await machine.write(
+      "/etc/default/ipc-client",
+      "IPC_CLIENT_OPTIONS=--interval 10ms --count 1000000\n",
+    );
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("start", ...this.#units);
+    await dependents.run();
+    return dependents;
+  }
+
+  async run(): Promise<void> {
+    for (const unit of Dependents.#units) {
+      await this.#machine.reaches(unit, "active (running)");
+    }
+  }
+
+  async haveNewSockets(): Promise<void> {
+    await this.run();
+    for (const name of ["job", "one"]) {
+      const path = `/run/ipc-server/${name}.socket`;
+      const mode = await this.#machine.run("stat", "--format=%a", path);
+      assertEquals(mode, "660\n", path);
+      using conn = await this.#machine.connect(path);
+      assertEquals(await echoOf(conn, "after\n"), "after\n");
+    }
+  }
+
+  async stop(): Promise<void> {
+    await this.#machine.systemctl("stop", ...Dependents.#units);
+    await this.#machine.run(
+      ...["rm", "-f", "/etc/default/ipc-client"],
+      ...["job", "one"].map((name) =>
+        `/etc/systemd/system/needs-${name}.service`
+      ),
+    );
+    await this.#machine.systemctl("daemon-reload");
+  }
 }
 
 /** A machine on which nothing of ours is, and services start as on any Debian. */
@@ -115,7 +198,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   using directory = new TempDir();
   const debs = await packages(directory.path);
   await using machine = await bootBare(debs);
-  const [now, next, changed] = debs.map((path) =>
+  const [now, next, settings, changed] = debs.map((path) =>
     `/opt/${path.split("/").at(-1)}`
   );
   const apt = (...args: string[]) =>
@@ -207,6 +290,23 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   );
 
   await t.step(
+    "an upgrade with a changed socket unit leaves all running that require the socket",
+    async () => {
+      const options = await machine.run("cat", "/etc/default/ipc-client");
+      const dependents = await Dependents.start(machine);
+      await apt(
+        "install",
+        "--option=Dpkg::Options::=--force-confold",
+        settings!,
+      );
+      await dependents.haveNewSockets();
+      await dependents.stop();
+      await machine.write("/etc/default/ipc-client", options);
+      await machine.systemctl("start", SOCKET);
+    },
+  );
+
+  await t.step(
     "an upgrade with a changed socket unit listens on the new path, and on no other",
     async () => {
       const [old, renewed] = [
@@ -285,4 +385,27 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
       "",
     );
   });
+});
+
+Deno.test("an upgrade of the rpm restarts a changed socket, and no other", async () => {
+  using directory = new TempDir();
+  const files = await rpms(directory.path);
+  await using machine = await bootBare(files);
+  const [now, next] = files.map((path) => `/opt/${path.split("/").at(-1)}`);
+  const rpm = (...args: string[]) =>
+    machine.run("rpm", "--dbpath", "/opt/rpm", "--nodeps", ...args);
+  await rpm("-i", now!);
+  const dependents = await Dependents.start(machine);
+  const inode = () => machine.run("stat", "--format=%i", SOCKET_PATH);
+  const listening = await inode();
+  await rpm("-U", "--replacepkgs", now!);
+  assertEquals(await inode(), listening, "the socket was made anew");
+  await rpm("-U", next!);
+  await dependents.haveNewSockets();
+  assert(await inode() !== listening);
+  assertEquals(
+    (await machine.attempt("test", "-e", "/run/ipc-server.upgrade")).code,
+    1,
+  );
+  await dependents.stop();
 });
