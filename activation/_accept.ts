@@ -1,9 +1,15 @@
 import type { Server } from "node:net";
-import { streamBinding } from "../runtime/stream_binding.ts";
-import { acceptWithHandles, HandleTransport } from "./_handle_transport.ts";
+import {
+  type ListenAddress,
+  streamBinding,
+} from "../runtime/stream_binding.ts";
+import {
+  acceptAtWithHandles,
+  acceptWithHandles,
+  HandleTransport,
+} from "./_handle_transport.ts";
 import {
   adoptServer,
-  type ListenAddress,
   listenAt,
   ServerAcceptor,
   SocketTransport,
@@ -49,6 +55,15 @@ export async function acceptAt<C>(
   backlog: number,
   wrap: (transport: Transport) => C,
 ): Promise<Acceptor<C>> {
+  const binding = await streamBinding();
+  if (binding !== undefined) {
+    return acceptAtWithHandles(
+      binding,
+      where,
+      backlog,
+      (handle) => wrap(new HandleTransport(binding, handle)),
+    );
+  }
   return await acceptWithNet(
     (server) => listenAt(server, where, backlog),
     wrap,

@@ -1,11 +1,15 @@
 import { rearmAccept } from "../runtime/rearm_accept.ts";
-import type { StreamBinding } from "../runtime/stream_binding.ts";
+import type {
+  ListenAddress,
+  StreamBinding,
+} from "../runtime/stream_binding.ts";
 import type {
   ServerHandle,
   SocketName,
   StreamHandle,
   StreamRequest,
 } from "../runtime/stream_handle.ts";
+import { denoListen } from "./_net_transport.ts";
 import { netAddr, UNIX_ADDR } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import type { Acceptor, Sink, Transport } from "./_transport.ts";
@@ -256,8 +260,31 @@ export function acceptWithHandles<C>(
     new HandleAcceptor(
       (onConnection) => binding.listen(fd, backlog, onConnection),
       wrap,
-      () => closedFd(fd),
+      { onClosed: () => closedFd(fd) },
     ));
+}
+
+/**
+ * Listens on a new socket, and accepts on it.
+ *
+ * @throws The errors of `Deno.listen()`.
+ */
+export function acceptAtWithHandles<C>(
+  binding: StreamBinding,
+  where: ListenAddress,
+  backlog: number,
+  wrap: (handle: StreamHandle) => C,
+): HandleAcceptor<C> {
+  const listen = (onConnection: (handle: StreamHandle) => void) => {
+    const handle = binding.bind(where, backlog, onConnection);
+    if (handle !== undefined) return handle;
+    denoListen(where).close();
+    throw new Deno.errors.AddrInUse("Cannot listen: the address is in use");
+  };
+  const addr = "path" in where
+    ? { transport: "unix" as const, path: where.path }
+    : undefined;
+  return new HandleAcceptor(listen, wrap, { addr });
 }
 
 /** Accepts on a listening socket of the runtime's event loop. */
@@ -270,17 +297,23 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   readonly #queue: C[] = [];
   #onConnection = (conn: C): void => void this.#queue.push(conn);
 
-  /** @param listen Opens the socket, and calls back with each connection. */
+  /**
+   * @param listen Opens the socket, and calls back with each connection.
+   * @param options.addr The path of a unix socket, if it is known.
+   */
   constructor(
     listen: (onConnection: (handle: StreamHandle) => void) => ServerHandle,
     wrap: (handle: StreamHandle) => C,
-    onClosed: () => void = () => {},
+    { addr, onClosed = () => {} }: {
+      addr?: Deno.UnixAddr | undefined;
+      onClosed?: () => void;
+    } = {},
   ) {
     this.#onClosed = onClosed;
     this.#handle = listen((accepted) => {
       this.#onConnection(wrap(accepted));
     });
-    this.addr = handleAddr(this.#handle, "getsockname");
+    this.addr = addr ?? handleAddr(this.#handle, "getsockname");
     this.#stopRearming = rearmAccept(() => this.#handle);
   }
 

@@ -3,7 +3,10 @@ import { listenerAddr, localAddr, remoteAddr } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { rearmServer } from "../runtime/rearm_accept.ts";
 import { RefusedFd, UNIX_SOCKET } from "../runtime/refused_fd.ts";
-import { streamBinding } from "../runtime/stream_binding.ts";
+import {
+  type ListenAddress,
+  streamBinding,
+} from "../runtime/stream_binding.ts";
 import {
   type Acceptor,
   BACKLOG,
@@ -212,11 +215,6 @@ export function adoptServer(
   });
 }
 
-/** Where to listen when no socket was passed. */
-export type ListenAddress = { hostname: string; port: number } | {
-  path: string;
-};
-
 /**
  * Makes a server of `node:net`, or of a module built on it, listen on a new socket.
  *
@@ -227,9 +225,7 @@ export function listenAt(
   where: ListenAddress,
   backlog: number,
 ): Promise<void> {
-  const listener = "path" in where
-    ? Deno.listen({ transport: "unix", path: where.path })
-    : Deno.listen(where);
+  const listener = denoListen(where);
   listener.close();
   const { addr } = listener;
   return listenOn(
@@ -237,6 +233,15 @@ export function listenAt(
     "path" in addr ? addr : { host: addr.hostname, port: addr.port },
     backlog,
   );
+}
+
+/** Listens by the documented API, which throws the documented errors. */
+export function denoListen(
+  where: ListenAddress,
+): Deno.TcpListener | Deno.UnixListener {
+  return "path" in where
+    ? Deno.listen({ transport: "unix", path: where.path })
+    : Deno.listen(where);
 }
 
 /** Resolves once a server listens; rejects with the error if it cannot. */

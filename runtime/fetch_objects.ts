@@ -24,6 +24,23 @@ export function requestOnDemand(source: RequestSource): Request | undefined {
   return newRequest(source);
 }
 
+/** Returns what Deno keeps of a request; undefined when that is not known. */
+export function innerRequest<Inner>(request: Request): Inner | undefined {
+  requestSymbol ??=
+    symbolsOf(new Request("http://localhost/")).get("request") ??
+      null;
+  return requestSymbol === null
+    ? undefined
+    : Reflect.get(request, requestSymbol);
+}
+
+let requestSymbol: symbol | null | undefined;
+
+/** Returns a stream in the form in which Deno keeps the body of a request. */
+export function innerBody(stream: ReadableStream): unknown {
+  return innerResponse(new Response(stream))?.body;
+}
+
 function requestFactory(): NonNullable<typeof newRequest> {
   const model = new Request("http://localhost/");
   const symbols = symbolsOf(model);

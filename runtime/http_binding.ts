@@ -5,7 +5,10 @@ import type { StreamHandle } from "./stream_handle.ts";
 export interface HttpConnection {
   /** Resolves when the connection is closed. */
   readonly finished: Promise<void>;
-  /** Closes the connection: at once when it is idle, otherwise after its response. */
+  /**
+   * Closes the connection: at once when it is idle, otherwise after its response. Over
+   * HTTP/2 it tells the client, which may keep it open.
+   */
   drain(): void;
   /** Closes the connection at once. */
   abort(): void;
@@ -13,15 +16,20 @@ export interface HttpConnection {
   unref(): void;
 }
 
+/** The part of an `AbortSignal` that Deno uses. */
+interface Signal {
+  addEventListener(type: "abort", abort: () => void): void;
+}
+
 /** The undocumented part of `Deno` that its HTTP server is built on. */
 interface Internals {
   serveHttpOnConnection(
     connection: Record<symbol, number>,
-    signal: undefined,
+    signal: Signal,
     handler: Deno.ServeHandler<Deno.NetAddr>,
     onError: (error: unknown) => Response | Promise<Response>,
     onListen: () => void,
-  ): Pick<Deno.HttpServer, "finished" | "shutdown" | "ref" | "unref">;
+  ): Pick<Deno.HttpServer, "finished" | "ref" | "unref">;
   core: {
     internalRidSymbol: symbol;
     /** The open resources: their numbers, and the names of their kinds. */
@@ -53,61 +61,67 @@ export class HttpBinding {
     }
   }
 
-  /** Returns the resource number of an accepted connection. */
-  resourceOf(conn: StreamHandle | Deno.TcpConn): number {
-    if (!("takeStream" in conn)) {
-      return Reflect.get(conn, this.#internals.core.internalRidSymbol);
-    }
-    const resource = conn.takeStream!();
-    // The handle is empty now, and would stay in memory.
-    conn.close();
-    return resource;
-  }
-
   /**
-   * Serves HTTP/1.1, or HTTP/2 with prior knowledge, on a TCP connection.
+   * Serves HTTP/1.1, or HTTP/2 with prior knowledge, on an accepted connection.
    *
-   * @throws The peer has gone.
+   * @returns Undefined when the client has gone.
+   * @throws The runtime's HTTP server has another shape.
    */
   serve(
-    resource: number,
+    handle: StreamHandle,
     handler: Deno.ServeHandler<Deno.NetAddr>,
     onError: (error: unknown) => Response | Promise<Response>,
-  ): HttpConnection {
+  ): HttpConnection | undefined {
     const { core, serveHttpOnConnection } = this.#internals;
+    const resource = handle.takeStream!();
+    // The handle is empty now, and would stay in memory.
+    handle.close();
+    let abort: (() => void) | undefined;
     let server;
     try {
       server = serveHttpOnConnection(
         { [core.internalRidSymbol]: resource },
-        undefined,
+        { addEventListener: (_type, listener) => abort = listener },
         handler,
         onError,
         () => {},
       );
     } catch (error) {
       core.tryClose(resource);
+      if (isGone(error)) return undefined;
       throw error;
     }
-    // The server has no method that closes it at once while it drains: its resource has.
+    // Nothing else gets a number in the same synchronous turn.
     const number = resource + 1;
     this.#isNumbered ??= core.resources()[number] === "http";
-    const close = this.#isNumbered
-      ? (graceful: boolean) => {
-        try {
-          core.ops.op_http_cancel(number, graceful);
-        } catch {
-          // The connection is closed.
-        }
-      }
-      : () => void server.shutdown();
+    if (abort === undefined || !this.#isNumbered) {
+      core.tryClose(number);
+      throw new TypeError("The runtime's HTTP server has another shape");
+    }
     return {
       finished: server.finished.catch(() => {}),
-      drain: () => close(true),
-      abort: () => close(false),
+      drain: () => ifOpen(() => core.ops.op_http_cancel(number, true)),
+      abort: () => ifOpen(abort!),
       ref: () => server.ref(),
       unref: () => server.unref(),
     };
   }
+}
+
+/** Calls a function that throws for a closed connection. */
+function ifOpen(call: () => void): void {
+  try {
+    call();
+  } catch {
+    // The connection is closed.
+  }
+}
+
+/** Whether an error means that the client closed the connection before it was served. */
+function isGone(error: unknown): boolean {
+  return ["ENOTCONN", "ECONNRESET", "EINVAL", "EBADF"]
+    .includes(`${(error as { code?: unknown }).code}`) ||
+    error instanceof Deno.errors.NotConnected;
 }
 
 /** Returns Deno's own HTTP server; undefined when it fails validation. */

@@ -20,6 +20,13 @@ interface HandleModule {
 
 type HandleClass = new (role: number) => ServerHandle & {
   open(fd: number): number;
+  /** @throws {Deno.errors.NotCapable} The permission is missing. */
+  bind(address: string, port?: number): number;
+};
+
+/** Where to listen when no socket was passed. */
+export type ListenAddress = { hostname: string; port: number } | {
+  path: string;
 };
 
 /** The result of opening a descriptor as a server. */
@@ -128,6 +135,40 @@ export class StreamBinding {
   }
 
   /**
+   * Listens on a new socket, and calls back with each connection. Closing the handle of
+   * a unix socket removes its path.
+   *
+   * @returns Undefined if that is not possible: `Deno.listen()` throws the reason.
+   * @throws {Deno.errors.NotCapable} A permission is missing.
+   */
+  bind(
+    where: ListenAddress,
+    backlog: number,
+    onConnection: (handle: StreamHandle) => void,
+  ): ServerHandle | undefined {
+    const type = "path" in where ? "PIPE" : "TCP";
+    const { constants, setupListenWrap } = this.#modules[type];
+    const handle = new this.#classes[type](constants.SERVER);
+    handle.onconnection = (_status, accepted) => {
+      if (accepted !== undefined) onConnection(accepted);
+    };
+    setupListenWrap(handle);
+    let status = this.#invalid;
+    try {
+      if ("path" in where) status = handle.bind(where.path);
+      // `bind` reduces other numbers to 16 bits.
+      else if (where.port === (where.port & 0xffff)) {
+        status = handle.bind(where.hostname, where.port);
+      }
+      // After a failed `bind`, it listens on a random port of every address.
+      if (status === 0) status = handle.listen(backlog);
+    } finally {
+      if (status !== 0) handle.close();
+    }
+    return status === 0 ? handle : undefined;
+  }
+
+  /**
    * Opens an inherited descriptor as a connected socket.
    *
    * For a unix socket or a pipe, listen(2) decides: it fails with EINVAL on a
@@ -221,8 +262,8 @@ export class StreamBinding {
 
   #check(): void {
     const methods = [
-      ["open", "listen", "close", "ref", "unref", "readStart", "readStop"],
-      ["useUserBuffer", "writeBuffer", "shutdown"],
+      ["open", "bind", "listen", "close", "ref", "unref", "readStart"],
+      ["readStop", "useUserBuffer", "writeBuffer", "shutdown"],
     ].flat();
     const isIndex = (at: unknown) =>
       Number.isInteger(at) && (at as number) >= 0 &&

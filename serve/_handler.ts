@@ -1,5 +1,9 @@
 import { logFailure } from "../daemon/_log_failure.ts";
+import { checkHeaders } from "./_header_guard.ts";
 import type { ServeHandler } from "./serve_handler.ts";
+
+// A program may replace the global, by a class whose objects have no internals.
+const { Response } = globalThis;
 
 /** The functions of the program. */
 export interface HandlerOptions {
@@ -39,6 +43,7 @@ export function checked(response: unknown): Response {
       "The handler returned a Response whose body was already read",
     );
   }
+  checkHeaders(response);
   return response;
 }
 
@@ -52,7 +57,7 @@ export async function failureResponse(
   request?: Request,
 ): Promise<Response> {
   try {
-    if (onError !== undefined) return await onError(error);
+    if (onError !== undefined) return checked(await onError(error));
   } catch (thrown) {
     error = thrown;
   }

@@ -1,35 +1,32 @@
-import type { HttpBinding, HttpConnection } from "../runtime/http_binding.ts";
-import type { StreamHandle } from "../runtime/stream_handle.ts";
 import type { Acceptor } from "../activation/_transport.ts";
+import { logFailure } from "../daemon/_log_failure.ts";
+import { completeBody, innerResponse } from "../runtime/fetch_objects.ts";
+import type { HttpBinding, HttpConnection } from "../runtime/http_binding.ts";
+import { forbidUpgrade, headerOf } from "../runtime/native_request.ts";
+import type { StreamHandle } from "../runtime/stream_handle.ts";
 import { checked, failureResponse, type HandlerOptions } from "./_handler.ts";
 import {
-  FIRST_REQUEST_MS,
+  GRACE_MS,
   type ServiceServer,
   type ServiceServerEvents,
 } from "./_service_server.ts";
-import type { ServeHandler } from "./serve_handler.ts";
+import type { ServeInfo } from "./serve_handler.ts";
 
-/** The pause after accept(2) has failed, in milliseconds. */
-const RETRY_MS = 1_000;
-
-const NO_ARGUMENTS = [] as unknown as Parameters<ServeHandler>;
-
-/** A connection, and whether its client has sent a request. */
-type Connection = HttpConnection & { isUsed: boolean };
+/** The bytes of a body that certainly fit into the buffers between it and its client. */
+const BUFFERED_BYTES = 64 * 1024;
 
 /** Serves the connections of a TCP socket by Deno's own HTTP server. */
 export class NativeServer implements ServiceServer {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
   readonly #binding: HttpBinding;
-  readonly #acceptor: Acceptor<StreamHandle | Deno.TcpConn>;
+  readonly #acceptor: Acceptor<StreamHandle>;
   readonly #options: HandlerOptions;
-  readonly #connections = new Set<Connection>();
-  #onChange = (): void => {};
+  readonly #connections = new Set<NativeConnection>();
   #isRef = true;
 
   constructor(
     binding: HttpBinding,
-    acceptor: Acceptor<StreamHandle | Deno.TcpConn>,
+    acceptor: Acceptor<StreamHandle>,
     options: HandlerOptions,
   ) {
     this.addr = acceptor.addr;
@@ -38,28 +35,17 @@ export class NativeServer implements ServiceServer {
     this.#options = options;
   }
 
-  get connections(): number {
-    return this.#connections.size;
-  }
-
   start(events: ServiceServerEvents): void {
-    this.#onChange = events.onChange;
-    this.#acceptor.start((conn) => {
-      try {
-        this.#serve(this.#binding.resourceOf(conn));
-      } catch {
-        // The client has gone.
-      }
-    }, events.onAcceptError);
+    this.#acceptor.start(
+      (handle) => this.#serve(handle, events),
+      events.onAcceptError,
+    );
   }
 
   async drain(): Promise<void> {
     this.#acceptor.close();
-    const drainAll = () => this.#connections.forEach((each) => each.drain());
-    for (const each of this.#connections) if (each.isUsed) each.drain();
-    const timer = setTimeout(drainAll, FIRST_REQUEST_MS);
+    this.#connections.forEach((each) => each.drain());
     await Promise.all([...this.#connections].map((each) => each.finished));
-    clearTimeout(timer);
   }
 
   abort(): void {
@@ -81,90 +67,161 @@ export class NativeServer implements ServiceServer {
     this.#connections.forEach((each) => each[method]());
   }
 
-  /** Deno 2.9.4 and older exit when a promise has no valid response. */
-  async #settled(
-    response: Response | Promise<Response>,
-    request: Request,
-  ): Promise<Response> {
+  #serve(handle: StreamHandle, { hold }: ServiceServerEvents): void {
+    const connection = new NativeConnection(this.#options, hold);
     try {
-      return checked(await response);
+      if (!connection.open(this.#binding, handle)) return;
     } catch (error) {
-      return await failureResponse(error, this.#options, request);
+      return logFailure("Cannot serve a connection", error);
     }
-  }
-
-  #serve(resource: number): void {
-    const { handler, isStopping } = this.#options;
-    const observed: ServeHandler = (request, info) => {
-      connection.isUsed = true;
-      if (isStopping()) connection.drain();
-      try {
-        const response = handler(request, info);
-        // Deno checks a response itself, but accepts an upgrade, which it then closes.
-        return response instanceof Response && response.status !== 101
-          ? response
-          : this.#settled(response, request);
-      } catch (error) {
-        return failureResponse(error, this.#options, request);
-      }
-    };
-    const connection: Connection = {
-      ...this.#binding.serve(
-        resource,
-        // Deno creates no request for a handler without parameters.
-        handler.length === 0 ? () => observed(...NO_ARGUMENTS) : observed,
-        (error) => failureResponse(error, this.#options),
-      ),
-      isUsed: false,
-    };
     if (!this.#isRef) connection.unref();
     this.#connections.add(connection);
-    this.#onChange();
-    connection.finished.then(() => {
-      this.#connections.delete(connection);
-      this.#onChange();
-    });
+    connection.finished.then(() => this.#connections.delete(connection));
   }
 }
 
-/** Accepts on a listener that this process has opened. */
-export class ListenerAcceptor implements Acceptor<Deno.TcpConn> {
-  readonly #listener: Deno.TcpListener;
-  #isClosed = false;
+/** A connection of Deno's own HTTP server, and its requests. */
+class NativeConnection {
+  readonly #options: HandlerOptions;
+  readonly #hold: () => () => void;
+  #http!: HttpConnection;
+  /** The requests that have no response yet, or whose response is a stream. */
+  #pending = 0;
+  /** Whether a complete response may still be on its way to a slow client. */
+  #isSending = false;
+  /** Whether it is HTTP/2; unknown before the first request. */
+  #isMultiplexed: boolean | undefined;
+  #isDraining = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(listener: Deno.TcpListener) {
-    this.#listener = listener;
+  constructor(options: HandlerOptions, hold: () => () => void) {
+    this.#options = options;
+    this.#hold = hold;
   }
 
-  get addr(): Deno.NetAddr {
-    return this.#listener.addr;
+  /** @returns Whether the client is still there. */
+  open(binding: HttpBinding, handle: StreamHandle): boolean {
+    const http = binding.serve(
+      handle,
+      (request, info) => this.#answer(request, info),
+      (error) => failureResponse(error, this.#options),
+    );
+    if (http === undefined) return false;
+    this.#http = http;
+    http.finished.then(() => clearTimeout(this.#timer));
+    return true;
   }
 
-  async start(
-    onConnection: (conn: Deno.TcpConn) => void,
-    onError: (error: Error) => void,
-  ): Promise<void> {
-    while (!this.#isClosed) {
-      try {
-        onConnection(await this.#listener.accept());
-      } catch (error) {
-        if (this.#isClosed) return;
-        onError(error as Error);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
-    }
+  get finished(): Promise<void> {
+    return this.#http.finished;
   }
 
-  close(): void {
-    this.#isClosed = true;
-    this.#listener.close();
+  drain(): void {
+    this.#isDraining = true;
+    if (this.#isMultiplexed) this.#http.drain();
+    if (this.#pending === 0) this.#closeAfterGrace();
+  }
+
+  abort(): void {
+    this.#http.abort();
   }
 
   ref(): void {
-    this.#listener.ref();
+    this.#http.ref();
   }
 
   unref(): void {
-    this.#listener.unref();
+    this.#http.unref();
   }
+
+  /** Every request passes here, and its response through `#send()`. */
+  #answer(request: Request, info: ServeInfo): Response | Promise<Response> {
+    this.#pending++;
+    this.#isSending = false;
+    clearTimeout(this.#timer);
+    const release = this.#hold();
+    const end = () => {
+      release();
+      this.#pending--;
+      if (this.#isDraining && this.#pending === 0) this.#closeAfterGrace();
+    };
+    this.#isMultiplexed ??= headerOf(request, "host") === null;
+    forbidUpgrade(request, upgradeForbidden);
+    try {
+      const result = this.#options.handler(request, info);
+      if (result instanceof Promise) {
+        return this.#settle(result, request, info, end);
+      }
+      return this.#send(checked(result), info, end);
+    } catch (error) {
+      return this.#settle(Promise.reject(error), request, info, end);
+    }
+  }
+
+  /** Never rejects: Deno 2.9.4 and older then exit. */
+  async #settle(
+    result: Promise<Response>,
+    request: Request,
+    info: ServeInfo,
+    end: () => void,
+  ): Promise<Response> {
+    let response: Response;
+    try {
+      response = checked(await result);
+    } catch (error) {
+      response = await failureResponse(error, this.#options, request);
+    }
+    return this.#send(response, info, end);
+  }
+
+  /** Every response passes here on its way to Deno, which sends it. */
+  #send(response: Response, info: ServeInfo, end: () => void): Response {
+    if (this.#isDraining && !this.#isMultiplexed) {
+      announceClose(response);
+      this.#http.drain();
+    }
+    const body = completeBody(response);
+    if (body === undefined) {
+      info.completed.then(end, end);
+    } else {
+      this.#isSending ||= body.length > BUFFERED_BYTES;
+      end();
+    }
+    return response;
+  }
+
+  /**
+   * Closes an idle connection later, if its client has not sent a request by then. A
+   * client of HTTP/2 may not close it: it is cut.
+   */
+  #closeAfterGrace(): void {
+    const later = (ms: number, call: () => void) => {
+      clearTimeout(this.#timer);
+      this.#timer = setTimeout(call, ms);
+    };
+    later(GRACE_MS, () =>
+      // What has arrived is read before the next timer.
+      later(0, () => {
+        this.#http.drain();
+        later(GRACE_MS, () => {
+          const mayBeSilent = this.#isMultiplexed ?? true;
+          if (mayBeSilent && !this.#isSending) this.#http.abort();
+        });
+      }));
+  }
+}
+
+/** Adds `Connection: close` to a response, also to one whose headers are immutable. */
+function announceClose(response: Response): void {
+  try {
+    response.headers.set("connection", "close");
+  } catch {
+    innerResponse(response)?.headerList.push(["connection", "close"]);
+  }
+}
+
+function upgradeForbidden(): Error {
+  return new TypeError(
+    "Cannot upgrade the connection with Deno.upgradeWebSocket(): use upgradeWebSocket() and the option webSocket of serve()",
+  );
 }

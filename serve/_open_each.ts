@@ -1,4 +1,4 @@
-import type { ListenAddress } from "../activation/_net_transport.ts";
+import type { ListenAddress } from "../runtime/stream_binding.ts";
 import { BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";

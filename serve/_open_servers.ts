@@ -1,22 +1,23 @@
 import type { Server } from "node:http";
+import { acceptAt, acceptOn } from "../activation/_accept.ts";
 import { adoptedConn } from "../activation/_conn.ts";
 import {
+  acceptAtWithHandles,
   acceptWithHandles,
-  HandleTransport,
 } from "../activation/_handle_transport.ts";
-import {
-  adoptServer,
-  type ListenAddress,
-  listenAt,
-} from "../activation/_net_transport.ts";
+import { adoptServer, listenAt } from "../activation/_net_transport.ts";
+import type { Acceptor } from "../activation/_transport.ts";
+import type { InheritedConn } from "../activation/connection.ts";
 import { httpBinding } from "../runtime/http_binding.ts";
 import { requestParser } from "../runtime/request_parser.ts";
-import { streamBinding } from "../runtime/stream_binding.ts";
+import {
+  type ListenAddress,
+  streamBinding,
+} from "../runtime/stream_binding.ts";
 import type { StreamHandle } from "../runtime/stream_handle.ts";
-import type { Acceptor } from "../activation/_transport.ts";
 import type { ListenFd } from "../activation/environment.ts";
 import type { AnswerOptions } from "./_answer.ts";
-import { ListenerAcceptor, NativeServer } from "./_native_server.ts";
+import { NativeServer } from "./_native_server.ts";
 import type { nodeServerOpener } from "./_node_server.ts";
 import { openEach } from "./_open_each.ts";
 import type { ServerOptions } from "./_run_servers.ts";
@@ -42,8 +43,9 @@ export async function openServers(
   answerOptions: AnswerOptions,
 ): Promise<ServiceServer[]> {
   const needsNode = answerOptions.secure || answerOptions.webSocket;
-  const http = needsNode ? undefined : await httpBinding();
   const streams = needsNode ? undefined : await streamBinding();
+  const http = streams && await httpBinding();
+  const newParser = streams && await requestParser();
   let opener: ReturnType<typeof nodeServerOpener> | undefined;
   const openNode = async (listen: (server: Server) => Promise<void>) => {
     opener ??= import("./_node_server.ts").then(({ nodeServerOpener }) =>
@@ -51,33 +53,34 @@ export async function openServers(
     );
     return (await opener)(listen);
   };
-  const openNative = (acceptor: Acceptor<StreamHandle | Deno.TcpConn>) =>
+  const openNative = (acceptor: Acceptor<StreamHandle>) =>
     new NativeServer(http!, acceptor, answerOptions);
+  const openParser = async (acceptor: Acceptor<InheritedConn>) => {
+    const { ParserServer } = await import("./_parser_server.ts");
+    return new ParserServer(newParser!, acceptor, answerOptions);
+  };
 
   const adopt = async (listenFd: ListenFd, backlog: number) => {
-    if (streams !== undefined) {
-      const accept = <C>(wrap: (handle: StreamHandle) => C) =>
-        acceptWithHandles(streams, listenFd, backlog, wrap);
-      const isTcp = streams.kindOf(listenFd.fd) === "TCP";
-      if (isTcp && http !== undefined) {
-        return openNative(await accept((handle) => handle));
-      }
-      const newParser = isTcp ? undefined : await requestParser();
-      if (newParser !== undefined) {
-        const { ParserServer } = await import("./_parser_server.ts");
-        const acceptor = await accept((handle) =>
-          adoptedConn(new HandleTransport(streams, handle))
-        );
-        return new ParserServer(newParser, acceptor, answerOptions);
-      }
+    const isTcp = streams?.kindOf(listenFd.fd) === "TCP";
+    if (streams !== undefined && isTcp && http !== undefined) {
+      return openNative(
+        await acceptWithHandles(streams, listenFd, backlog, (handle) => handle),
+      );
     }
-    return await openNode((server) => adoptServer(server, listenFd, backlog));
+    return newParser === undefined || isTcp
+      ? await openNode((server) => adoptServer(server, listenFd, backlog))
+      : await openParser(await acceptOn(listenFd, backlog, adoptedConn));
   };
   const open = async (where: ListenAddress, backlog: number) => {
-    if (http !== undefined && !("path" in where)) {
-      return openNative(new ListenerAcceptor(Deno.listen(where)));
+    const isTcp = !("path" in where);
+    if (streams !== undefined && isTcp && http !== undefined) {
+      return openNative(
+        acceptAtWithHandles(streams, where, backlog, (handle) => handle),
+      );
     }
-    return await openNode((server) => listenAt(server, where, backlog));
+    return newParser === undefined || isTcp
+      ? await openNode((server) => listenAt(server, where, backlog))
+      : await openParser(await acceptAt(where, backlog, adoptedConn));
   };
   return await openEach(options, { adopt, listenAt: open });
 }

@@ -126,7 +126,9 @@ export async function runServers(
           return () => hold[Symbol.dispose]();
         },
         onChange() {
-          const isIdle = servers.every(({ connections }) => connections === 0);
+          const isIdle = servers.every(({ connections = 0 }) =>
+            connections === 0
+          );
           if (!isIdle) holdOfConnections ??= member.hold();
           else {
             holdOfConnections?.[Symbol.dispose]();

@@ -41,8 +41,8 @@ export interface ServiceServerEvents {
 export interface ServiceServer {
   /** The bound address. */
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
-  /** The number of open connections. */
-  readonly connections: number;
+  /** The number of open connections, of a server that does not call `hold()`. */
+  readonly connections?: number;
   /** Starts to serve. */
   start(events: ServiceServerEvents): void;
   /**

@@ -2,18 +2,33 @@
 
 import { assertEquals, assertThrows } from "@std/assert";
 import { HttpBinding } from "../../runtime/http_binding.ts";
+import type { StreamHandle } from "../../runtime/stream_handle.ts";
 
 const RID = Symbol("rid");
 
 /** Internals of the known shape, and the calls of their functions. */
-function internals({ newServerIs = "http", refuses = false } = {}) {
+function internals(
+  { newServerIs = "http", takesSignal = true, refuses }: {
+    newServerIs?: string;
+    takesSignal?: boolean;
+    refuses?: Error;
+  } = {},
+) {
   const calls: unknown[][] = [];
   const log = (name: string) => (...args: unknown[]) => {
     calls.push([name, ...args]);
   };
+  const handle = {
+    takeStream: () => 7,
+    close: log("close"),
+  } as unknown as StreamHandle;
   const real = {
-    serveHttpOnConnection(connection: Record<symbol, number>) {
-      if (refuses) throw new Error("The peer has gone");
+    serveHttpOnConnection(
+      connection: Record<symbol, number>,
+      signal: AbortSignal,
+    ) {
+      if (refuses !== undefined) throw refuses;
+      if (takesSignal) signal.addEventListener("abort", log("abort"));
       calls.push(["serve", connection[RID]]);
       return {
         ...{ finished: Promise.resolve(), shutdown: log("shutdown") },
@@ -32,11 +47,14 @@ function internals({ newServerIs = "http", refuses = false } = {}) {
       },
     },
   };
-  return { calls, real };
+  const serve = () =>
+    new HttpBinding(real).serve(
+      handle,
+      () => new Response(),
+      () => new Response(),
+    );
+  return { calls, real, serve };
 }
-
-const serve = (real: unknown) =>
-  new HttpBinding(real).serve(7, () => new Response(), () => new Response());
 
 const OTHER_SHAPES: Record<
   string,
@@ -66,27 +84,42 @@ for (const [what, change] of Object.entries(OTHER_SHAPES)) {
 }
 
 Deno.test("a connection is drained and aborted by its server's resource", async () => {
-  const { calls, real } = internals();
-  const connection = serve(real);
+  const { calls, serve } = internals();
+  const connection = serve()!;
   connection.drain();
   connection.abort();
   connection.unref();
   connection.ref();
   await connection.finished;
   assertEquals(calls, [
-    ...[["serve", 7], ["cancel", 8, true], ["cancel", 8, false]],
+    ...[["close"], ["serve", 7], ["cancel", 8, true], ["abort"]],
     ...[["unref"], ["ref"]],
   ]);
 });
 
-Deno.test("a connection is drained by shutdown() when that resource is unknown", () => {
-  const { calls, real } = internals({ newServerIs: "tcpStream" });
-  serve(real).drain();
-  assertEquals(calls, [["serve", 7], ["shutdown"]]);
+for (
+  const [what, shape] of Object.entries({
+    "its resource is unknown": { newServerIs: "tcpStream" },
+    "it ignores the signal": { takesSignal: false },
+  })
+) {
+  Deno.test(`a server that cannot be closed is an error: ${what}`, () => {
+    const { calls, serve } = internals(shape);
+    assertThrows(serve, TypeError, "another shape");
+    assertEquals(calls.at(-1), ["tryClose", 8]);
+  });
+}
+
+Deno.test("a connection whose peer has gone is closed, without an error", () => {
+  const { calls, serve } = internals({
+    refuses: new Deno.errors.NotConnected("gone"),
+  });
+  assertEquals(serve(), undefined);
+  assertEquals(calls, [["close"], ["tryClose", 7]]);
 });
 
-Deno.test("a connection whose peer has gone is closed", () => {
-  const { calls, real } = internals({ refuses: true });
-  assertThrows(() => serve(real), Error, "gone");
-  assertEquals(calls, [["tryClose", 7]]);
+Deno.test("another failure closes the connection, and is an error", () => {
+  const { calls, serve } = internals({ refuses: new TypeError("not known") });
+  assertThrows(serve, TypeError, "not known");
+  assertEquals(calls, [["close"], ["tryClose", 7]]);
 });

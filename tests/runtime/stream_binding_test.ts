@@ -6,6 +6,8 @@ import { RefusedFd } from "../../runtime/refused_fd.ts";
 import { StreamBinding, streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 
+import { TempDir } from "../support/temp_dir.ts";
+
 type Module = Record<string, unknown>;
 
 const load: (name: string) => Module = Reflect.get(process, "binding");
@@ -102,4 +104,28 @@ Deno.test("a TCP handle gets its options", async () => {
     ["keepAlive", true, 0],
     ["keepAlive", false, 0],
   ]);
+});
+
+Deno.test("a port that is in use is not taken, nor another in its place", async () => {
+  const binding = (await streamBinding())!;
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const hostname = "127.0.0.1";
+  assertEquals(binding.bind({ hostname, port }, 1, () => {}), undefined);
+  // Numbers that `bind` would reduce to 16 bits: to a free port.
+  for (const other of [port + 0x1_0000, -1, 0.5, NaN]) {
+    assertEquals(
+      binding.bind({ hostname, port: other }, 1, () => {}),
+      undefined,
+    );
+  }
+});
+
+Deno.test("a path that is in use is not taken, and stays", async () => {
+  const binding = (await streamBinding())!;
+  using directory = new TempDir();
+  const path = directory.join("a.socket");
+  using _listener = Deno.listen({ transport: "unix", path });
+  assertEquals(binding.bind({ path }, 1, () => {}), undefined);
+  assertEquals(Deno.statSync(path).isSocket, true);
 });

@@ -44,7 +44,7 @@ export interface Case {
    * The servers that have it: those of `serve()`, or all of them but Deno's own. By
    * default all, and `Deno.serve()`.
    */
-  only?: "serve" | "node";
+  only?: "serve" | "native" | "node";
   run(place: Place): Promise<void>;
 }
 
@@ -954,13 +954,196 @@ export const CASES: Case[] = [
       await send(busy, request("GET /first"));
       await soon("the handler is called", inHandler.promise);
       const stopped = service.shutdown();
-      assertEquals(await receiveRest(idle), "");
-      assertEquals(await isRefused(place), true);
       await send(fresh, request("GET /second"));
       assert((await receiveAllText(fresh)).endsWith("heard"));
+      assertEquals(await receiveRest(idle), "");
+      assertEquals(await isRefused(place), true);
       goOn.resolve();
       await receiveAllText(busy);
       await soon("the service has stopped", stopped);
+    },
+  },
+  {
+    name: "a shutdown closes each kept-alive connection with its next response",
+    only: "native",
+    async run(place) {
+      await using service = await place.serve(() => new Response("heard"));
+      using client = await place.dial();
+      await send(client, request("GET /"));
+      assertEquals(
+        (await receiveUpTo(client, `${CRLF}heard`)).includes("connection"),
+        false,
+      );
+      const stopped = service.shutdown();
+      await send(client, request("GET /"));
+      assertMatch(
+        await receiveAllText(client),
+        /^HTTP\/1\.1 200 [^]*connection: close\r\n[^]*heard$/,
+      );
+      await soon("the service has stopped", stopped);
+    },
+  },
+  {
+    name:
+      "a response that began before a shutdown is sent whole, and another after it",
+    only: "native",
+    async run(place) {
+      const goOn = gate();
+      await using service = await place.serve(({ url }) =>
+        url.endsWith("/other") ? new Response("other") : new Response(
+          new ReadableStream({
+            async start(controller) {
+              controller.enqueue(encoder.encode("one"));
+              await goOn.promise;
+              controller.enqueue(encoder.encode("two"));
+              controller.close();
+            },
+          }),
+        )
+      );
+      using client = await place.dial();
+      await send(client, request("GET /"));
+      await receiveUpTo(client, "one");
+      const stopped = service.shutdown();
+      goOn.resolve();
+      await receiveUpTo(client, `0${CRLF}${CRLF}`);
+      await send(client, request("GET /other"));
+      assertMatch(
+        await receiveAllText(client),
+        /connection: close\r\n[^]*other$/,
+      );
+      await soon("the service has stopped", stopped);
+    },
+  },
+  {
+    name: "a silent client of HTTP/2 does not delay a shutdown",
+    only: "native",
+    async run(place) {
+      await using service = await place.serve(() => new Response("x"));
+      // The preface, empty settings, and a request whose headers are GET / of the
+      // static table, and the authority "a" (RFC 7541, appendix A).
+      const preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+      const get = "\0\0\x06\x01\x05\0\0\0\x01\x82\x84\x86\x01\x01a";
+      const bytes = (text: string) =>
+        Uint8Array.from(text, (character) => character.charCodeAt(0));
+      using unused = await place.dial();
+      await send(unused, bytes(preface));
+      using used = await place.dial();
+      await send(used, bytes(preface + get));
+      await receiveUpTo(used, "x");
+      await soon("the service has stopped", service.shutdown(), {
+        within: 3_000,
+      });
+    },
+  },
+  {
+    name: "an error response to a failed onError, and to what is no response",
+    only: "native",
+    async run(place) {
+      let answer = (): Response | Promise<Response> => new Response("x");
+      let onError = (): Response | Promise<Response> => new Response("x");
+      await using _service = await place.serve(() => answer(), {
+        onError: () => onError(),
+      });
+      const nothing = () => undefined as unknown as Response;
+      const throws = () => {
+        throw new Error("it fails");
+      };
+      const rejects = () => Promise.reject(new Error("it fails"));
+      const later = () => Promise.resolve(nothing());
+      const used = async () => {
+        const response = new Response("x");
+        await response.text();
+        return response;
+      };
+      for (const failing of [nothing, throws, rejects, later, used]) {
+        for (const failingToo of [nothing, throws, rejects, later, used]) {
+          answer = failing;
+          onError = failingToo;
+          const { head, body } = await ask(place, request("GET /", LAST));
+          assertMatch(head, /^HTTP\/1\.1 500 /);
+          assertEquals(body.trim(), "Internal Server Error");
+        }
+      }
+    },
+  },
+  {
+    name: "a program may replace the global Response",
+    only: "native",
+    async run(place) {
+      const { Response: Real } = globalThis;
+      class Replaced {
+        status = 200;
+      }
+      Object.setPrototypeOf(Replaced, Real);
+      Object.setPrototypeOf(Replaced.prototype, Real.prototype);
+      globalThis.Response = Replaced as unknown as typeof Response;
+      try {
+        let answer = (): Response => new Real("real");
+        await using _service = await place.serve(() => answer());
+        assertMatch((await ask(place, request("GET /", LAST))).body, /^real$/);
+        for (const isLater of [false, true]) {
+          answer = isLater
+            ? () => Promise.resolve(new Response("x")) as unknown as Response
+            : () => new Response("x");
+          const { head } = await ask(place, request("GET /", LAST));
+          assertMatch(head, /^HTTP\/1\.1 500 /);
+        }
+      } finally {
+        globalThis.Response = Real;
+      }
+    },
+  },
+  {
+    name: "control characters in a header of a response are an error",
+    only: "native",
+    async run(place) {
+      let headers: HeadersInit = {};
+      await using _service = await place.serve(({ url }) =>
+        new Response(url.endsWith("/stream") ? new Blob(["x"]).stream() : "x", {
+          headers,
+        })
+      );
+      for (const path of ["/", "/stream"]) {
+        for (const character of ["\x01", "\x1f", "\x7f"]) {
+          for (const name of ["x-y", "content-type"]) {
+            headers = { [name]: `a${character}b` };
+            const { head } = await ask(place, request(`GET ${path}`, LAST));
+            assertMatch(head, /^HTTP\/1\.1 500 /);
+          }
+        }
+        headers = { "x-y": "a\tb" };
+        const { head } = await ask(place, request(`GET ${path}`, LAST));
+        assertMatch(head, /^HTTP\/1\.1 200 [^]*x-y: a\tb\r\n/i);
+      }
+    },
+  },
+  {
+    name:
+      "Deno.upgradeWebSocket() in a handler is an error that names the other",
+    only: "native",
+    async run(place) {
+      let caught: unknown;
+      await using _service = await place.serve((request) => {
+        try {
+          return Deno.upgradeWebSocket(request).response;
+        } catch (error) {
+          caught = error;
+          throw error;
+        }
+      });
+      using client = await place.dial();
+      const handshake = {
+        ...{ Connection: "Upgrade", Upgrade: "websocket" },
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+      };
+      await send(client, request("GET /", handshake));
+      await receiveUpTo(client, "HTTP/1.1 500 Internal Server Error");
+      assertStringIncludes(
+        `${caught}`,
+        "use upgradeWebSocket() and the option",
+      );
     },
   },
   {

@@ -1,0 +1,99 @@
+import { innerBody, innerRequest } from "./fetch_objects.ts";
+
+/** What Deno's own HTTP server keeps of a request, if it is as expected. */
+interface NativeInner {
+  header?(name: string): string | null;
+  _wantsUpgrade?(): unknown;
+  /** Returns a body that has arrived, as a text. */
+  consumeTextBody?(): unknown;
+  readonly body: unknown;
+}
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+/**
+ * Returns a header of a request of Deno's own server, without making an object of its
+ * headers.
+ */
+export function headerOf(request: Request, name: string): string | null {
+  const inner = innerRequest<NativeInner>(request);
+  return typeof inner?.header === "function"
+    ? inner.header(name)
+    : request.headers.get(name);
+}
+
+/**
+ * Makes `Deno.upgradeWebSocket()` throw for a request of Deno's own server, which would
+ * close the connection without a response.
+ */
+export function forbidUpgrade(request: Request, error: () => Error): void {
+  const inner = innerRequest<NativeInner>(request);
+  if (typeof inner?._wantsUpgrade !== "function") return;
+  inner._wantsUpgrade = () => {
+    throw error();
+  };
+}
+
+/**
+ * Makes the body of a request a stream of unknown length, for which Deno reserves no
+ * memory, and which fails after `maxBytes`. Nothing is received before the first read.
+ *
+ * @param onTooLong Called when the body is longer. Returns the error.
+ * @returns The same request; a copy when its internals have another shape.
+ */
+export function limitBody(
+  request: Request,
+  maxBytes: number,
+  onTooLong: () => Error,
+): Request {
+  const limit = (body: ReadableStream<Bytes> | null) =>
+    body && limitStream(body, maxBytes, onTooLong);
+  const inner = innerRequest<NativeInner>(request);
+  const prototype = inner && Object.getPrototypeOf(inner);
+  const body = prototype && Object.getOwnPropertyDescriptor(prototype, "body");
+  if (inner === undefined || body?.get === undefined) {
+    return new Request(request, { body: limit(request.body) });
+  }
+  let limited: unknown;
+  Object.defineProperty(inner, "body", {
+    get() {
+      if (limited !== undefined) return limited;
+      const stream =
+        (body.get!.call(inner) as { stream?: ReadableStream<Bytes> })
+          ?.stream;
+      return limited = stream === undefined ? null : innerBody(limit(stream)!);
+    },
+    set: (changed) => limited = changed,
+  });
+  inner.consumeTextBody = () => null;
+  return request;
+}
+
+function limitStream(
+  body: ReadableStream<Bytes>,
+  maxBytes: number,
+  onTooLong: () => Error,
+): ReadableStream<Bytes> {
+  let reader: ReadableStreamDefaultReader<Bytes> | undefined;
+  let count = 0;
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      reader ??= body.getReader();
+      const { done, value } = await reader.read();
+      if (done) {
+        controller.close();
+        controller.byobRequest?.respond(0);
+        return;
+      }
+      count += value.length;
+      if (count > maxBytes) {
+        const error = onTooLong();
+        reader.cancel(error).catch(() => {});
+        throw error;
+      }
+      controller.enqueue(value);
+    },
+    cancel: (reason) => (reader ?? body).cancel(reason),
+  });
+}

@@ -1,0 +1,23 @@
+import { innerResponse } from "../runtime/fetch_objects.ts";
+
+/** The control characters but the tab, which `Headers` allows (RFC 9110, section 5.5). */
+// deno-lint-ignore no-control-regex
+const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
+
+/**
+ * Checks that the headers of a response can be sent. Deno (2.9) ends the process for a
+ * control character in one of them.
+ *
+ * @throws {TypeError} A header has a control character.
+ */
+export function checkHeaders(response: Response): void {
+  // Reading `response.headers` would take up to a quarter of a small response.
+  const list = innerResponse(response)?.headerList ?? response.headers;
+  for (const [name, value] of list) {
+    if (CONTROL.test(value)) {
+      throw new TypeError(
+        `The handler returned a control character in the header "${name}"`,
+      );
+    }
+  }
+}
