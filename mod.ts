@@ -34,7 +34,7 @@
  *
  * | call                                                | permissions                                                             |
  * | --------------------------------------------------- | ----------------------------------------------------------------------- |
- * | `listenFds`, `listenFdsByName`                      | `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`       |
+ * | `listenFds`, `listenFdsByName`                      | `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`       |
  * | `listen`, `listeners`, `connection`, `claim`        | the same: adopting takes none, nor does serving                         |
  * | `listenTls`, `listenServer`                         | the same                                                                |
  * | `listenDatagram`                                    | the same; sending needs `--allow-net` for the receiver                  |

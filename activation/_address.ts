@@ -44,3 +44,8 @@ export function remoteAddr(
 export function netAddr(hostname = "", port = 0): Deno.NetAddr {
   return { transport: "tcp", hostname, port };
 }
+
+/** Returns a host and a port as text: `127.0.0.1:80`, `[::1]:80`. */
+export function hostAndPort(hostname: string, port: number): string {
+  return `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+}

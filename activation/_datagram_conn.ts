@@ -1,4 +1,4 @@
-import { netAddr } from "./_address.ts";
+import { hostAndPort, netAddr } from "./_address.ts";
 import type { SocketName } from "../runtime/stream_handle.ts";
 import type { UdpHandle } from "../runtime/udp_handle.ts";
 
@@ -61,11 +61,18 @@ export class AdoptedDatagramConn {
     if (this.#isClosed) return Promise.reject(closedError());
     const { hostname, port } = to as Deno.NetAddr;
     return new Promise((resolve, reject) => {
+      const fail = () =>
+        this.#sendError(p, hostname, port).then(reject, reject);
+      // As in Node.js: a status of 0 is success, Deno 2.9 has null for it.
       const oncomplete = (status: number | null, sent?: number) => {
-        if (status === null) resolve(sent!);
-        else this.#sendError(p, hostname, port).then(reject, reject);
+        if (status === null || status === 0) resolve(sent!);
+        else fail();
       };
-      this.#handle.send({ oncomplete }, [p], 1, port, hostname, true);
+      const request = { oncomplete };
+      const status = this.#handle.send(request, [p], 1, port, hostname, true);
+      // Above 0, it was sent at once: the number of bytes and 1.
+      if (status < 0) fail();
+      else if (status > 0) resolve(status - 1);
     });
   }
 
@@ -147,7 +154,7 @@ export class AdoptedDatagramConn {
     if (this.#isClosed) {
       return new Deno.errors.Interrupted("operation canceled");
     }
-    const to = `${hostname.includes(":") ? `[${hostname}]` : hostname}:${port}`;
+    const to = hostAndPort(hostname, port);
     const { state } = await Deno.permissions.query({ name: "net", host: to });
     return state === "granted"
       ? new Error(`Cannot send ${length} bytes to ${to}`)

@@ -1,4 +1,5 @@
 import { RefusedFd } from "../runtime/refused_fd.ts";
+import { isUnsupported, OLDEST_DENO } from "./_oldest_deno.ts";
 import {
   describeFds,
   type ListenFd,
@@ -19,26 +20,22 @@ const USED = {
   closed: "closed; restart the service to get it again",
 };
 
-/** The error message of each use of a descriptor: action, default reason, next step. */
-const MESSAGES = {
+/** What each use of a descriptor is called, and the unit that passes one for it. */
+const USES = {
   listen: [
     "listen on",
-    "it is not a listening stream socket",
     "use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no",
   ],
   listenTcp: [
     "listen on",
-    "it is not a listening stream socket",
     "use ListenStream= with a TCP port, and Accept=no",
   ],
   receive: [
     "receive on",
-    "it is not a UDP socket",
     "use ListenDatagram= with a UDP port",
   ],
   connect: [
     "take the connection on",
-    "it is not a connected stream socket",
     "use Accept=yes with ListenStream=",
   ],
 } as const;
@@ -49,7 +46,7 @@ const MESSAGES = {
  * be the runtime's own, and adopting it would break the process. The number in an
  * object is not checked: objects come from `listenFds()`.
  *
- * When `open` throws a `RefusedFd` that is still open, the descriptor becomes
+ * When `open` throws a `RefusedFd` that is open, the descriptor becomes
  * available again. After any other error its number may have been reused.
  *
  * @throws {ActivationError} The descriptor was not passed to this process, is owned
@@ -57,7 +54,7 @@ const MESSAGES = {
  */
 export async function adoptFd<T>(
   which: number | ListenFd,
-  use: keyof typeof MESSAGES,
+  use: keyof typeof USES,
   open: (fd: number) => T | Promise<T>,
 ): Promise<T> {
   const { fd, name } = typeof which === "number" ? findPassed(which) : which;
@@ -66,16 +63,38 @@ export async function adoptFd<T>(
   try {
     return await open(fd);
   } catch (cause) {
-    const refused = cause instanceof RefusedFd ? cause : undefined;
-    if (refused === undefined || refused.closed) states.set(fd, "closed");
-    else states.delete(fd);
-    const [action, defaultReason, nextStep] = MESSAGES[use];
-    const reason = refused?.message ?? defaultReason;
-    throw new ActivationError(
-      `Cannot ${action} fd ${fd} "${name}": ${reason}; ${nextStep}`,
-      { code: "wrong-kind", fd, fdName: name, cause },
-    );
+    const isOpen = cause instanceof RefusedFd && !cause.closed;
+    if (isOpen) states.delete(fd);
+    else states.set(fd, "closed");
+    throw new ActivationError(...describe(cause, use, fd, name));
   }
+}
+
+/**
+ * Returns the arguments of the error. Only a confirmed kind of descriptor gets advice
+ * about the unit. Old releases of Deno fail with the errors of wrong kinds.
+ */
+function describe(
+  cause: unknown,
+  use: keyof typeof USES,
+  fd: number,
+  fdName: string,
+): ConstructorParameters<typeof ActivationError> {
+  const [action, advice] = USES[use];
+  const failed = `Cannot ${action} fd ${fd} "${fdName}":`;
+  const reason = cause instanceof Error ? cause.message : `${cause}`;
+  const { deno } = Deno.version;
+  return cause instanceof RefusedFd && !isUnsupported(deno)
+    ? [`${failed} ${reason}; ${advice}`, {
+      code: "wrong-kind",
+      fd,
+      fdName,
+      cause,
+    }]
+    : [
+      `${failed} ${reason} (an error of Deno ${deno}); the oldest supported release is ${OLDEST_DENO}`,
+      { code: "unsupported", fd, fdName, cause },
+    ];
 }
 
 /** Records that the owner of a descriptor has closed it. */

@@ -206,7 +206,9 @@ export function adoptServer(
   return adoptFd(listenFd, onlyTcp ? "listenTcp" : "listen", async (fd) => {
     const binding = await streamBinding();
     binding?.expectStreamSocket(fd, { onlyTcp });
-    await listenOn(server, { fd }, backlog);
+    await listenOn(server, { fd }, backlog).catch((error) => {
+      throw netRefusal(error, "it is not a listening stream socket");
+    });
     server.once("close", () => closedFd(fd));
     if (onlyTcp && listenerAddr(server.address()).transport !== "tcp") {
       server.close();
@@ -242,6 +244,25 @@ export function denoListen(
   return "path" in where
     ? Deno.listen({ transport: "unix", path: where.path })
     : Deno.listen(where);
+}
+
+/**
+ * Returns the refusal of a descriptor, for an error of `node:net` that confirms its kind;
+ * the error itself otherwise.
+ */
+export function netRefusal(
+  error: Error & { code?: string },
+  reason: string,
+): Error {
+  switch (error.code) {
+    case "ERR_INVALID_FD_TYPE":
+      return new RefusedFd(reason);
+    case "EINVAL":
+    case "ENOTSOCK":
+      return new RefusedFd(reason, { closed: true });
+    default:
+      return error;
+  }
 }
 
 /** Resolves once a server listens; rejects with the error if it cannot. */

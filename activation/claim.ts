@@ -1,5 +1,7 @@
 import type { ChunkConn } from "./_conn.ts";
-import { type ListenFd, listenFds } from "./environment.ts";
+import { fdsFor } from "./_choose_fds.ts";
+import { notActivated } from "./_no_socket.ts";
+import { describeFds, type ListenFd, listenFds } from "./environment.ts";
 import { ActivationError, type ActivationErrorCode } from "./errors.ts";
 import {
   type InheritedDatagramConn,
@@ -33,14 +35,14 @@ export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
 
 /**
  * Adopts the sockets that the service manager passed by name, and checks them: each
- * name exactly once, no other name, and the right kind. One error reports every
- * mismatch.
+ * name exactly once, and the right kind. One error reports every mismatch. Other
+ * descriptors stay available.
  *
  * Names are compared before any descriptor is adopted: if they do not match, every
  * descriptor stays available. The kind of a socket is known only after it is adopted:
  * if one does not match, all adopted listeners are closed.
  *
- * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`.
+ * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#FileDescriptorName= | systemd.socket(5), FileDescriptorName=}
  *
@@ -48,8 +50,8 @@ export type Claimed<Kinds extends Record<string, keyof ClaimKinds>> =
  * @param kinds The kind of each socket, by its name.
  * @param options The backlog, for all of them.
  * @returns The listeners and datagram sockets by name. Dispose of the result to close them.
- * @throws {ActivationError} A name is missing, was passed more than once or was not
- * claimed, or a socket is of another kind.
+ * @throws {ActivationError} A name is missing or was passed more than once, or a socket
+ * is of another kind.
  *
  * @example
  * ```ts
@@ -72,16 +74,18 @@ export async function claim<
 >(kinds: Kinds, options: ListenOptions = {}): Promise<Claimed<Kinds>> {
   const wanted = Object.entries<keyof ClaimKinds>(kinds);
   const passed = listenFds();
-  if (passed.length === 0 && wanted.length > 0) throw notActivated(kinds);
-  const byName = Map.groupBy(passed, ({ name }) => name);
-  refuse("wrong-name", nameMismatches(wanted.map(([name]) => name), byName));
+  if (passed.length === 0 && wanted.length > 0) {
+    throw notActivated(
+      `claim ${wanted.map(([name]) => `"${name}"`).join(", ")}`,
+    );
+  }
+  const chosen = await chooseAll(wanted, passed);
 
   using adopted = new DisposableStack();
   const sockets: Record<string, InheritedListener | InheritedDatagramConn> = {};
   const mismatches: string[] = [];
   let code: ActivationErrorCode = "wrong-kind";
-  for (const [name, kind] of wanted) {
-    const listenFd = byName.get(name)![0]!;
+  for (const { name, kind, listenFd } of chosen) {
     try {
       const socket = adopted.use(
         kind === "udp"
@@ -109,30 +113,36 @@ export async function claim<
   }) as Claimed<Kinds>;
 }
 
-function notActivated(kinds: Record<string, unknown>): ActivationError {
-  const names = Object.keys(kinds);
-  return new ActivationError(
-    `Cannot claim the sockets: none was passed to this process; start the program from socket units that pass ${
-      names.map((name) => `"${name}"`).join(", ")
-    }, or try it with systemd-socket-activate --fdname=${names.join(":")}`,
-    { code: "not-activated" },
-  );
+/** A socket to adopt. */
+interface Chosen {
+  name: string;
+  kind: keyof ClaimKinds;
+  listenFd: ListenFd;
 }
 
-function nameMismatches(
-  wanted: string[],
-  passed: Map<string, ListenFd[]>,
-): string[] {
-  const missing = wanted.filter((name) => !passed.has(name))
-    .map((name) => `"${name}" was not passed`);
-  const unexpected = [...passed].flatMap(([name, fds]) => {
-    const numbers = fds.map(({ fd }) => `fd ${fd}`).join(", ");
-    if (!wanted.includes(name)) return `"${name}" (${numbers}) was not claimed`;
-    return fds.length > 1
-      ? `"${name}" was passed more than once (${numbers})`
-      : [];
-  });
-  return [...missing, ...unexpected];
+/** Chooses the descriptor of each name, without adopting any. */
+async function chooseAll(
+  wanted: [name: string, kind: keyof ClaimKinds][],
+  passed: readonly ListenFd[],
+): Promise<Chosen[]> {
+  const chosen: Chosen[] = [];
+  const mismatches: string[] = [];
+  for (const [name, kind] of wanted) {
+    const named = passed.filter((listenFd) => listenFd.name === name);
+    const [listenFd, ...others] = await fdsFor(
+      kind === "udp" ? "udp" : "stream",
+      named,
+    );
+    if (listenFd === undefined) mismatches.push(`"${name}" was not passed`);
+    else if (others.length === 0) chosen.push({ name, kind, listenFd });
+    else {
+      const fds = [listenFd, ...others].map(({ fd }) => `fd ${fd}`).join(", ");
+      mismatches.push(`"${name}" was passed more than once (${fds})`);
+    }
+  }
+  if (mismatches.length > 0) mismatches.push(`passed: ${describeFds(passed)}`);
+  refuse("wrong-name", mismatches);
+  return chosen;
 }
 
 function refuse(code: ActivationErrorCode, mismatches: string[]): void {

@@ -1,8 +1,9 @@
 import { adoptedConn, type ChunkConn } from "./_conn.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { HandleTransport } from "./_handle_transport.ts";
-import { SocketTransport } from "./_net_transport.ts";
+import { netRefusal, SocketTransport } from "./_net_transport.ts";
 import { socketMayHavePeer } from "../runtime/node_net.ts";
+import { RefusedFd } from "../runtime/refused_fd.ts";
 import { streamBinding } from "../runtime/stream_binding.ts";
 import { BACKLOG, type Transport } from "./_transport.ts";
 import type { ListenFd } from "./environment.ts";
@@ -15,9 +16,9 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  * each instance of an `Accept=yes` service (fd 3), or standard input of a
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
- * A unix socket that was neither bound nor connected looks like a connected one: its
- * first read or write fails. A TCP connection that the peer has already reset is
- * refused, as is one that was never connected.
+ * A TCP connection that the peer has reset before this call is adopted: its first read
+ * throws `Deno.errors.ConnectionReset` (the fallback to `node:net` refuses it). A socket that was never connected looks like a
+ * connection: its first read or write fails.
  *
  * Needs no permission. Loads the same modules as {@linkcode listen}.
  *
@@ -52,19 +53,29 @@ export async function connection(
   });
 }
 
+const NO_CONNECTION = "it is not a connected stream socket";
+
 /** The fallback, which uses only documented API. */
 async function openWithNet(fd: number): Promise<Transport> {
   const { Socket } = await import("node:net");
-  const socket = new Socket({
-    fd,
-    allowHalfOpen: true,
-    // Missing in the types.
-    ...{ pauseOnCreate: true },
-  });
-  const hasPeer = "port" in socket.address()
-    ? socket.remoteAddress !== undefined
-    : await socketMayHavePeer(socket, BACKLOG);
-  if (hasPeer) return new SocketTransport(socket);
+  let socket;
+  try {
+    socket = new Socket({
+      fd,
+      allowHalfOpen: true,
+      // Missing in the types.
+      ...{ pauseOnCreate: true },
+    });
+  } catch (error) {
+    throw netRefusal(error as Error, NO_CONNECTION);
+  }
+  if (
+    // Calling listen(2) would break a TCP connection of Deno 2.9.
+    socket.remoteAddress !== undefined ||
+    await socketMayHavePeer(socket, BACKLOG)
+  ) {
+    return new SocketTransport(socket);
+  }
   socket.destroy();
-  throw new TypeError("it has no peer");
+  throw new RefusedFd(NO_CONNECTION, { closed: true });
 }

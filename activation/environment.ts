@@ -11,8 +11,9 @@ const LISTEN_PID = "LISTEN_PID";
 const LISTEN_PIDFDID = "LISTEN_PIDFDID";
 const LISTEN_FDS = "LISTEN_FDS";
 const LISTEN_FDNAMES = "LISTEN_FDNAMES";
+const SYSTEMD_EXEC_PID = "SYSTEMD_EXEC_PID";
 
-/** Every variable of the activation protocol, in the order they are checked. */
+/** Every variable of the activation protocol. */
 export const ACTIVATION_VARIABLES: readonly string[] = [
   LISTEN_PID,
   LISTEN_PIDFDID,
@@ -65,10 +66,19 @@ export interface ListenFdsOptions {
 
 type Outcome =
   & { pid: number; unset?: true }
-  & ({ fds: ListenFd[] } | { error: ActivationError });
+  & (
+    | { fds: ListenFd[]; listenPid: number | undefined }
+    | { error: ActivationError }
+  );
 
 /** The outcome of the first call of {@linkcode listenFds} in this process. */
 let memo: Outcome | undefined;
+
+/** Whether the program may read a variable. Does not prompt. */
+export function mayReadEnv(variable: string): boolean {
+  const { state } = Deno.permissions.querySync({ name: "env", variable });
+  return state === "granted";
+}
 
 /**
  * Returns the descriptors that the service manager passed to this process, in
@@ -83,8 +93,8 @@ let memo: Outcome | undefined;
  *   the runtime: never open it.
  * - `LISTEN_FDS` absent or 0: `[]`.
  * - `LISTEN_FDNAMES` absent: every name is `"unknown"`.
- * - `LISTEN_PIDFDID` (newer systemd) is parsed and not compared: comparing it needs
- *   a pidfd, which Deno cannot open.
+ * - `LISTEN_PIDFDID` (newer systemd) is not read: comparing it needs a pidfd, which
+ *   Deno cannot open. It is removed if the program may read it.
  *
  * The rules are stricter than libsystemd's: integers are plain decimal (libsystemd
  * also accepts `0x2`, `010`, `+2` and ` 2`); names are printable ASCII of at most
@@ -95,7 +105,7 @@ let memo: Outcome | undefined;
  * Children started with `Deno.Command` inherit the descriptors: Deno cannot set
  * close-on-exec on them.
  *
- * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`.
+ * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/sd_listen_fds.html | sd_listen_fds(3)}
  *
@@ -129,7 +139,11 @@ export function listenFds(options: ListenFdsOptions = {}): ListenFd[] {
   if (isOwn) memo = outcome;
   // A remembered outcome must need no permission.
   if (unsetEnv && !outcome.unset) {
-    for (const name of ACTIVATION_VARIABLES) env.delete(name);
+    for (const name of ACTIVATION_VARIABLES) {
+      if (name !== LISTEN_PIDFDID || !isOwn || mayReadEnv(name)) {
+        env.delete(name);
+      }
+    }
     outcome.unset = true;
   }
   if ("error" in outcome) throw outcome.error;
@@ -202,9 +216,33 @@ export function describeFds(fds: readonly ListenFd[]): string {
   return fds.map(({ fd, name }) => `${fd} "${name}"`).join(", ");
 }
 
+/** The processes that explain why no socket was passed to this one. */
+export interface PassedTo {
+  /** The process in `LISTEN_PID`, which has been removed. */
+  listenPid: number | undefined;
+  /** The process that systemd started, in `SYSTEMD_EXEC_PID`. */
+  execPid: number | undefined;
+}
+
+/** Returns to which processes systemd has passed sockets, as far as is known. */
+export function passedTo(): PassedTo {
+  listenFds();
+  const execPid = mayReadEnv(SYSTEMD_EXEC_PID)
+    ? Deno.env.get(SYSTEMD_EXEC_PID)
+    : undefined;
+  return {
+    listenPid: memo !== undefined && "fds" in memo ? memo.listenPid : undefined,
+    execPid: execPid === undefined ? undefined : parsePid(execPid),
+  };
+}
+
 function read(env: ActivationEnv, pid: number): Outcome {
   try {
-    return { pid, fds: parseActivation(env, pid) };
+    return {
+      pid,
+      fds: parseActivation(env, pid),
+      listenPid: parsePid(env.get(LISTEN_PID) ?? ""),
+    };
   } catch (error) {
     if (error instanceof Deno.errors.InvalidData) {
       return { pid, error: notUnicode(error) };
@@ -224,7 +262,6 @@ function notUnicode(cause: Error): ActivationError {
 }
 
 const PID_MAX = 2 ** 31 - 1;
-const UINT64_MAX = 2n ** 64n - 1n;
 const NAME_LENGTH_MAX = 255;
 /**
  * Linux' default for `fs.nr_open`, the most descriptors of a process. Lower than
@@ -248,18 +285,10 @@ export function parseActivation(
 ): ListenFd[] {
   const listenPid = env.get(LISTEN_PID);
   if (listenPid === undefined) return [];
-  const passedTo = parsePid(listenPid) ??
+  const receiver = parsePid(listenPid) ??
     malformed(LISTEN_PID, listenPid, "is not a process id above 0");
   // Is this really for us?
-  if (passedTo !== pid) return [];
-
-  const pidfdId = env.get(LISTEN_PIDFDID);
-  if (
-    pidfdId !== undefined &&
-    (parseDecimal(pidfdId) ?? Infinity) > UINT64_MAX
-  ) {
-    malformed(LISTEN_PIDFDID, pidfdId, "is not an unsigned 64-bit integer");
-  }
+  if (receiver !== pid) return [];
 
   const listenFds = env.get(LISTEN_FDS);
   if (listenFds === undefined) return [];

@@ -1,5 +1,7 @@
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { openUdp, udpHandles } from "../runtime/udp_handle.ts";
+import { fdsFor, onlyFd } from "./_choose_fds.ts";
+import { notActivated } from "./_no_socket.ts";
 import { type ListenFd, listenFdsNamed } from "./environment.ts";
 import { ActivationError } from "./errors.ts";
 
@@ -7,7 +9,9 @@ import { ActivationError } from "./errors.ts";
  * An adopted UDP socket, in the shape of `Deno.DatagramConn` without multicast groups.
  *
  * Several receives may be pending: datagrams are delivered in their order. The kernel
- * keeps datagrams until they are received, up to `ReceiveBuffer=` of the socket unit.
+ * keeps datagrams until they are received, up to `ReceiveBuffer=` of the socket unit, and
+ * drops what exceeds it: of a burst of 2,000 small ones, some 350 fit into the default
+ * size.
  */
 export interface InheritedDatagramConn
   extends AsyncIterable<[Uint8Array<ArrayBuffer>, Deno.NetAddr]>, Disposable {
@@ -52,7 +56,7 @@ export interface InheritedDatagramConn
  * When receiving fails, it is tried again: a failed recvfrom(2) loses nothing. Deno
  * cannot adopt datagram sockets of unix.
  *
- * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`; sending
+ * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`; sending
  * needs `--allow-net`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html#ListenStream= | systemd.socket(5), ListenDatagram=}
@@ -79,7 +83,7 @@ export interface InheritedDatagramConn
 export async function listenDatagram(
   which: number | string | ListenFd,
 ): Promise<InheritedDatagramConn> {
-  const listenFd = typeof which === "string" ? onlyFdNamed(which) : which;
+  const listenFd = typeof which === "string" ? await onlyFdNamed(which) : which;
   const handles = await udpHandles();
   if (handles === undefined) {
     throw new ActivationError(
@@ -95,19 +99,8 @@ export async function listenDatagram(
   );
 }
 
-function onlyFdNamed(name: string): ListenFd {
-  const [only, ...others] = listenFdsNamed(name);
-  if (only === undefined) {
-    throw new ActivationError(
-      `Cannot take the socket "${name}": none was passed to this process; start the program from a socket unit`,
-      { code: "not-activated" },
-    );
-  }
-  if (others.length === 0) return only;
-  throw new ActivationError(
-    `Cannot choose among ${
-      others.length + 1
-    } sockets named "${name}"; give each a FileDescriptorName= of its own`,
-    { code: "wrong-name" },
-  );
+async function onlyFdNamed(name: string): Promise<ListenFd> {
+  const listenFds = await fdsFor("udp", listenFdsNamed(name));
+  if (listenFds.length === 0) throw notActivated(`take the socket "${name}"`);
+  return onlyFd(listenFds, name);
 }

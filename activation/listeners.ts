@@ -1,3 +1,4 @@
+import { adoptListening } from "./_choose_fds.ts";
 import {
   type InheritedListener,
   listen,
@@ -6,14 +7,15 @@ import {
 import { listenFds } from "./environment.ts";
 
 /**
- * Adopts every descriptor that the service manager passed, as {@linkcode listen}
- * does.
+ * Adopts every listening stream socket that the service manager passed, as
+ * {@linkcode listen} does. Other descriptors, such as files, UDP sockets and stored
+ * connections, stay available.
  *
  * @param options The backlog, for all of them.
  * @returns The listeners in order of their descriptors; an empty array when the
  * process was not activated.
- * @throws {ActivationError} As {@linkcode listenFds} and {@linkcode listen}. The
- * listeners that were already adopted are closed.
+ * @throws {ActivationError} As {@linkcode listenFds}; or descriptors were passed, and
+ * none of them listens; or one was adopted before. Adopted listeners are closed.
  *
  * @example
  * ```ts
@@ -30,8 +32,8 @@ export async function listeners(
 }
 
 /**
- * Adopts every descriptor that the service manager passed, by name. A socket
- * unit with several `ListenStream=` has several listeners of one name.
+ * Adopts every listening stream socket that the service manager passed, by name. A
+ * socket unit with several `ListenStream=` has several listeners of one name.
  *
  * @param options The backlog, for all of them.
  * @returns A map from each name to its listeners, in order; empty when the
@@ -61,11 +63,11 @@ export async function listenersByName(
 async function adoptAll(
   options: ListenOptions,
 ): Promise<[name: string, InheritedListener][]> {
-  using adopted = new DisposableStack();
-  const all: [string, InheritedListener][] = [];
-  for (const listenFd of listenFds()) {
-    all.push([listenFd.name, adopted.use(await listen(listenFd, options))]);
-  }
-  adopted.move();
-  return all;
+  const names: string[] = [];
+  const listeners = await adoptListening(listenFds(), async (listenFd) => {
+    const listener = await listen(listenFd, options);
+    names.push(listenFd.name);
+    return listener;
+  }, (listener) => listener.close());
+  return listeners.map((listener, i) => [names[i]!, listener]);
 }

@@ -1,4 +1,4 @@
-import { mayReadEnv } from "./_may_read_env.ts";
+import { mayReadEnv } from "../activation/environment.ts";
 import { JOURNAL_STREAM } from "./environment.ts";
 import { logger } from "./logger.ts";
 

@@ -1,6 +1,6 @@
 import { listenFds } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";
-import { mayReadEnv } from "./_may_read_env.ts";
+import { mayReadEnv } from "../activation/environment.ts";
 import { ServiceLife, type Surroundings } from "./_service_life.ts";
 import { NOTIFY_SOCKET, NOTIFY_VARIABLES } from "./environment.ts";
 import type { Service } from "./service_interfaces.ts";

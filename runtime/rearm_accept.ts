@@ -21,7 +21,7 @@ let timer: ReturnType<typeof setInterval> | undefined;
 export function rearmAccept(handle: GetHandle): () => void {
   listening.add(handle);
   timer ??= setInterval(rearmAll, REARM_MS);
-  timer.unref();
+  Deno.unrefTimer(timer);
   return () => {
     listening.delete(handle);
     if (listening.size > 0) return;

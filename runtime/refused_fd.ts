@@ -2,9 +2,16 @@
 export const OTHER_KINDS: Record<string, string> = {
   FILE: "it is a file or a device",
   TTY: "it is a terminal",
+  UDP: "it is a UDP socket",
   UNKNOWN:
     "it is a datagram, sequential packet or vsock socket, or not open at all",
 };
+
+/**
+ * The runtime's names for UDP sockets: Deno 2.9 has none for them, Node.js has the
+ * second.
+ */
+export const UDP_KINDS: readonly string[] = ["UNKNOWN", "UDP"];
 
 export const UNIX_SOCKET = "it is a unix socket";
 

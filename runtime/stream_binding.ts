@@ -7,7 +7,12 @@
  * @module
  */
 
-import { OTHER_KINDS, RefusedFd, UNIX_SOCKET } from "./refused_fd.ts";
+import {
+  OTHER_KINDS,
+  RefusedFd,
+  UDP_KINDS,
+  UNIX_SOCKET,
+} from "./refused_fd.ts";
 import type { ServerHandle, StreamHandle } from "./stream_handle.ts";
 
 /** The role that a descriptor is opened in. */
@@ -102,6 +107,12 @@ export class StreamBinding {
     return this.#guessHandleType(fd);
   }
 
+  /** Whether a descriptor may be a stream socket, or a UDP socket: opening it decides. */
+  mayBe(fd: number, use: "stream" | "udp"): boolean {
+    const kind = this.kindOf(fd);
+    return use === "udp" ? UDP_KINDS.includes(kind) : !(kind in OTHER_KINDS);
+  }
+
   /**
    * Checks that a descriptor is a stream socket or a pipe, without opening it.
    *
@@ -188,9 +199,7 @@ export class StreamBinding {
     const handle = this.#create(fd, "SOCKET");
     const status = handle.open(fd);
     if (status !== 0) throw this.error(status, "open");
-    if (handle.getpeername?.({}) === 0) return handle;
-    handle.close();
-    throw new RefusedFd("it has no peer", { closed: true });
+    return handle;
   }
 
   /** Opens a descriptor as a server, or returns the handle of an earlier refusal. */
@@ -219,26 +228,28 @@ export class StreamBinding {
     return opened;
   }
 
-  /** Keeps the open handle for the next call, and returns the error of this one. */
-  #refuse(fd: number, opened: OpenedFd): RefusedFd {
+  /**
+   * Keeps the open handle for the next call, and returns the error of this one: only
+   * these results confirm the kind of the descriptor.
+   */
+  #refuse(fd: number, opened: OpenedFd): Error {
     const { handle, status } = opened;
+    const isTcp = this.#typeOf(fd) === "TCP";
+    const kinds = new Map([
+      [0, `it is a ${isTcp ? "TCP" : "unix"} socket that listens`],
+      [this.#invalid, `it is a ${isTcp ? "TCP" : "unix"} connection`],
+      [this.#notSocket, "it is a FIFO or a pipe"],
+    ]);
+    const kind = kinds.get(status);
+    if (kind === undefined) {
+      handle?.close();
+      return this.error(status, handle === undefined ? "open" : "listen");
+    }
     if (handle !== undefined) {
       handle.unref();
       this.#refused.set(fd, opened);
     }
-    const isTcp = this.#typeOf(fd) === "TCP";
-    const socket = isTcp ? "a TCP socket" : "a unix socket";
-    const connection = isTcp ? "a TCP connection" : "a unix connection";
-    switch (status) {
-      case 0:
-        return new RefusedFd(`it is ${socket} that listens`);
-      case this.#invalid:
-        return new RefusedFd(`it is ${connection}`);
-      case this.#notSocket:
-        return new RefusedFd("it is a FIFO or a pipe");
-      default:
-        return new RefusedFd(this.error(status, "listen").message);
-    }
+    return new RefusedFd(kind);
   }
 
   #typeOf(fd: number): "PIPE" | "TCP" {

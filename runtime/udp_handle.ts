@@ -1,4 +1,9 @@
-import { OTHER_KINDS, RefusedFd, UNIX_SOCKET } from "./refused_fd.ts";
+import {
+  OTHER_KINDS,
+  RefusedFd,
+  UDP_KINDS,
+  UNIX_SOCKET,
+} from "./refused_fd.ts";
 import { type StreamBinding, streamBinding } from "./stream_binding.ts";
 import type { SocketName } from "./stream_handle.ts";
 
@@ -63,8 +68,8 @@ export async function udpHandles(): Promise<UdpHandles | undefined> {
  */
 export function openUdp({ streams, UDP }: UdpHandles, fd: number): UdpHandle {
   const kind = streams.kindOf(fd);
-  // The runtime's name for UDP. Opening a TCP socket as UDP would succeed.
-  if (kind !== "UNKNOWN") {
+  // Opening a TCP socket as UDP would succeed.
+  if (!UDP_KINDS.includes(kind)) {
     throw new RefusedFd(
       kind === "TCP" ? "it is a TCP socket" : OTHER_KINDS[kind] ?? UNIX_SOCKET,
     );

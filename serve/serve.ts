@@ -76,7 +76,7 @@ export interface HttpServer extends RunningServer {}
  * Without free descriptors, new connections wait until descriptors are free: set
  * `LimitNOFILE=` above the number of connections.
  *
- * Needs `--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES`. Notifying
+ * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`. Notifying
  * needs the permissions of {@linkcode service}; with `--allow-env=JOURNAL_STREAM` it logs
  * levels to the journal. The fallback needs `--allow-net` for a port, also `--allow-read` and
  * `--allow-write` for a path. Loads `node:process`; for unix sockets also `node:buffer`

@@ -1,3 +1,4 @@
+import { whyMisdirected } from "../activation/_no_socket.ts";
 import { ActivationError, type ListenFd } from "../mod.ts";
 
 /** The most descriptors in a message: a forged count may be huge. */
@@ -28,7 +29,7 @@ export function chooseSocket(
   ).join(", ");
   const more = listenFds.length - SHOWN;
   const advice = only === undefined
-    ? PASS_A_SOCKET
+    ? whyMisdirected() ?? PASS_A_SOCKET
     : listenFds.length > 1
     ? "pass only one: one ListenStream= in one socket unit"
     : `set FileDescriptorName=${name} in the socket unit, or use --name`;

@@ -212,14 +212,13 @@ Deno.test("adopting: sockets without names are named 'unknown'", async () => {
 });
 
 Deno.test("adopting all: one failure closes the other listeners", async () => {
-  const script = `LISTEN_FDS=2 LISTEN_FDNAMES=good:bad exec "$@" 4</dev/null`;
-  await using activated = await Activated.listen([
-    ...["sh", "-c", script, "sh"],
-    ...adopting("adopt all"),
-  ]);
+  await using activated = await Activated.listen(adopting("adopt all"), {
+    sockets: 2,
+    options: ["--fdname=good:bad"],
+  });
   using _conn = await activated.dial();
   const told = await activated.program.stdout.line(/./);
-  assertMatch(told, /^4 bad: Cannot listen on fd 4 "bad": /);
+  assertMatch(told, /^4 bad: Cannot adopt fd 4 "bad": it was adopted before/);
   assertEquals(activated.program.running, true);
   const refused = await activated.dial().catch((error) => error);
   assertEquals(refused.name, "ConnectionRefused");

@@ -3,8 +3,8 @@
 
 import { assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { AdoptedDatagramConn } from "../../activation/_datagram_conn.ts";
+import type { SocketName } from "../../runtime/stream_handle.ts";
 import type { UdpHandle } from "../../runtime/udp_handle.ts";
-import { ActivationError, listenDatagram } from "../../mod.ts";
 import {
   activate,
   type ActivateOptions,
@@ -146,11 +146,26 @@ for (const error of ["ENOMEM", "ECONNREFUSED"]) {
   });
 }
 
-Deno.test("receiving that fails again and again is tried again, later", async () => {
-  let starts = 0;
-  const handle: UdpHandle = {
+/** A handle that does nothing. */
+function handleAt(address: SocketName): UdpHandle {
+  return {
     onmessage() {},
     open: () => 0,
+    recvStart: () => 0,
+    recvStop: () => 0,
+    send: () => 0,
+    getsockname: (into) => (Object.assign(into, address), 0),
+    close() {},
+    ref() {},
+    unref() {},
+  };
+}
+
+Deno.test("receiving that fails again and again is tried again, later", async () => {
+  let starts = 0;
+  const from = { address: "127.0.0.1", port: 1 };
+  const handle: UdpHandle = {
+    ...handleAt(from),
     recvStart() {
       starts++;
       queueMicrotask(() =>
@@ -160,20 +175,34 @@ Deno.test("receiving that fails again and again is tried again, later", async ()
       );
       return 0;
     },
-    recvStop: () => 0,
-    send: () => 0,
-    getsockname: (into) => (Object.assign(into, from), 0),
-    close() {},
-    ref() {},
-    unref() {},
   };
-  const from = { address: "127.0.0.1", port: 1 };
   using conn = new AdoptedDatagramConn(handle, () => {});
   const receiving = conn.receive();
   assertEquals(starts, 1);
   const [bytes] = await soon("a datagram is received", receiving);
   assertEquals([bytes, starts], [Uint8Array.of(7), 4]);
 });
+
+const SENDS: [result: string, send: UdpHandle["send"], isSent: boolean][] = [
+  ["null", (request) => (request.oncomplete(null, 3), 0), true],
+  ["0, as in Node.js", (request) => (request.oncomplete(0, 3), 0), true],
+  ["an error", (request) => (request.oncomplete(-1), 0), false],
+  ["an error at once", () => -1, false],
+  ["success at once", () => 4, true],
+];
+for (const [result, send, isSent] of SENDS) {
+  Deno.test(`a send that ends with ${result} ${isSent ? "resolves" : "rejects"}`, async () => {
+    const from = { address: "127.0.0.1", port: 1 };
+    using conn = new AdoptedDatagramConn({
+      ...handleAt(from),
+      send,
+    }, () => {});
+    const to = { transport: "udp", hostname: "127.0.0.1", port: 1 } as const;
+    const sending = conn.send(new Uint8Array(3), to);
+    if (isSent) assertEquals(await soon("the send ends", sending), 3);
+    else await assertRejects(() => soon("the send ends", sending));
+  });
+}
 
 Deno.test("a claimed UDP socket receives without a permission, and names the one for sending", async () => {
   const { program, peer } = await start("claims", {
@@ -272,13 +301,4 @@ Deno.test("without the runtime's handle, the error names the missing API", async
   assertEquals(program.stdout.seen, [
     "unsupported: Cannot adopt a UDP socket: this Deno has no handle for it, and no documented API; use another release",
   ]);
-});
-
-Deno.test("listenDatagram by name, without activation, is an error", async () => {
-  const { code } = await assertRejects(
-    () => listenDatagram("echo"),
-    ActivationError,
-    'Cannot take the socket "echo": none was passed to this process',
-  );
-  assertEquals(code, "not-activated");
 });

@@ -1,5 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { adoptFd, closedFd } from "../../activation/_fd_ownership.ts";
+import { isUnsupported } from "../../activation/_oldest_deno.ts";
 import { RefusedFd } from "../../runtime/refused_fd.ts";
 import { forgetListenFds } from "../../activation/environment.ts";
 import { ActivationError, type ListenFd } from "../../mod.ts";
@@ -47,6 +48,30 @@ Deno.test("adoptFd: a passed number gets its name, standard input needs not be p
     );
     assertEquals([error.fd, error.fdName, error.cause], [fd, name, refused]);
     assertEquals(error.code, "wrong-kind");
+  }
+});
+
+Deno.test("adoptFd: an error that confirms no kind is the runtime's", async () => {
+  const { deno } = Deno.version;
+  const cause = new Error("listen EEXIST");
+  const { message, ...error } = await failing(
+    { fd: 1_020, name: "web" },
+    cause,
+  );
+  assertEquals(
+    message,
+    `Cannot listen on fd 1020 "web": listen EEXIST (an error of Deno ${deno}); the oldest supported release is 2.9.0`,
+  );
+  const { code, fd, fdName } = error;
+  assertEquals([code, fd, fdName], ["unsupported", 1_020, "web"]);
+});
+
+Deno.test("a release before the oldest supported one is recognised", () => {
+  for (const version of ["1.46.3", "2.0.0", "2.8.3", "2.8.99+abc1234"]) {
+    assertEquals(isUnsupported(version), true, version);
+  }
+  for (const version of ["2.9.0", "2.9.0-rc.1", "2.10.0", "3.0.0", "10.1.0"]) {
+    assertEquals(isUnsupported(version), false, version);
   }
 });
 

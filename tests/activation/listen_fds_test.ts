@@ -71,6 +71,19 @@ Deno.test("remembered listen fds need no permission", async () => {
   assertEquals(stdout, `${told}\n${told} prompt\n`, stderr);
 });
 
+Deno.test("three variables need to be readable", async () => {
+  const { stdout, stderr } = await runScript(
+    `console.log(JSON.stringify(listenFds()));
+    await Deno.permissions.revoke({ name: "env", variable: "LISTEN_FDS" });
+    console.log(JSON.stringify(listenFds()));`,
+    {
+      flags: ["--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES"],
+      env: { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_PIDFDID: "7" },
+    },
+  );
+  assertEquals([stdout, stderr], ["[]\n[]\n", ""]);
+});
+
 Deno.test("an error unsets the variables, and is thrown again", () => {
   using _ = activated({ LISTEN_FDS: "x", LISTEN_FDNAMES: "web" });
   const error = assertThrows(() => listenFds(), ActivationError);

@@ -61,10 +61,10 @@ Deno.test("a name that was not passed is an error, also with other sockets there
 Deno.test("several sockets without a name, or of one name, are too many", async () => {
   assertEquals((await taken(["a", "b"], {})).lines, [
     'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "b"); ' +
-    "name the one to take, or take them all with listeners()",
+    "name the one to take",
   ]);
   assertEquals((await taken(["a", "a"], { name: "a" })).lines, [
     'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "a"); ' +
-    "give each a FileDescriptorName= of its own, or take them all with listeners()",
+    "give each a FileDescriptorName= of its own",
   ]);
 });

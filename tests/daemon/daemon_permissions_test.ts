@@ -21,8 +21,7 @@ interface Use {
   env?: Record<string, string>;
 }
 
-const ACTIVATION =
-  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
+const ACTIVATION = "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES";
 
 /** Uses of each row, for notify sockets with these addresses. */
 function uses(

@@ -81,6 +81,18 @@ const REFUSED: [
     "got none",
     "LISTEN_PID=1 is another process",
   ],
+  [
+    "a socket for its parent",
+    (...args) =>
+      run("/bin/sh", [
+        "-c",
+        'LISTEN_PID=$$ LISTEN_FDS=1 "$0" "$@"; exit $?',
+        IPC_SERVER,
+        ...args,
+      ]),
+    "is the parent of this process",
+    "is another process",
+  ],
   ["no LISTEN_FDS", named({}), "got none", "LISTEN_FDS is not set"],
   ["no socket", named({ LISTEN_FDS: "0" }), "got none", "LISTEN_FDS=0"],
   [

@@ -5,6 +5,7 @@ import { HandleTransport } from "../../activation/_handle_transport.ts";
 import { RefusedFd } from "../../runtime/refused_fd.ts";
 import { StreamBinding, streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
+import { openUdp, type UdpHandles } from "../../runtime/udp_handle.ts";
 
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -128,4 +129,19 @@ Deno.test("a path that is in use is not taken, and stays", async () => {
   using _listener = Deno.listen({ transport: "unix", path });
   assertEquals(binding.bind({ path }, 1, () => {}), undefined);
   assertEquals(Deno.statSync(path).isSocket, true);
+});
+
+Deno.test("a UDP socket has no kind in Deno 2.9, and that of Node.js one day", () => {
+  for (const kind of ["UNKNOWN", "UDP"]) {
+    const streams = new StreamBinding(
+      loadWith("util", () => ({ guessHandleType: () => kind })),
+    );
+    assertEquals(streams.mayBe(3, "udp"), true);
+    assertEquals(streams.mayBe(3, "stream"), false);
+    assertThrows(() => streams.expectStreamSocket(3), RefusedFd);
+    const UDP = class {
+      open = () => 0;
+    } as unknown as UdpHandles["UDP"];
+    assertEquals(openUdp({ streams, UDP }, 3) instanceof UDP, true);
+  }
 });

@@ -60,7 +60,7 @@ export interface ActivateOptions
 
 /** The variables of activation: the least that such a program needs. */
 export const ALLOW_ACTIVATION =
-  "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES";
+  "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES";
 
 /** Deno's cache directory, in an otherwise empty environment. */
 export const CACHE: Record<string, string> = {

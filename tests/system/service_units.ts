@@ -11,7 +11,7 @@ export const JOURNAL = "/run/systemd/journal/socket";
 
 /** What the service may do: the rows of the library's permission table. */
 const PERMISSIONS = [
-  "--allow-env=NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES,JOURNAL_STREAM,CREDENTIALS_DIRECTORY",
+  "--allow-env=NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID,LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES,JOURNAL_STREAM,CREDENTIALS_DIRECTORY",
   `--allow-net=unix:${NOTIFY},unix:${JOURNAL}`,
   `--allow-write=${NOTIFY},${JOURNAL}`,
   "--allow-read=/run/credentials",

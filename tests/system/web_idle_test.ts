@@ -34,7 +34,7 @@ Deno.test.beforeAll(async () => {
       const executable = directory.join("web");
       const program = `${REPOSITORY}/tests/serve/service_program.ts`;
       await compile(program, executable, [
-        "--allow-env=LISTEN_PID,LISTEN_PIDFDID,LISTEN_FDS,LISTEN_FDNAMES",
+        "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES",
       ]);
       await tree.run("install", executable, `${tree.root}/usr/local/bin/web`);
       for (const [name, text] of Object.entries(UNITS)) {
