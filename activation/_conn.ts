@@ -57,9 +57,18 @@ export interface ChunkConn {
   writeChunk(chunk: Uint8Array): Promise<void> | undefined;
 }
 
+/** A connection over an adopted socket, as this project uses it. */
+export interface HandledConn extends Deno.Conn, ChunkConn {
+  /**
+   * Whether the peer has reset the connection, or has closed a unix socket. Needs no read,
+   * and tells that from a half-close. False when unknown.
+   */
+  hasLostPeer(): boolean;
+}
+
 /** A `Deno.Conn` over an adopted socket. */
 export class AdoptedConn<A extends Deno.Addr>
-  implements Deno.Conn<A>, ChunkConn {
+  implements Deno.Conn<A>, HandledConn {
   readonly localAddr: A;
   readonly remoteAddr: A;
   protected readonly transport: Transport;
@@ -157,6 +166,11 @@ export class AdoptedConn<A extends Deno.Addr>
     });
   }
 
+  hasLostPeer(): boolean {
+    return this.#state !== "closed" && this.#pendingWrites.size === 0 &&
+      (this.transport.hasLostPeer?.() ?? false);
+  }
+
   ref(): void {
     this.transport.ref();
   }
@@ -238,7 +252,7 @@ class AdoptedTcpConn extends AdoptedConn<Deno.NetAddr> implements Deno.TcpConn {
 export function adoptedConn(
   transport: Transport,
   onClosed?: () => void,
-): (Deno.TcpConn | Deno.UnixConn) & ChunkConn {
+): (Deno.TcpConn | Deno.UnixConn) & HandledConn {
   return transport.localAddr.transport === "tcp"
     ? new AdoptedTcpConn(transport, onClosed)
     : new AdoptedConn<Deno.UnixAddr>(transport, onClosed);

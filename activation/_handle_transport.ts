@@ -162,6 +162,16 @@ export class HandleTransport implements Transport {
     this.#buffer = undefined;
   }
 
+  /** Sends no bytes, which fails then. A half-close does not matter to it. */
+  hasLostPeer(): boolean {
+    if (!this.#polled && this.#handle.getBytesRead?.() === 0) return false;
+    const status = this.#handle.writeBuffer(
+      { oncomplete() {} },
+      new Uint8Array(),
+    );
+    return status !== 0 || this.#state[this.#writeIsPending] !== 0;
+  }
+
   ref(): void {
     this.#handle.ref();
   }

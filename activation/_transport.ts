@@ -41,6 +41,8 @@ export interface Transport {
    * @param chunkInUse Whether the sink still uses the last chunk.
    */
   close(chunkInUse: boolean): void;
+  /** Whether the peer has reset the connection, or has closed a unix socket. */
+  hasLostPeer?(): boolean;
   ref(): void;
   unref(): void;
   setNoDelay(enable: boolean): void;

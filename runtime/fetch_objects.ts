@@ -7,7 +7,8 @@ export interface RequestSource {
   url(): string;
   /** Names and values. Called once, when the handler reads the headers. */
   headers(): [string, string][];
-  readonly body: ReadableStream<Uint8Array<ArrayBuffer>> | null;
+  /** All of the body, or the rest of it. Called once, when the handler needs it. */
+  body(): CompleteBody | ReadableStream<Uint8Array<ArrayBuffer>> | null;
   /** Calls back when the client leaves. */
   onLeave(callback: () => void): void;
 }
@@ -60,9 +61,6 @@ function requestFactory(): NonNullable<typeof newRequest> {
     constructor(source: RequestSource) {
       this.method = source.method;
       this.#source = source;
-      this.#body = source.body === null
-        ? null
-        : Reflect.get(new Response(source.body), innerBody).body;
     }
 
     get headerList(): [string, string][] {
@@ -70,6 +68,12 @@ function requestFactory(): NonNullable<typeof newRequest> {
     }
 
     get body(): unknown {
+      if (this.#body === undefined) {
+        const body = this.#source.body();
+        this.#body = body === null
+          ? null
+          : Reflect.get(new Response(body), innerBody).body;
+      }
       return this.#body;
     }
 
@@ -95,7 +99,7 @@ function requestFactory(): NonNullable<typeof newRequest> {
   const create = (source: RequestSource): Request => {
     const request = new Request(brand as unknown as string);
     Reflect.set(request, inner, new InnerRequest(source));
-    Reflect.set(request, guard, "request");
+    Reflect.set(request, guard, "immutable");
     return request;
   };
   try {
@@ -111,16 +115,18 @@ function isLikeRequest(create: (source: RequestSource) => Request): boolean {
     method: "PUT",
     url: () => "http://localhost/a",
     headers: (): [string, string][] => [["Content-Type", "text/x"]],
-    body: new ReadableStream(),
+    body: () => new ReadableStream(),
     onLeave: (callback: () => void) => leave = callback,
   };
-  const without = create({ ...source, body: null });
+  const without = create({ ...source, body: () => null });
   const request = create(source);
+  const received = create({ ...source, body: () => new Uint8Array(1) });
   const { signal } = request;
   const wasAborted = signal.aborted;
   leave();
   const copies = [request, new Request(without), without.clone()];
   return without.body === null && request.body instanceof ReadableStream &&
+    received.body instanceof ReadableStream &&
     !wasAborted && signal.aborted && signal.reason.name === "AbortError" &&
     copies.every((each) =>
       each.method === "PUT" && each.url === "http://localhost/a" &&
@@ -141,20 +147,34 @@ type CompleteBody = string | Uint8Array<ArrayBuffer>;
 
 /** What Deno keeps of a response. */
 export interface InnerResponse {
-  body: { streamOrStatic: { body?: CompleteBody } } | null;
+  body: { streamOrStatic: { body?: CompleteBody; consumed?: boolean } } | null;
   /** The names and values of the headers, of which `response.headers` is a view. */
   readonly headerList: [name: string, value: string][];
   /** Whether `fetch()` has decoded the body: its length and coding are unknown. */
   readonly bodyDecoded: boolean;
 }
 
-/** The properties of a `Response`, if it is known what they mean. */
-interface ResponseSymbols {
-  inner: symbol | undefined;
-  staticBody: symbol | undefined;
+/** What a server sends of a response. */
+export interface ResponseParts {
+  /** Names and values, as the program has set them. */
+  headers: [name: string, value: string][];
+  /** The body, if all of it is in memory. */
+  body: CompleteBody | undefined;
+  /** Whether `fetch()` has decoded the body: its length and coding are unknown. */
+  isDecoded: boolean;
 }
 
-let responseSymbols: ResponseSymbols | undefined;
+/** The properties of a `Response`. */
+interface ResponseSymbols {
+  inner: symbol;
+  /** A text as the body, of which no stream was made yet, and its type. */
+  lazyBody: symbol;
+  lazyType: symbol;
+  isConsumed: symbol;
+}
+
+/** Null when the internals of a `Response` fail validation. */
+let responseSymbols: ResponseSymbols | null | undefined;
 
 /**
  * Returns what Deno keeps of a response; undefined when that fails validation. Reading
@@ -162,50 +182,92 @@ let responseSymbols: ResponseSymbols | undefined;
  */
 export function innerResponse(response: Response): InnerResponse | undefined {
   responseSymbols ??= findResponseSymbols();
-  return read(response, responseSymbols.inner) as InnerResponse | undefined;
+  return responseSymbols === null
+    ? undefined
+    : Reflect.get(response, responseSymbols.inner);
 }
 
-/**
- * Returns the body of an unread response if all of it is in memory. Making a stream of
- * it takes as long as the rest of a small response.
- */
+/** Returns the body of an unread response if all of it is in memory. */
 export function completeBody(response: Response): CompleteBody | undefined {
-  responseSymbols ??= findResponseSymbols();
-  const body = read(response, responseSymbols.staticBody) ??
-    innerResponse(response)?.body?.streamOrStatic.body;
+  const inner = innerResponse(response);
+  if (inner === undefined) return undefined;
+  const body: unknown = Reflect.get(response, responseSymbols!.lazyBody) ??
+    inner.body?.streamOrStatic.body;
   return typeof body === "string" || body instanceof Uint8Array
     ? body as CompleteBody
     : undefined;
 }
 
-function read(object: object, symbol: symbol | undefined): unknown {
-  return symbol && Reflect.get(object, symbol);
+/**
+ * Takes an unread response apart. A body that is in memory counts as read from then on;
+ * making a stream of it would take as long as the rest of a small response.
+ */
+export function takeResponse(response: Response): ResponseParts {
+  const inner = innerResponse(response);
+  if (inner === undefined) return partsByDocumentedApi(response);
+  const { lazyType, isConsumed } = responseSymbols!;
+  const { headerList: headers, bodyDecoded: isDecoded } = inner;
+  const body = completeBody(response);
+  if (body === undefined) return { headers, body, isDecoded };
+  if (inner.body !== null) {
+    inner.body.streamOrStatic.consumed = true;
+    return { headers, body, isDecoded };
+  }
+  // Deno has not made the header of the type yet, either.
+  Reflect.set(response, isConsumed, true);
+  const type = Reflect.get(response, lazyType) ?? "text/plain;charset=UTF-8";
+  return { headers: [...headers, ["content-type", type]], body, isDecoded };
+}
+
+function partsByDocumentedApi(response: Response): ResponseParts {
+  const headers = [...response.headers];
+  const coding = response.headers.get("content-encoding") ?? "";
+  const isDecoded = response.type === "basic" && /^(gzip|br)$/i.test(coding);
+  return { headers, body: undefined, isDecoded };
 }
 
 /** Finds the properties, and validates them. */
-function findResponseSymbols(): ResponseSymbols {
+function findResponseSymbols(): ResponseSymbols | null {
   const symbols = symbolsOf(new Response(""));
-  responseSymbols = {
+  const found = {
     inner: symbols.get("response"),
-    staticBody: symbols.get("lazy static body"),
+    lazyBody: symbols.get("lazy static body"),
+    lazyType: symbols.get("lazy static content type"),
+    isConsumed: symbols.get("serve fast consumed"),
   };
   try {
-    if (isLikeResponse()) return responseSymbols;
+    if (Object.values(found).includes(undefined)) return null;
+    responseSymbols = found as ResponseSymbols;
+    return isLikeResponse() ? responseSymbols : null;
   } catch {
-    // They have another shape.
+    return null;
   }
-  return { inner: undefined, staticBody: undefined };
 }
 
 function isLikeResponse(): boolean {
-  const hasBodies = [{}, { headers: { a: "b" } }].every((init) =>
-    completeBody(new Response("text", init)) === "text" &&
-    completeBody(new Response(null, init)) === undefined &&
-    completeBody(new Response(new ReadableStream(), init)) === undefined
+  type Make = (init?: ResponseInit) => Response;
+  const complete: Make[] = [
+    (init) => new Response("text", init),
+    (init) => new Response(new Uint8Array(1), init),
+    (init) => Response.json(1, init),
+  ];
+  const others: Make[] = [
+    (init) => new Response(null, init),
+    (init) => new Response(new ReadableStream(), init),
+  ];
+  const inits = [undefined, { status: 404, headers: { a: "b" } }];
+  return inits.every((init) =>
+    [...complete, ...others].every((make) => {
+      const isComplete = complete.includes(make);
+      const read = make(init);
+      const headers = `${[...read.headers]}`;
+      // Reading the headers, and a copy, change where Deno keeps the parts.
+      return [make(init), read, make(init).clone()].every((each) => {
+        const parts = takeResponse(each);
+        return (parts.body !== undefined) === isComplete && !parts.isDecoded &&
+          `${[...new Headers(parts.headers)]}` === headers &&
+          each.bodyUsed === isComplete;
+      });
+    })
   );
-  const response = new Response("", { headers: { "content-type": "a" } });
-  response.headers.append("b", "c");
-  const { headerList, bodyDecoded } = innerResponse(response)!;
-  return hasBodies && bodyDecoded === false &&
-    `${headerList}` === "content-type,a,b,c";
 }

@@ -185,10 +185,9 @@ async function end(conn: InheritedConn, signal: AbortSignal): Promise<void> {
   const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
   try {
     await conn.closeWrite();
-    // Also behind a read of the handler that is still pending.
-    while (await conn.readChunk() !== null);
+    await conn.forEachChunk(() => {});
   } catch {
-    // The peer has gone, or its last byte was read by `forEachChunk`.
+    // The peer has gone, or the handler still reads.
   } finally {
     clearTimeout(timer);
   }

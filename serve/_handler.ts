@@ -1,27 +1,43 @@
 import { logFailure } from "../daemon/_log_failure.ts";
 import { checkHeaders } from "./_header_guard.ts";
-import type { ServeHandler } from "./serve_handler.ts";
+import { REASONS } from "./_reasons.ts";
+import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
 
 // A program may replace the global, by a class whose objects have no internals.
 const { Response } = globalThis;
 
-/** The functions of the program. */
+/** The functions of the program, and its limits. */
 export interface HandlerOptions {
   handler: ServeHandler;
   /** Returns the response when the handler has failed. */
   onError: ((error: unknown) => Response | Promise<Response>) | undefined;
   /** Whether the service is stopping: each response is then the last on its connection. */
   isStopping: () => boolean;
+  /** The most bytes of the body of a request; Infinity for no limit. */
+  maxBodyBytes: number;
+}
+
+/** A request that is not handled, or whose body is not read, and the status for it. */
+export class RefusedRequest extends Error {
+  override readonly name = "RefusedRequest";
+  readonly status: number;
+
+  constructor(status: number, reason: string) {
+    super(reason);
+    this.status = status;
+  }
+}
+
+/** Returns the reason for status 413. */
+export function bodyTooLong(maxBodyBytes: number): RefusedRequest {
+  return new RefusedRequest(
+    413,
+    `its body has more than ${maxBodyBytes} bytes, the limit of the option maxBodyBytes`,
+  );
 }
 
 const UPGRADE_HINT =
   "; use upgradeWebSocket() over TCP with the option webSocket, or listenServer() and a package such as ws";
-
-const PLAIN_TEXT: Record<number, string> = {
-  400: "Bad Request",
-  500: "Internal Server Error",
-  501: "Not Implemented",
-};
 
 /**
  * Returns the result of a handler.
@@ -47,9 +63,22 @@ export function checked(response: unknown): Response {
   return response;
 }
 
+/** Returns the response of the program, or that to its failure. Never throws. */
+export async function respondTo(
+  request: Request,
+  info: ServeInfo,
+  options: HandlerOptions,
+): Promise<Response> {
+  try {
+    return checked(await options.handler(request, info));
+  } catch (error) {
+    return await failureResponse(error, options, request);
+  }
+}
+
 /**
  * Returns the response to a request whose handler has failed: that of `onError`. Without
- * it, logs the error.
+ * it, logs the error. Never throws.
  */
 export async function failureResponse(
   error: unknown,
@@ -61,6 +90,16 @@ export async function failureResponse(
   } catch (thrown) {
     error = thrown;
   }
+  return serviceResponse(error, request);
+}
+
+/** Logs an error, and returns the response of the service itself. Never throws. */
+export function serviceResponse(error: unknown, request?: Request): Response {
+  if (error instanceof RefusedRequest) {
+    const { status, message } = error;
+    logFailure(`Refused a request with status ${status}`, message);
+    return plainResponse(status);
+  }
   const isUpgrade = attempt(() => request?.headers.has("upgrade")) ?? false;
   const hint = isUpgrade && !`${error}`.includes("; use ") ? UPGRADE_HINT : "";
   logFailure(problem(request), `${error}${hint}`);
@@ -68,7 +107,7 @@ export async function failureResponse(
 }
 
 /** Returns the start of a message about a request. */
-export function problem(request: Request | undefined): string {
+function problem(request: Request | undefined): string {
   const what = attempt(() => {
     const { method, url } = request!;
     const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
@@ -86,7 +125,6 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
-/** Returns the response of the service itself. */
-export function plainResponse(status: number): Response {
-  return new Response(`${PLAIN_TEXT[status]}\n`, { status });
+function plainResponse(status: number): Response {
+  return new Response(`${REASONS[status]}\n`, { status });
 }

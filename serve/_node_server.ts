@@ -1,19 +1,18 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { type IncomingMessage, type Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { setImmediate } from "node:timers";
-import { allowHalfOpen } from "../runtime/node_net.ts";
 import { listenerAddr } from "../activation/_address.ts";
 import {
   checkCertificate,
   HANDSHAKE_TIMEOUT_MS,
   prepareTlsServer,
 } from "../activation/listen_tls.ts";
-import { answer, type AnswerOptions } from "./_answer.ts";
-import { answerUpgrade } from "./_answer_upgrade.ts";
-import type { Exchange } from "./_exchange.ts";
+import type { AnswerOptions } from "./_answer.ts";
+import { answerMessage } from "./_answer_message.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
-import { WITHOUT_BODY } from "./_request.ts";
+import { REASONS } from "./_reasons.ts";
+import { ClientState } from "./_request.ts";
 import {
   CLIENT_ERRORS,
   FIRST_REQUEST_MS,
@@ -75,6 +74,14 @@ async function serverFactory(
   };
 }
 
+/** A request and its response. */
+interface Exchange {
+  message: IncomingMessage;
+  outgoing: ServerResponse;
+  client: ClientState;
+  isStarted?: true;
+}
+
 /** Serves by a server of `node:http` or `node:https`. */
 export class NodeServer implements ServiceServer {
   readonly #server: Server;
@@ -92,7 +99,8 @@ export class NodeServer implements ServiceServer {
     this.#options = options;
     for (const event of ["request", "checkContinue"]) {
       server.on(event, (message: IncomingMessage, outgoing: ServerResponse) => {
-        this.#enqueue(message.socket, { message, outgoing });
+        const client = new ClientState();
+        this.#enqueue(message.socket, { message, outgoing, client });
       });
     }
     if (options.webSocket) {
@@ -101,7 +109,6 @@ export class NodeServer implements ServiceServer {
       });
     }
     server.on("clientError", (error, socket) => this.#refuse(error, socket));
-    allowHalfOpen(server);
     if (!options.secure) {
       server.on("connection", (socket) => this.#add(socket));
       return;
@@ -175,7 +182,7 @@ export class NodeServer implements ServiceServer {
     if (exchanges === undefined) return;
     if (exchanges.push(exchange) > 1) socket.pause();
     // A chunk that is malformed in the same packet is refused before the handler runs.
-    else if (!WITHOUT_BODY.includes(message.method ?? "")) {
+    else if (message.method !== "GET" && message.method !== "HEAD") {
       setImmediate(() => this.#answerNext(socket, exchanges));
     } else this.#answerNext(socket, exchanges);
   }
@@ -184,10 +191,13 @@ export class NodeServer implements ServiceServer {
     const [next] = exchanges;
     if (next !== undefined && !socket.destroyed) {
       next.isStarted = true;
-      answer(next, this.#options, () => {
+      const { message, outgoing, client } = next;
+      outgoing.once("close", () => {
+        if (!outgoing.writableFinished) client.leave();
         exchanges.shift();
         this.#answerNext(socket, exchanges);
       });
+      void answerMessage(message, outgoing, this.#options, client);
       return;
     }
     if (socket.isPaused()) socket.resume();
@@ -195,9 +205,14 @@ export class NodeServer implements ServiceServer {
   }
 
   async #upgrade(upgradable: Upgradable): Promise<void> {
+    const { message } = upgradable;
     const connection = upgradable.connection as Socket;
-    const socket = await answerUpgrade(upgradable, this.#options);
-    if (socket === undefined) return;
+    const outgoing = new ServerResponse(message);
+    outgoing.assignSocket(connection);
+    const client = new ClientState();
+    await answerMessage(message, outgoing, this.#options, client, upgradable);
+    const { socket } = upgradable;
+    if (socket === undefined) return void connection.destroySoon();
     // The socket has taken the connection, which emits no more events.
     this.#webSockets.add(socket);
     this.#open.delete(connection);
@@ -211,7 +226,7 @@ export class NodeServer implements ServiceServer {
 
   /** Responds to bytes that are not a request, and closes the connection. */
   #refuse(error: Error & { code?: string }, socket: Duplex): void {
-    const status = CLIENT_ERRORS[error.code ?? ""] ?? "400 Bad Request";
+    const status = CLIENT_ERRORS[error.code ?? ""] ?? 400;
     const requests = this.#open.get(socket as Socket);
     // The response to a request must not be taken for that to another.
     const isPending = requests?.some(({ isStarted }) => isStarted);
@@ -221,7 +236,9 @@ export class NodeServer implements ServiceServer {
       return;
     }
     logFailure(`Refused a request with status ${status}`, error);
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\n\r\n`);
+    socket.end(
+      `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\n\r\n`,
+    );
   }
 
   /** Closes connections without a request, and then those with a pending handshake. */
@@ -238,7 +255,9 @@ export class NodeServer implements ServiceServer {
     const exchanges: Exchange[] = [];
     this.#open.set(socket, exchanges);
     this.#onChange();
-    socket.on("end", () => exchanges[0]?.onClientEnd?.());
+    socket.on("end", () => {
+      if (exchanges.length > 0) socket.destroy();
+    });
     socket.once("close", () => {
       this.#open.delete(socket);
       this.#changed.resolve();

@@ -1,13 +1,12 @@
 import type { Server } from "node:http";
 import { acceptAt, acceptOn } from "../activation/_accept.ts";
-import { adoptedConn } from "../activation/_conn.ts";
+import { adoptedConn, type HandledConn } from "../activation/_conn.ts";
 import {
   acceptAtWithHandles,
   acceptWithHandles,
 } from "../activation/_handle_transport.ts";
 import { adoptServer, listenAt } from "../activation/_net_transport.ts";
 import type { Acceptor } from "../activation/_transport.ts";
-import type { InheritedConn } from "../activation/connection.ts";
 import { httpBinding } from "../runtime/http_binding.ts";
 import { requestParser } from "../runtime/request_parser.ts";
 import {
@@ -55,7 +54,7 @@ export async function openServers(
   };
   const openNative = (acceptor: Acceptor<StreamHandle>) =>
     new NativeServer(http!, acceptor, answerOptions);
-  const openParser = async (acceptor: Acceptor<InheritedConn>) => {
+  const openParser = async (acceptor: Acceptor<HandledConn>) => {
     const { ParserServer } = await import("./_parser_server.ts");
     return new ParserServer(newParser!, acceptor, answerOptions);
   };

@@ -2,21 +2,24 @@ import {
   requestOnDemand,
   type RequestSource,
 } from "../runtime/fetch_objects.ts";
-import type { Incoming } from "./_exchange.ts";
+import { bodyTooLong, RefusedRequest } from "./_handler.ts";
 
-/** A request that has no `Request` object, and the status of its response. */
-export class RefusedRequest extends Error {
-  readonly status: 400 | 501;
-
-  constructor(status: 400 | 501, reason: string) {
-    super(reason);
-    this.status = status;
-  }
+/** The head of a request. */
+export interface RequestHead {
+  readonly method: string;
+  /** The request target. */
+  readonly url: string;
+  readonly httpVersion: string;
+  /** Names and values, in turn. */
+  readonly rawHeaders: string[];
 }
 
 /** The Fetch standard allows no bodies with the first, and forbids the second. */
-export const WITHOUT_BODY = ["GET", "HEAD"];
+const WITHOUT_BODY = ["GET", "HEAD"];
 const FORBIDDEN = ["CONNECT", "TRACE", "TRACK"];
+
+/** The limit of Deno's own HTTP server. */
+const HEADERS_MAX = 128;
 
 /** The host of a request without a valid `Host`. */
 const DEFAULT_HOST = "localhost";
@@ -35,7 +38,7 @@ export class ClientState {
     else (this.#callbacks ??= []).push(callback);
   }
 
-  /** Records that the client has closed or half-closed the connection. */
+  /** Records that the client has closed the connection. */
   leave(): void {
     if (this.isGone) return;
     this.isGone = true;
@@ -43,40 +46,126 @@ export class ClientState {
   }
 }
 
+/** The headers of a request, and what the service itself reads in them. */
+export interface Headers {
+  pairs: [name: string, value: string][];
+  host: string;
+  hosts: number;
+  isChunked: boolean;
+  contentLength: number;
+  /** Whether the client waits for `100 Continue` before it sends the body. */
+  expectsContinue: boolean;
+}
+
+/** Options for {@linkcode readHeaders}. */
+export interface ReadHeadersOptions {
+  maxBodyBytes: number;
+}
+
+/**
+ * Reads the headers. Several cookies become one (RFC 9113, section 8.2.3).
+ *
+ * @throws {RefusedRequest} The request is not handled.
+ */
+export function readHeaders(
+  { method, httpVersion, rawHeaders }: RequestHead,
+  { maxBodyBytes }: ReadHeadersOptions,
+): Headers {
+  if (rawHeaders.length > 2 * HEADERS_MAX) {
+    throw new RefusedRequest(400, `it has more than ${HEADERS_MAX} headers`);
+  }
+  const headers: Headers = {
+    ...{ pairs: [], host: "", hosts: 0, isChunked: false, contentLength: 0 },
+    expectsContinue: false,
+  };
+  let cookie: [string, string] | undefined;
+  for (let i = 0; i < rawHeaders.length; i += 2) {
+    const pair: [string, string] = [rawHeaders[i]!, rawHeaders[i + 1]!];
+    switch (pair[0].toLowerCase()) {
+      case "host":
+        headers.host = pair[1];
+        headers.hosts++;
+        break;
+      case "transfer-encoding":
+        headers.isChunked = true;
+        break;
+      case "content-length":
+        headers.contentLength = Number(pair[1]);
+        break;
+      case "expect":
+        headers.expectsContinue = httpVersion !== "1.0" &&
+          pair[1].toLowerCase() === "100-continue";
+        break;
+      case "cookie":
+        if (cookie === undefined) {
+          cookie = pair;
+          break;
+        }
+        cookie[1] += `; ${pair[1]}`;
+        continue;
+    }
+    headers.pairs.push(pair);
+  }
+  const reason = refusal(headers, method, httpVersion);
+  if (reason !== undefined) throw new RefusedRequest(400, reason);
+  if (FORBIDDEN.includes(method)) {
+    throw new RefusedRequest(501, `the method "${method}" is not supported`);
+  }
+  if (headers.contentLength > maxBodyBytes) throw bodyTooLong(maxBodyBytes);
+  return headers;
+}
+
+function refusal(
+  { hosts, isChunked }: Headers,
+  method: string,
+  httpVersion: string,
+): string | undefined {
+  switch (httpVersion) {
+    case "1.1":
+      if (hosts === 0) return "it has no host";
+      break;
+    case "1.0":
+      // RFC 9112, section 6.1.
+      if (isChunked) return "it has chunks in HTTP/1.0";
+      break;
+    default:
+      return `it is of HTTP/${httpVersion}`;
+  }
+  return hosts > 1 ? "it has several hosts" : undefined;
+}
+
 /** Options for {@linkcode toRequest}. */
 export interface ToRequestOptions {
   /** Whether the connection uses TLS. */
   secure: boolean;
   client: ClientState;
-  /** Called when the handler reads the body for the first time. */
-  onFirstRead: () => void;
+  body: RequestSource["body"];
 }
 
 /**
- * Returns the `Request` of a message of `node:http`.
+ * Returns the `Request` of a message.
  *
  * @throws {RefusedRequest} The message cannot be a `Request`.
  */
 export function toRequest(
-  message: Incoming,
-  head: Head,
-  options: ToRequestOptions,
+  head: RequestHead,
+  headers: Headers,
+  { secure, client, body }: ToRequestOptions,
 ): Request {
-  const method = message.method ?? "";
-  if (FORBIDDEN.includes(method)) {
-    throw new RefusedRequest(501, `the method "${method}" is not supported`);
-  }
-  const hasBody = !WITHOUT_BODY.includes(method) &&
-    (head.isChunked || head.contentLength > 0);
-  const url = requestUrl(message, head, options.secure);
-  const source = {
-    method,
+  const url = requestUrl(head, headers, secure);
+  const source: RequestSource = {
+    method: head.method,
     url: () => url,
-    headers: () => head.pairs,
-    body: hasBody ? requestBody(message, options.onFirstRead) : null,
-    onLeave: (callback: () => void) => options.client.onLeave(callback),
+    headers: () => headers.pairs,
+    body: mayHaveBody(head) ? body : () => null,
+    onLeave: (callback) => client.onLeave(callback),
   };
   return requestOnDemand(source) ?? requestAtOnce(source);
+}
+
+/** Whether the handler gets a body, which may be empty. */
+export function mayHaveBody({ method }: RequestHead): boolean {
+  return !WITHOUT_BODY.includes(method);
 }
 
 /** Returns a request with the constructor of `Request`. */
@@ -88,60 +177,9 @@ function requestAtOnce(
     controller.abort(new DOMException("The client has gone", "AbortError"))
   );
   return new Request(url(), {
-    ...{ method, headers: headers(), body, signal: controller.signal },
-    duplex: "half",
+    ...{ method, headers: headers(), body: body() },
+    ...{ signal: controller.signal, duplex: "half" },
   } as RequestInit);
-}
-
-/** What the service itself reads in the headers of a request. */
-export interface Head {
-  pairs: [name: string, value: string][];
-  host: string;
-  hosts: number;
-  isChunked: boolean;
-  upgrade: boolean;
-  contentLength: number;
-  /** Whether the client waits for `100 Continue` before it sends the body. */
-  expectsContinue: boolean;
-}
-
-/** Reads the headers. Several cookies become one (RFC 9113, section 8.2.3). */
-export function readHead(raw: string[]): Head {
-  const head: Head = {
-    ...{ pairs: [], host: "", hosts: 0, isChunked: false, upgrade: false },
-    ...{ contentLength: 0, expectsContinue: false },
-  };
-  let cookie: [string, string] | undefined;
-  for (let i = 0; i < raw.length; i += 2) {
-    const pair: [string, string] = [raw[i]!, raw[i + 1]!];
-    switch (pair[0].toLowerCase()) {
-      case "host":
-        head.host = pair[1];
-        head.hosts++;
-        break;
-      case "transfer-encoding":
-        head.isChunked = true;
-        break;
-      case "upgrade":
-        head.upgrade = true;
-        break;
-      case "content-length":
-        head.contentLength = Number(pair[1]);
-        break;
-      case "expect":
-        head.expectsContinue = pair[1].toLowerCase() === "100-continue";
-        break;
-      case "cookie":
-        if (cookie === undefined) {
-          cookie = pair;
-          break;
-        }
-        cookie[1] += `; ${pair[1]}`;
-        continue;
-    }
-    head.pairs.push(pair);
-  }
-  return head;
 }
 
 /**
@@ -149,29 +187,18 @@ export function readHead(raw: string[]): Head {
  * 3.2).
  */
 function requestUrl(
-  message: Incoming,
-  { host, hosts }: Head,
+  { method, url: target }: RequestHead,
+  { host }: Headers,
   secure: boolean,
 ): string {
-  const target = message.url ?? "";
-  const isAsterisk = target === "*" && message.method === "OPTIONS";
-  const isPath = target.startsWith("/");
-  const isUrl = /^https?:\/\//i.test(target) && URL.canParse(target);
-  if (!isAsterisk && !isPath && !isUrl) {
+  const isAsterisk = target === "*" && method === "OPTIONS";
+  if (!target.startsWith("/") && !isAsterisk) {
+    const isUrl = /^https?:\/\//i.test(target) && URL.canParse(target);
+    if (isUrl) return new URL(target).href;
     throw new RefusedRequest(
       400,
       `the target "${target}" is not a path or a URL`,
     );
-  }
-  if (hosts > 1) throw new RefusedRequest(400, "it has several hosts");
-  if (hosts === 0 && message.httpVersion === "1.1") {
-    throw new RefusedRequest(400, "it has no host");
-  }
-  if (isUrl) {
-    // Deno allows credentials in the URL, which the Fetch standard does not.
-    const { username, password } = new URL(target);
-    if (username + password === "") return target;
-    throw new RefusedRequest(400, `the target "${target}" has credentials`);
   }
   // Not parsed as a relative reference, in which `//x` is another host.
   const path = isAsterisk ? "/*" : target;
@@ -188,73 +215,4 @@ function isValidHost(host: string): boolean {
   const isValid = AUTHORITY.test(host) && URL.canParse(`http://${host}/`);
   if (isValid) validHost = host;
   return isValid;
-}
-
-/**
- * Returns the body of a request as a byte stream, which reads the message only when
- * pulled: until then, the client waits.
- *
- * @param onFirstRead Called before the first read.
- */
-export function requestBody(
-  message: Incoming,
-  onFirstRead: () => void,
-): ReadableStream<Uint8Array<ArrayBuffer>> {
-  let changed = Promise.withResolvers<void>();
-  let isFirst = true;
-
-  const start = () => {
-    isFirst = false;
-    onFirstRead();
-    for (const event of ["readable", "end", "error", "close"]) {
-      message.on(event, () => changed.resolve());
-    }
-  };
-
-  return new ReadableStream({
-    type: "bytes",
-    async pull(controller) {
-      if (isFirst) start();
-      for (;;) {
-        changed = Promise.withResolvers();
-        const chunk: Uint8Array | null = message.read();
-        if (chunk !== null) {
-          // A copy: the chunk may share memory with the next one.
-          controller.enqueue(new Uint8Array(chunk));
-          return;
-        }
-        if (message.readableEnded) {
-          controller.close();
-          controller.byobRequest?.respond(0);
-          return;
-        }
-        if (message.destroyed) {
-          throw new Deno.errors.ConnectionAborted(
-            "Cannot read the request: the client has gone, or has its response",
-          );
-        }
-        await changed.promise;
-      }
-    },
-  });
-}
-
-/** The time in which a client must finish a request that has its response. */
-const LINGER_MS = 5_000;
-
-/**
- * Discards the rest of a request, so that the next one on the connection can be read.
- * Closes the connection of a client that does not finish in time.
- */
-export function discardRest(message: Incoming): void {
-  if (message.readableEnded) return;
-  const { socket } = message;
-  message.removeAllListeners("readable");
-  message.resume();
-  if (message.complete) return;
-  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  timer.unref();
-  const stop = () => clearTimeout(timer);
-  message.on("end", stop);
-  message.on("close", stop);
 }

@@ -1,9 +1,13 @@
-import { Buffer } from "node:buffer";
-import { completeBody } from "../runtime/fetch_objects.ts";
-import type { Outgoing } from "./_exchange.ts";
+import { takeResponse } from "../runtime/fetch_objects.ts";
+import type { Exchange } from "./_exchange.ts";
+import { clientGone } from "./_exchange_info.ts";
+import { REASONS } from "./_reasons.ts";
+import { encode } from "./_send_parts.ts";
 
-/** Headers about the connection, which `node:http` sets. */
-const HOP_BY_HOP = [
+const CRLF = "\r\n";
+
+/** Headers about the connection, which the service sets. */
+export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "connection",
   "keep-alive",
   "proxy-connection",
@@ -11,165 +15,135 @@ const HOP_BY_HOP = [
   "trailer",
   "transfer-encoding",
   "upgrade",
-];
+]);
 
 /** Responses without a body have no length either (RFC 9110, section 8.6). */
 const WITHOUT_LENGTH = [204, 304];
 
-type Chunk = ReadableStreamReadResult<unknown>;
-
-/** A chunk that is not available yet. */
-const PENDING = Symbol();
+/** A chunk of a body, which should be bytes. */
+export type Chunk = ReadableStreamReadResult<unknown>;
 
 /**
- * Sends a response. Reads the next chunk of its body when the socket has room for it.
- * When the client has gone, cancels the body and resolves.
+ * Sends a response: every response of the parser server, also those to bytes that are no
+ * request. Reads the next chunk of its body when the socket has room for it.
  *
- * @param close Whether this is the last response on its connection.
- * @returns Undefined when the whole body is in memory: it was sent at once.
+ * @returns Undefined when all of it was sent at once.
  * @throws The error of the body, or a `TypeError` when the response cannot be sent. If
- * `outgoing.headersSent`, the response is incomplete.
+ * `exchange.isHeadSent`, the response is incomplete. The promise also rejects when the
+ * client has gone.
  */
 export function sendResponse(
   response: Response,
-  outgoing: Outgoing,
-  close: boolean,
+  exchange: Exchange,
 ): Promise<void> | undefined {
-  const body = completeBody(response);
-  if (body === undefined) return sendStream(response, outgoing, close);
-  writeHead(response, outgoing, close, Buffer.byteLength(body));
-  outgoing.end(outgoing.req.method === "HEAD" ? undefined : body);
+  const { status } = response;
+  const { method, httpVersion } = exchange.head;
+  const isHead = method === "HEAD";
+  const { headers, body, isDecoded } = takeResponse(response);
+  const bytes = typeof body === "string" ? encode(body) : body;
+
+  let lines = "";
+  let hasDate = false;
+  let announced: number | undefined;
+  for (let i = 0; i < headers.length; i++) {
+    const [name, value] = headers[i]!;
+    const key = name.toLowerCase();
+    if (key === "content-length") {
+      if (!isDecoded && /^\d{1,15}$/.test(value)) announced = Number(value);
+      continue;
+    }
+    if (HOP_BY_HOP.has(key)) {
+      if (key === "connection") exchange.isLast ||= /\bclose\b/i.test(value);
+      continue;
+    }
+    if (isDecoded && key === "content-encoding") continue;
+    if (key === "date") hasDate = true;
+    lines += `${name}: ${value}${CRLF}`;
+  }
+  // A stream is made of a body in memory when this is read.
+  const stream = bytes === undefined ? response.body : null;
+  const length = WITHOUT_LENGTH.includes(status)
+    ? undefined
+    : isHead
+    ? announced ?? bytes?.length ?? (stream === null ? 0 : undefined)
+    : bytes?.length ?? (stream === null ? 0 : announced);
+  const isEndless = stream !== null && !isHead && length === undefined;
+  const isChunked = isEndless && httpVersion !== "1.0";
+  if (length !== undefined) lines += `content-length: ${length}${CRLF}`;
+  if (isChunked) lines += `transfer-encoding: chunked${CRLF}`;
+  else if (isEndless) exchange.isLast = true;
+  if (!hasDate) lines += `date: ${currentDate()}${CRLF}`;
+  exchange.isLast ||= exchange.connection.isStopping;
+  lines += exchange.isLast
+    ? `connection: close${CRLF}`
+    : (httpVersion === "1.0" ? `connection: keep-alive${CRLF}` : "") +
+      exchange.connection.keepAlive;
+
+  const version = httpVersion === "1.0" ? "1.0" : "1.1";
+  exchange.begin(
+    `HTTP/${version} ${status} ${REASONS[status] ?? ""}${CRLF}${lines}${CRLF}`,
+    { length: isHead ? 0 : length, isChunked },
+  );
+  if (stream === null) return exchange.end(isHead ? undefined : bytes);
+  if (!isHead) return sendStream(stream, exchange);
+  if (stream.locked) {
+    throw new TypeError("Cannot send a Response whose body was already read");
+  }
+  stream.cancel().catch(() => {});
+  return exchange.end();
 }
 
 async function sendStream(
-  response: Response,
-  outgoing: Outgoing,
-  close: boolean,
+  stream: ReadableStream,
+  exchange: Exchange,
 ): Promise<void> {
-  const head = (length?: number) =>
-    writeHead(response, outgoing, close, length);
-  if (response.body?.locked) {
-    throw new TypeError("Cannot send a Response whose body was already read");
-  }
-  if (response.body === null) {
-    head(WITHOUT_LENGTH.includes(response.status) ? undefined : 0);
-    outgoing.end();
-    return;
-  }
-  const reader = response.body.getReader();
-  const gone = () => reader.cancel(clientGone()).catch(() => {});
-  outgoing.once("close", gone);
+  const reader: ReadableStreamDefaultReader<unknown> = stream.getReader();
+  const cancel = (reason?: Error) => reader.cancel(reason).catch(() => {});
+  exchange.client.onLeave(() => cancel(clientGone()));
   try {
-    await sendBody(reader, outgoing, head);
-  } finally {
-    outgoing.off("close", gone);
-    reader.cancel().catch(() => {});
-  }
-}
-
-/** Returns the reason with which the body of a response is cancelled. */
-export function clientGone(): Error {
-  return new Deno.errors.Interrupted("The client has gone");
-}
-
-async function sendBody(
-  reader: ReadableStreamDefaultReader<unknown>,
-  outgoing: Outgoing,
-  head: (length?: number) => void,
-): Promise<void> {
-  const isHead = outgoing.req.method === "HEAD";
-  let reading = reader.read();
-  const first = await ifAvailable(reading);
-  if (first === PENDING) {
-    head();
-    // The first chunk may take long; the client gets the headers now.
-    outgoing.flushHeaders();
-  } else if (!first.done) {
-    const bytes = toBytes(first);
-    reading = reader.read();
-    const second = await ifAvailable(reading);
-    if (second !== PENDING && second.done) {
-      // The whole body: its length is known, and one packet is enough.
-      head(bytes.length);
-      outgoing.end(isHead ? undefined : bytes);
-      return;
+    let reading = reader.read();
+    // The first chunk may take long: the client gets the headers now.
+    if (!await isAvailable(reading)) await exchange.flush();
+    for (let chunk: Chunk; !(chunk = await reading).done;) {
+      const sending = exchange.write(toBytes(chunk));
+      if (sending !== undefined) await sending;
+      reading = reader.read();
     }
-    head();
-    if (!isHead) await write(outgoing, bytes);
-  } else {
-    head(0);
+    if (!exchange.client.isGone) await exchange.end();
+  } finally {
+    cancel();
   }
-  if (isHead) {
-    outgoing.end();
-    return;
-  }
-  for (let chunk: Chunk; !(chunk = await reading).done;) {
-    await write(outgoing, toBytes(chunk));
-    if (outgoing.destroyed) return;
-    reading = reader.read();
-  }
-  if (!outgoing.destroyed) outgoing.end();
 }
 
-/**
- * Returns the result of a read that needs no waiting, such as of a body of text, which
- * is available after a few turns of the microtask queue. A later failure counts as
- * handled, and is still thrown when the read is awaited.
- */
-async function ifAvailable(
-  reading: Promise<Chunk>,
-): Promise<Chunk | typeof PENDING> {
-  let isAvailable = false;
-  const onSettled = () => isAvailable = true;
-  reading.then(onSettled, onSettled);
-  for (let turn = 0; turn < 8 && !isAvailable; turn++) await undefined;
-  return isAvailable ? await reading : PENDING;
-}
-
-function toBytes({ value }: Chunk): Uint8Array {
-  if (value instanceof Uint8Array) return value;
+/** @throws {TypeError} The chunk is not bytes. */
+export function toBytes({ value }: Chunk): Uint8Array<ArrayBuffer> {
+  if (value instanceof Uint8Array) return value as Uint8Array<ArrayBuffer>;
   throw new TypeError("Cannot send a body whose chunks are not Uint8Array");
 }
 
-/** Writes a chunk, and waits until the socket has room for another. */
-function write(outgoing: Outgoing, bytes: Uint8Array): Promise<void> {
-  if (outgoing.write(bytes) || outgoing.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      outgoing.off("drain", done);
-      outgoing.off("close", done);
-      resolve();
-    };
-    outgoing.on("drain", done);
-    outgoing.on("close", done);
-  });
+/**
+ * Whether a read needs no waiting, such as of a body of text, which is available after a
+ * few turns of the microtask queue. A later failure counts as handled, and is still
+ * thrown when the read is awaited.
+ */
+export async function isAvailable(reading: Promise<Chunk>): Promise<boolean> {
+  let isSettled = false;
+  const onSettled = () => isSettled = true;
+  reading.then(onSettled, onSettled);
+  for (let turn = 0; turn < 8 && !isSettled; turn++) await undefined;
+  return isSettled;
 }
 
-function writeHead(
-  response: Response,
-  outgoing: Outgoing,
-  close: boolean,
-  length?: number,
-): void {
-  const isHead = outgoing.req.method === "HEAD";
-  // A wrong length would corrupt the next response.
-  outgoing.strictContentLength = !isHead;
-  const { headers } = response;
-  // Three times as fast as "for of".
-  headers.forEach((value, name) => {
-    if (!HOP_BY_HOP.includes(name)) outgoing.appendHeader(name, value);
-  });
-  const announced = headers.get("content-length");
-  if (length !== undefined) {
-    if (announced !== null && Number(announced) !== length && !isHead) {
-      throw new TypeError(
-        `Cannot send a body of ${length} bytes with "content-length: ${announced}"`,
-      );
-    }
-    if (announced === null) outgoing.setHeader("content-length", length);
+let date = "";
+let dateSecond = 0;
+
+/** Returns the value of the `Date` header, which changes once a second. */
+function currentDate(): string {
+  const now = Date.now();
+  const second = Math.floor(now / 1000);
+  if (second !== dateSecond) {
+    dateSecond = second;
+    date = new Date(now).toUTCString();
   }
-  if (close || /\bclose\b/i.test(headers.get("connection") ?? "")) {
-    outgoing.setHeader("connection", "close");
-  }
-  outgoing.writeHead(response.status, response.statusText || undefined);
+  return date;
 }

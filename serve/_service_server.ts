@@ -11,6 +11,12 @@ export const FIRST_REQUEST_MS = 500;
  */
 export const GRACE_MS = 250;
 
+/**
+ * The time in which a client must finish a request that has its response, and must read
+ * the last response.
+ */
+export const LINGER_MS = 5_000;
+
 /** The time that a client has for its headers. */
 export const HEADERS_TIMEOUT_MS = 60_000;
 
@@ -18,10 +24,10 @@ export const HEADERS_TIMEOUT_MS = 60_000;
 export const HEADERS_CHECK_MS = 1_000;
 
 /** The status of a request that cannot be parsed, by the code of the error. */
-export const CLIENT_ERRORS: Record<string, string> = {
-  ERR_HTTP_REQUEST_TIMEOUT: "408 Request Timeout",
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: "413 Payload Too Large",
-  HPE_HEADER_OVERFLOW: "431 Request Header Fields Too Large",
+export const CLIENT_ERRORS: Record<string, number | undefined> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
 };
 
 /** What a server calls. */

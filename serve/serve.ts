@@ -24,7 +24,28 @@ export interface ServeOptions extends ServerOptions {
    * error is logged, and the client gets status 500 without details.
    */
   onError?: (error: unknown) => Response | Promise<Response>;
+  /**
+   * The most bytes of the body of a request; 0 for no limit. A request whose
+   * `Content-Length` is above is answered with status 413. A longer body of chunks fails
+   * in the handler; if that rejects with the error, and there is no `onError`, the status
+   * is 413 too.
+   *
+   * @default {134217728}
+   */
+  maxBodyBytes?: number;
+  /**
+   * The time that a client of HTTP/1 has for its next request, in milliseconds; 0 for no
+   * limit. Sent as `Keep-Alive: timeout=`. Set it above the time for which a reverse proxy
+   * keeps unused connections: a proxy that uses one while it is closed reports status 502.
+   * Deno's own server leaves it to the client to close the connection.
+   *
+   * @default {75000}
+   */
+  keepAliveTimeoutMs?: number;
 }
+
+const MAX_BODY_BYTES = 128 * 1024 * 1024;
+const KEEP_ALIVE_MS = 75_000;
 
 /** A running web server, in the shape of `Deno.HttpServer`. */
 export interface HttpServer extends RunningServer {}
@@ -122,6 +143,9 @@ export function serve<Addr extends Deno.Addr = Deno.NetAddr | Deno.UnixAddr>(
       onError: options.onError,
       secure: options.cert !== undefined || options.key !== undefined,
       webSocket: options.webSocket ?? false,
+      maxBodyBytes: (options.maxBodyBytes ?? MAX_BODY_BYTES) || Infinity,
+      keepAliveTimeoutMs: (options.keepAliveTimeoutMs ?? KEEP_ALIVE_MS) ||
+        Infinity,
       isStopping: () => stopping.aborted,
     }));
 }

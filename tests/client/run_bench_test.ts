@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ProgressLine } from "../../client/run_bench.ts";
 
-/** Collects what is written. */
+/** What was written, on a terminal or not. */
 function sink(isTerminal: boolean) {
   const decoder = new TextDecoder();
   return {

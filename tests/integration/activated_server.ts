@@ -77,14 +77,14 @@ export class ActivatedServer implements AsyncDisposable {
     return dial(this.address);
   }
 
-  /** The lines that the server itself wrote to stderr. */
+  /** What the server itself wrote to stderr. */
   complaints(): string[] {
     const { seen } = this.program.stderr;
     const start = seen.findIndex((line) => line.startsWith("Execing "));
     return start === -1 ? [] : seen.slice(start + 1);
   }
 
-  /** Sends SIGSTOP: later bytes wait in the kernel. */
+  /** Stops it as a debugger would: bytes sent from now on wait. */
   async freeze(): Promise<void> {
     this.program.kill("SIGSTOP");
     await eventually(
@@ -94,17 +94,17 @@ export class ActivatedServer implements AsyncDisposable {
     );
   }
 
-  /** Sends SIGCONT. */
+  /** Lets it go on. */
   thaw(): void {
     this.program.kill("SIGCONT");
   }
 
-  /** Its resident memory, in MiB. */
+  /** The memory that it has now, in MiB. */
   memory(): number {
     return Number.parseInt(this.#status("VmRSS")) / 1024;
   }
 
-  /** Its peak resident memory, in MiB. */
+  /** The most memory that it ever had, in MiB. */
   peakMemory(): number {
     return Number.parseInt(this.#status("VmHWM")) / 1024;
   }

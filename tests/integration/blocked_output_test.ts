@@ -1,4 +1,4 @@
-// The server serves on while its outputs block.
+// The server's output blocks: it serves on.
 
 import { assert, assertEquals } from "@std/assert";
 import { echoOf, receiveAllText } from "../support/peer.ts";
@@ -6,11 +6,11 @@ import { IPC_SERVER, Lines, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** More lines than a pipe and the server hold. */
+/** More than a pipe and the server together hold. */
 const LINES = 10_000;
 const LINE = `${"x".repeat(127)}\n`;
 
-/** A complete line of the expected output. */
+/** The whole output expected here. */
 const WHOLE =
   /^(server start|server recv: x{127}|ipc-server: warning: (Closed|Cannot) .*)$/;
 

@@ -1,6 +1,7 @@
 /** Runs the HTTP suite on the sockets that this process was activated with. */
 
 import { httpBinding } from "../../runtime/http_binding.ts";
+import { streamBinding } from "../../runtime/stream_binding.ts";
 import { serve } from "../../serve/mod.ts";
 import { dial } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";
@@ -8,7 +9,12 @@ import { casesOf } from "./http_suite.ts";
 
 if (import.meta.main) {
   const isTcp = !Deno.args[0]!.startsWith("/");
-  const server = isTcp && await httpBinding() !== undefined ? "native" : "node";
+  const hasHandles = await streamBinding() !== undefined;
+  const server = isTcp
+    ? await httpBinding() === undefined ? "node" : "native"
+    : hasHandles
+    ? "ours"
+    : "node";
   await runCases(casesOf(server), ({ run }, i) =>
     run({
       server,

@@ -3,7 +3,7 @@ import { freePorts } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { casesOf, type Place } from "./http_suite.ts";
+import { casesOf, type Place, type ServerName } from "./http_suite.ts";
 
 for (const { name, run } of casesOf("Deno.serve")) {
   Deno.test(`Deno.serve: ${name}`, async () => {
@@ -35,11 +35,14 @@ for (const { name, run } of casesOf("node")) {
       ),
     );
   });
+}
+
+for (const { name, run } of casesOf("ours")) {
   Deno.test(`serve, unix path: ${name}`, async () => {
     using directory = new TempDir();
     const path = directory.join("socket");
     await run({
-      server: "node",
+      server: "ours",
       secure: false,
       serve: (handler, options) =>
         serve(handler, { fallback: { path }, notify: false, ...options }),
@@ -51,7 +54,7 @@ for (const { name, run } of casesOf("node")) {
 async function testActivated(
   t: Deno.TestContext,
   transport: "TCP" | "unix",
-  server: "native" | "node",
+  server: ServerName,
   preload?: string,
 ): Promise<void> {
   using directory = new TempDir();
@@ -70,7 +73,7 @@ async function testActivated(
 
 Deno.test("serve, adopted TCP", (t) => testActivated(t, "TCP", "native"));
 
-Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "node"));
+Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "ours"));
 
 Deno.test("serve, adopted TCP, without Deno's HTTP server", (t) =>
   testActivated(t, "TCP", "node", "./without_http_server.ts"));

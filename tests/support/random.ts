@@ -1,5 +1,6 @@
-/** Reproducible random numbers: the same seed gives the same numbers. */
+/** Random numbers that can be had again: the same seed gives the same ones. */
 export class Random {
+  /** What gives the same numbers again. */
   readonly seed: number;
   #state: number;
 

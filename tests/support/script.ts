@@ -8,7 +8,7 @@ const EXPORTS = Object.keys(mod);
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
-/** Options for a script. */
+/** What a script is run with. */
 export interface ScriptOptions {
   /** Permission flags. */
   flags?: string[];

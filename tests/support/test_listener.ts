@@ -120,7 +120,7 @@ async function withHandles(path: string): Promise<Acceptor<InheritedConn>> {
   ]);
 }
 
-async function withTcpHandles(): Promise<HandleAcceptor<InheritedConn>> {
+async function withTcpHandles(): Promise<Acceptor<InheritedConn>> {
   const { TCP, constants, setupListenWrap } = load("tcp_wrap");
   return await listeningHandle(new TCP(constants.SERVER), setupListenWrap, [
     "127.0.0.1",
@@ -132,7 +132,7 @@ async function listeningHandle(
   handle: BoundHandle,
   setupListenWrap: (handle: BoundHandle) => void,
   address: Parameters<BoundHandle["bind"]>,
-): Promise<HandleAcceptor<InheritedConn>> {
+): Promise<Acceptor<InheritedConn>> {
   const binding = (await streamBinding())!;
   assertEquals(handle.bind(...address), 0);
   return new HandleAcceptor((onConnection) => {

@@ -1,6 +1,6 @@
 import { TempDir } from "./temp_dir.ts";
 
-/** Whether this machine has IPv6. */
+/** Whether this machine has IPv6 at all; containers may lack it. */
 export const HAS_IPV6: boolean = hasIpv6();
 
 /**

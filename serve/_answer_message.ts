@@ -1,0 +1,187 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { once } from "node:events";
+import { setTimeout } from "node:timers";
+import { remoteAddr } from "../activation/_address.ts";
+import { takeResponse } from "../runtime/fetch_objects.ts";
+import type { AnswerOptions } from "./_answer.ts";
+import { clientGone, ExchangeInfo } from "./_exchange_info.ts";
+import { bodyTooLong, respondTo, serviceResponse } from "./_handler.ts";
+import { type ClientState, readHeaders, toRequest } from "./_request.ts";
+import { type Chunk, HOP_BY_HOP, isAvailable, toBytes } from "./_response.ts";
+import { LINGER_MS } from "./_service_server.ts";
+import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
+
+/** The bytes of a body that are read before the head is sent. */
+const READY_BYTES_MAX = 64 * 1024;
+
+/**
+ * Answers a request of `node:http`, from its head to the last byte of the response.
+ * Never throws.
+ *
+ * @param upgradable What the handler may upgrade.
+ */
+export async function answerMessage(
+  message: IncomingMessage,
+  outgoing: ServerResponse,
+  options: AnswerOptions,
+  client: ClientState,
+  upgradable?: Upgradable,
+): Promise<void> {
+  const { method = "", url = "", httpVersion, rawHeaders, socket } = message;
+  const head = { method, url, httpVersion, rawHeaders };
+  const info = new ExchangeInfo({ remoteAddr: remoteAddr(socket) });
+  outgoing.once("close", () => info.complete(outgoing.writableFinished));
+  let request: Request | undefined;
+  const send = async (response: Response, isLast: boolean) => {
+    try {
+      await sendByNode(response, outgoing, client, isLast);
+    } catch (error) {
+      if (client.isGone) return;
+      const answer = serviceResponse(error, request);
+      if (outgoing.headersSent) return void socket.destroy();
+      for (const name of outgoing.getHeaderNames()) outgoing.removeHeader(name);
+      await sendByNode(answer, outgoing, client, true).catch(() => {});
+    }
+  };
+  let awaitsContinue = false;
+  try {
+    const headers = readHeaders(head, options);
+    awaitsContinue = headers.expectsContinue;
+    request = toRequest(head, headers, {
+      secure: options.secure,
+      client,
+      body: () =>
+        messageBody(message, options.maxBodyBytes, () => {
+          if (awaitsContinue && !outgoing.headersSent) outgoing.writeContinue();
+          awaitsContinue = false;
+        }),
+    });
+  } catch (error) {
+    return await send(serviceResponse(error), true);
+  }
+  if (upgradable !== undefined) upgradables.set(request, upgradable);
+  const response = await respondTo(request, info, {
+    ...options,
+    async handler(request, info) {
+      try {
+        const response = await options.handler(request, info);
+        return upgradable?.socket === undefined ? response : new Response();
+      } catch (error) {
+        upgradable?.socket?.close(1011);
+        throw error;
+      }
+    },
+  });
+  upgradables.delete(request);
+  if (upgradable?.socket !== undefined) return;
+  if (client.isGone) {
+    return void response.body?.cancel(clientGone()).catch(() => {});
+  }
+  const isLast = options.isStopping() || awaitsContinue ||
+    message.headers.upgrade !== undefined;
+  await send(response, isLast);
+  // Otherwise the next request on the connection would not be read.
+  message.removeAllListeners("readable");
+  message.resume();
+  if (message.complete) return;
+  const timer = setTimeout(() => socket.destroy(), LINGER_MS);
+  timer.unref();
+  message.once("end", () => clearTimeout(timer));
+}
+
+async function sendByNode(
+  response: Response,
+  outgoing: ServerResponse,
+  client: ClientState,
+  isLast: boolean,
+): Promise<void> {
+  const { headers, body, isDecoded } = takeResponse(response);
+  const isHead = outgoing.req.method === "HEAD";
+  for (const [name, value] of headers) {
+    const key = name.toLowerCase();
+    if (key === "connection") isLast ||= /\bclose\b/i.test(value);
+    const isLength = key === "content-length" &&
+      (isDecoded || !isHead && body !== undefined || !/^\d{1,15}$/.test(value));
+    const isCoding = isDecoded && key === "content-encoding";
+    if (!HOP_BY_HOP.has(key) && !isLength && !isCoding) {
+      outgoing.appendHeader(name, value);
+    }
+  }
+  if (isLast) outgoing.setHeader("connection", "close");
+  outgoing.strictContentLength = true;
+  outgoing.statusCode = response.status;
+  if (body !== undefined || response.body === null) {
+    return endWith(new Blob([body ?? ""]), outgoing);
+  }
+  const reader = response.body.getReader();
+  const cancel = (reason?: Error) => reader.cancel(reason).catch(() => {});
+  client.onLeave(() => cancel(clientGone()));
+  try {
+    await sendChunks(reader, outgoing, client);
+  } finally {
+    cancel();
+  }
+}
+
+async function endWith(body: Blob, outgoing: ServerResponse): Promise<void> {
+  if (outgoing.req.method !== "HEAD") outgoing.end(await body.bytes());
+  else {
+    if (!outgoing.hasHeader("content-length")) {
+      outgoing.setHeader("content-length", body.size);
+    }
+    outgoing.end();
+  }
+}
+
+async function sendChunks(
+  reader: ReadableStreamDefaultReader<unknown>,
+  outgoing: ServerResponse,
+  client: ClientState,
+): Promise<void> {
+  const ready: Uint8Array<ArrayBuffer>[] = [];
+  let bytes = 0;
+  let reading = reader.read();
+  // A short body is a stream of one chunk, when the internals of responses are unknown.
+  while (bytes < READY_BYTES_MAX && await isAvailable(reading)) {
+    const chunk = await reading;
+    if (chunk.done) return await endWith(new Blob(ready), outgoing);
+    ready.push(toBytes(chunk));
+    bytes += ready.at(-1)!.length;
+    reading = reader.read();
+  }
+  if (outgoing.req.method === "HEAD") return void outgoing.end();
+  outgoing.flushHeaders();
+  for (const chunk of ready) outgoing.write(chunk);
+  for (let chunk: Chunk; !(chunk = await reading).done && !client.isGone;) {
+    if (!outgoing.write(toBytes(chunk))) {
+      await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
+    }
+    reading = reader.read();
+  }
+  outgoing.end();
+}
+
+/** Reads a message only when pulled: until then, the client waits. */
+function messageBody(
+  message: IncomingMessage,
+  maxBytes: number,
+  onFirstRead: () => void,
+): ReadableStream<Uint8Array<ArrayBuffer>> {
+  const chunks = message[Symbol.asyncIterator]();
+  let received = 0;
+  return new ReadableStream({
+    type: "bytes",
+    async pull(controller) {
+      if (received === 0) onFirstRead();
+      const { done, value } = await chunks.next();
+      if (done) {
+        controller.close();
+        controller.byobRequest?.respond(0);
+        return;
+      }
+      received += value.length;
+      if (received > maxBytes) throw bodyTooLong(maxBytes);
+      controller.enqueue(new Uint8Array(value));
+    },
+  });
+}

@@ -1,0 +1,297 @@
+import type { HandledConn } from "../activation/_conn.ts";
+import type {
+  NewParser,
+  ParsedHead,
+  RequestParser,
+} from "../runtime/request_parser.ts";
+import { answer, type AnswerOptions } from "./_answer.ts";
+import { Exchange, type ExchangeConnection } from "./_exchange.ts";
+import { RefusedRequest } from "./_handler.ts";
+import {
+  CLIENT_ERRORS,
+  GRACE_MS,
+  HEADERS_TIMEOUT_MS,
+  LINGER_MS,
+} from "./_service_server.ts";
+
+/** The bytes of chunk extensions and trailers that a client may send in one go. */
+const OVERHEAD_BYTES_MAX = 16 * 1024;
+
+const NOTHING = new Uint8Array();
+
+/** The head of bytes that are no request. */
+const NO_REQUEST: ParsedHead = {
+  ...{ method: "GET", url: "", httpVersion: "1.1", rawHeaders: [] },
+  ...{ isUpgrade: false, keepAlive: false },
+};
+
+/** What a connection needs of its server. */
+export interface ConnectionOptions {
+  newParser: NewParser;
+  answer: AnswerOptions;
+  isStopping(): boolean;
+  hold(): () => void;
+  onClosed(connection: ServedConnection): void;
+}
+
+/** The connection of a client, and its unanswered requests, in order. */
+export class ServedConnection implements ExchangeConnection {
+  readonly conn: HandledConn;
+  readonly maxBodyBytes: number;
+  readonly keepAlive: string;
+  readonly #options: ConnectionOptions;
+  readonly #parser: RequestParser;
+  readonly #exchanges: Exchange[] = [];
+  /** The exchange whose body is being received. */
+  #receiving: Exchange | undefined;
+  /** The time by which the client must have sent a request, or the rest of one. */
+  #deadline = performance.now() + HEADERS_TIMEOUT_MS;
+  #isClosed = false;
+  #isAnswering = false;
+  /** Whether a part of a head has been received. */
+  #isInHead = false;
+  /** Whether a request has been answered. */
+  #isUsed = false;
+  /** Whether the client has sent its last byte. */
+  #isEnded = false;
+  /** Whether later bytes of the client are discarded unparsed. */
+  #ignoresInput = false;
+  /** The chunk that is being parsed. */
+  #chunk: Uint8Array = NOTHING;
+  /** The bytes since the last byte of a body, and the end of those in the chunk. */
+  #overhead = 0;
+  #counted: number | undefined = 0;
+  #room: PromiseWithResolvers<void> | undefined;
+  #closing: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(conn: HandledConn, options: ConnectionOptions) {
+    this.conn = conn;
+    this.maxBodyBytes = options.answer.maxBodyBytes;
+    const seconds = Math.floor(options.answer.keepAliveTimeoutMs / 1_000);
+    this.keepAlive = Number.isFinite(seconds)
+      ? `keep-alive: timeout=${seconds}\r\n`
+      : "";
+    this.#options = options;
+    this.#parser = options.newParser({
+      onBegin: () => {
+        this.#isInHead = true;
+        this.#deadline = performance.now() + HEADERS_TIMEOUT_MS;
+      },
+      onHead: (head) => {
+        this.#isInHead = false;
+        this.#receiving = this.#add(head);
+        this.#overhead = 0;
+        this.#counted = undefined;
+      },
+      onBody: (bytes) => this.#onBody(bytes),
+      onComplete: () => this.#onComplete(),
+    });
+  }
+
+  get isStopping(): boolean {
+    return this.#options.isStopping();
+  }
+
+  /** Whether no request waits for its response. */
+  get isIdle(): boolean {
+    return this.#exchanges.length === 0 && this.#receiving === undefined;
+  }
+
+  start(): void {
+    this.conn.forEachChunk((chunk) => this.#onChunk(chunk)).then(
+      () => this.#onEnd(),
+      () => this.destroy(),
+    );
+  }
+
+  /**
+   * Closes a connection that is idle later, if its client has not sent a request by then.
+   * Called when the server begins to stop.
+   */
+  stop(): void {
+    if (!this.isIdle || this.#closing !== undefined) return;
+    // In the second turn, what the kernel has received by now is read.
+    this.#closing = setTimeout(() => {
+      this.#closing = setTimeout(() => {
+        this.#closing = undefined;
+        if (this.isIdle) this.destroy();
+      });
+    }, GRACE_MS);
+  }
+
+  /** Looks for a client that is too slow, or has gone. Called once a second. */
+  check(now: number): void {
+    if (this.#exchanges.length > 0) this.#closeIfGone();
+    else if (now <= this.#deadline || this.#closing !== undefined) return;
+    else if (this.#isUsed && !this.#isInHead) this.destroy();
+    else this.#refuse("ERR_HTTP_REQUEST_TIMEOUT", "it has not arrived in time");
+  }
+
+  destroy(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#closing);
+    this.conn.close();
+    this.#parser.close();
+    for (const exchange of this.#exchanges.splice(0)) exchange.leave();
+    this.#room?.resolve();
+    this.#options.onClosed(this);
+  }
+
+  onRead(): void {
+    if (this.#mayReceive) this.#room?.resolve();
+  }
+
+  onAnswered(exchange: Exchange): void {
+    this.#exchanges.shift();
+    if (this.#isClosed) return;
+    if (exchange.isLast) this.#linger();
+    else this.#answerNext();
+  }
+
+  #add(head: ParsedHead): Exchange {
+    const exchange = new Exchange(head, this, this.#options.hold());
+    this.#exchanges.push(exchange);
+    return exchange;
+  }
+
+  /** Responds to bytes that are not a request, after the requests before them. */
+  #refuse(code: string | undefined, reason: string): void {
+    const status = CLIENT_ERRORS[code ?? ""] ?? 400;
+    const refusal = new RefusedRequest(status, reason);
+    this.#ignoresInput = true;
+    const receiving = this.#receiving;
+    this.#receiving = undefined;
+    if (receiving === undefined) this.#add(NO_REQUEST).refusal = refusal;
+    else if (!receiving.isStarted) receiving.refusal = refusal;
+    else if (this.#exchanges.includes(receiving)) {
+      receiving.isLast = true;
+      receiving.body?.fail(refusal);
+    } else this.#linger();
+    this.#answerNext();
+  }
+
+  #onBody(bytes: Uint8Array): void {
+    // They share memory with the chunk.
+    const start = bytes.byteOffset - this.#chunk.byteOffset;
+    this.#countOverhead(start);
+    if (this.#overhead <= OVERHEAD_BYTES_MAX) this.#overhead = 0;
+    this.#counted = start + bytes.length;
+    this.#receiving!.body?.push(bytes);
+  }
+
+  #onComplete(): void {
+    const { body, head } = this.#receiving!;
+    this.#receiving = undefined;
+    body?.finish();
+    if (head.isUpgrade) this.#ignoresInput = true;
+  }
+
+  #countOverhead(end: number): void {
+    this.#overhead += end - (this.#counted ?? headEnd(this.#chunk, end));
+    this.#counted = end;
+  }
+
+  /**
+   * While several requests wait, or a body is not read, nothing more is received: a
+   * client that sends without reading would fill the memory.
+   */
+  #onChunk(chunk: Uint8Array): Promise<void> | undefined {
+    if (!this.#ignoresInput) this.#parse(chunk);
+    if (this.#isClosed || this.#mayReceive) return undefined;
+    this.#room = Promise.withResolvers();
+    return this.#room.promise;
+  }
+
+  get #mayReceive(): boolean {
+    return this.#exchanges.length <= 1 && !this.#receiving?.body?.isFull;
+  }
+
+  #parse(chunk: Uint8Array): void {
+    this.#chunk = chunk;
+    this.#counted = 0;
+    const error = this.#parser.execute(chunk);
+    if (this.#receiving !== undefined) this.#countOverhead(chunk.length);
+    this.#chunk = NOTHING;
+    if (error?.code === "HPE_CLOSED_CONNECTION") {
+      // A client that has announced its last request has no other.
+      this.#ignoresInput = true;
+    } else if (error !== undefined) {
+      return this.#refuse(error.code, error.message);
+    } else if (
+      this.#receiving !== undefined && this.#overhead > OVERHEAD_BYTES_MAX
+    ) {
+      const reason = "its chunk extensions or trailers are too long";
+      return this.#refuse("HPE_CHUNK_EXTENSIONS_OVERFLOW", reason);
+    }
+    this.#answerNext();
+  }
+
+  /** Answers the requests of the connection one at a time. */
+  #answerNext(): void {
+    if (this.#isAnswering) return;
+    this.#isAnswering = true;
+    for (;;) {
+      const [next] = this.#exchanges;
+      if (next === undefined || next.isStarted) break;
+      next.isStarted = true;
+      this.#isUsed = true;
+      answer(next, this.#options.answer);
+    }
+    this.#isAnswering = false;
+    if (this.#isClosed) return;
+    if (this.#exchanges.length === 0) {
+      if (this.#isEnded) return this.destroy();
+      this.#deadline = performance.now() + this.#timeForNext;
+      if (this.isStopping) this.stop();
+    }
+    this.onRead();
+  }
+
+  get #timeForNext(): number {
+    if (this.#receiving !== undefined) return LINGER_MS;
+    if (this.#isInHead) return HEADERS_TIMEOUT_MS;
+    return this.#options.answer.keepAliveTimeoutMs;
+  }
+
+  /** The client has sent its last byte. It may still receive. */
+  #onEnd(): void {
+    this.#isEnded = true;
+    if (this.#isInHead) this.#refuse(undefined, "it has no end");
+    else if (this.isIdle || this.#receiving !== undefined) this.destroy();
+    else this.#closeIfGone();
+  }
+
+  /** A connection that is paused or half-closed does not report a reset. */
+  #closeIfGone(): void {
+    if (this.conn.hasLostPeer()) this.destroy();
+  }
+
+  /**
+   * Ends the connection so that the client gets the last response: a socket that is
+   * closed with unread input drops what it has sent (RFC 9112, section 9.6).
+   */
+  #linger(): void {
+    this.#ignoresInput = true;
+    this.#receiving = undefined;
+    for (const exchange of this.#exchanges.splice(0)) exchange.leave();
+    if (this.#isEnded) return this.destroy();
+    this.conn.closeWrite().catch(() => {});
+    const time = this.isStopping ? GRACE_MS : LINGER_MS;
+    clearTimeout(this.#closing);
+    this.#closing = setTimeout(() => this.destroy(), time);
+    this.#room?.resolve();
+  }
+}
+
+/** Returns the end of the last head before a position, or 0 if it began earlier. */
+function headEnd(chunk: Uint8Array, before: number): number {
+  const [cr, lf] = [13, 10];
+  for (let at = before; at >= 4; at--) {
+    if (
+      chunk[at - 1] === lf && chunk[at - 2] === cr && chunk[at - 3] === lf &&
+      chunk[at - 4] === cr
+    ) return at;
+  }
+  return 0;
+}
