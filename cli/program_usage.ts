@@ -17,11 +17,6 @@ export interface ProgramUsage {
   exits: Readonly<Record<number, string>>;
 }
 
-/**
- * The metavariable of a value: a duration (TIME), an integer (N), or a name (NAME).
- */
-export type ValueKind = "TIME" | "N" | "NAME";
-
 /** An option without a value: `--quiet`. */
 export interface Flag {
   /** The description: a clause, usually in the imperative. */
@@ -36,8 +31,8 @@ export interface Flag {
 export interface ValueOption {
   /** As {@linkcode Flag.help}. */
   help: string;
-  /** The metavariable of its value. */
-  value: ValueKind;
+  /** The metavariable of its value: `TIME`, `N`, `NAME`. */
+  value: string;
   /** The default value. */
   default: string;
   /** The meaning of the default, if it is not obvious: `never`. */

@@ -6,6 +6,9 @@
 # The packages' name: "ipc" alone is too general.
 # shellcheck disable=SC2034
 readonly name=ipc-server
+# The file with the components of the executables. Both have the same.
+# shellcheck disable=SC2034
+readonly sbom=$name.spdx.json
 
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." || exit
 
@@ -94,11 +97,13 @@ stage() {
   find "$1" -exec touch --no-dereference --date="@$SOURCE_DATE_EPOCH" {} +
 }
 
-# stage_built DIRECTORY: as stage, with the executables. They are younger than the
-# sources there, so that make has nothing to build, and needs no Deno.
+# stage_built DIRECTORY: as stage, with the executables and the list of their components.
+# They are younger than the sources there, so that make has nothing to build, and needs no
+# Deno.
 stage_built() {
   stage "$1"
   cp -R --preserve=mode --reflink=auto bin "$1"
+  packaging/make_sbom bin/ipc-server >"$1/$sbom"
 }
 
 # fill FILE: replaces the @NAMES@ in a template.

@@ -185,9 +185,10 @@ async function end(conn: InheritedConn, signal: AbortSignal): Promise<void> {
   const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
   try {
     await conn.closeWrite();
-    await conn.forEachChunk(() => {});
+    // Also behind a read of the handler that is still pending.
+    while (await conn.readChunk() !== null);
   } catch {
-    // The peer has gone, or the handler still reads.
+    // The peer has gone, or its last byte was read by `forEachChunk`.
   } finally {
     clearTimeout(timer);
   }

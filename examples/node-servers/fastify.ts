@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import fastify from "fastify";
-import { serveNode } from "./serve_node.ts";
+import { serveNode } from "@ipc/ipc";
 
 let handle!: Parameters<typeof createServer>[1];
 const app = fastify({
@@ -12,4 +12,4 @@ const app = fastify({
 app.get("/", () => "hello from fastify\n");
 await app.ready();
 
-await serveNode(() => createServer(handle!));
+await serveNode(() => createServer(handle!), { fallback: { port: 8080 } });

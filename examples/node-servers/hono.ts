@@ -4,7 +4,7 @@ import { Hono } from "hono";
 import { streamText } from "hono/streaming";
 // @ts-types="@types/ws"
 import { WebSocketServer } from "ws";
-import { serveNode } from "./serve_node.ts";
+import { serveNode, service } from "@ipc/ipc";
 
 const app = new Hono();
 app.get("/", (context) => context.text("hello from hono\n"));
@@ -22,9 +22,14 @@ app.get(
   })),
 );
 
-await serveNode(() =>
-  createAdaptorServer({
+await serveNode(() => {
+  const sockets = new WebSocketServer({ noServer: true });
+  // Clients that do not answer are cut off at the end of the drain.
+  service().stopping.addEventListener("abort", () => {
+    for (const socket of sockets.clients) socket.close(1001);
+  });
+  return createAdaptorServer({
     fetch: app.fetch,
-    websocket: { server: new WebSocketServer({ noServer: true }) },
-  }) as Server
-);
+    websocket: { server: sockets },
+  }) as Server;
+}, { fallback: { port: 8080 } });

@@ -1,7 +1,7 @@
 import { createServer } from "node:http";
 // @ts-types="@types/ws"
 import { WebSocketServer } from "ws";
-import { serveNode } from "./serve_node.ts";
+import { serveNode, service } from "@ipc/ipc";
 
 await serveNode(() => {
   const server = createServer((_request, response) => {
@@ -13,9 +13,9 @@ await serveNode(() => {
       socket.send(data, { binary: isBinary });
     });
   });
-  // The server closes when the last upgraded connection is closed.
-  Deno.addSignalListener("SIGTERM", () => {
+  // Clients that do not answer are cut off at the end of the drain.
+  service().stopping.addEventListener("abort", () => {
     for (const socket of sockets.clients) socket.close(1001);
   });
   return server;
-});
+}, { fallback: { port: 8080 } });

@@ -3,7 +3,7 @@ import { BenchPayload, WINDOW_BYTES } from "../../client/bench_payload.ts";
 
 const SIZES = [1, 2, 5, 64, 1_000, 32_768, 65_535, 65_536, 65_537, 300_000];
 
-/** So many bytes of the stream, from its beginning. */
+/** The first N bytes of the stream. */
 function stream(payload: BenchPayload, length: number): Uint8Array {
   const all = new Uint8Array(length);
   for (let at = 0; at < length;) {
@@ -55,7 +55,7 @@ Deno.test("payload: the first differing byte is reported", () => {
   }
 });
 
-Deno.test("payload: a byte too few or too many shows", () => {
+Deno.test("payload: a missing or additional byte is detected", () => {
   const payload = new BenchPayload(64);
   const bytes = payload.at(0, 128);
   assert(payload.differenceAt(bytes.subarray(1), 0) !== -1);

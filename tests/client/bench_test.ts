@@ -19,7 +19,7 @@ const QUICK: BenchOptions = {
   timeoutMs: 5_000,
 };
 
-/** What was measured, or the message of the error that ended it. */
+/** Returns the result, or the message of the error that ended the measurement. */
 async function measured(
   script: (conn: Deno.Conn) => Promise<unknown>,
   options: Partial<BenchOptions> = {},
@@ -28,7 +28,7 @@ async function measured(
   await withPeer(script, async (conn) => {
     try {
       const result = await soon(
-        "the measurement has come to an end",
+        "the measurement has ended",
         bench([conn], { ...QUICK, ...options }),
       );
       outcome = { result };
@@ -106,7 +106,7 @@ Deno.test("bench: at most --pipeline messages are in flight", async () => {
       if (count === null) return;
       held += count;
       most = Math.max(most, held);
-      // One stays here: four answers bring four messages.
+      // One message stays unanswered: four replies release four messages.
       if (held < sizeBytes * pipeline) continue;
       await send(conn, buffer.subarray(0, 4 * sizeBytes));
       buffer.copyWithin(0, 4 * sizeBytes, held);
@@ -118,7 +118,7 @@ Deno.test("bench: at most --pipeline messages are in flight", async () => {
   assertMatch(failure ?? "", /^Lost the connection to /);
 });
 
-Deno.test("bench: a slow reply takes as long as it takes", async () => {
+Deno.test("bench: the latency of a slow reply is measured", async () => {
   const { result } = await measured(async (conn) => {
     const buffer = new Uint8Array(64);
     for (let count; (count = await conn.read(buffer)) !== null;) {
@@ -194,7 +194,7 @@ Deno.test("bench: a silent server times out", async () => {
   );
 });
 
-Deno.test("bench: a server that stops replying is given up, also when the time is over", async () => {
+Deno.test("bench: a server that stops replying times out, also after the duration", async () => {
   const { failure } = await measured(async (conn) => {
     const buffer = new Uint8Array(64);
     await conn.read(buffer);
@@ -271,7 +271,7 @@ Deno.test("bench: progress is reported", async () => {
   assert(first!.elapsedMs >= 495 && second!.elapsedMs > first!.elapsedMs);
 });
 
-Deno.test("bench: a server that does not close after the end does not hold it up for long", async () => {
+Deno.test("bench: a server that does not close delays the end by a second", async () => {
   const start = performance.now();
   const { result, failure } = await measured(async (conn) => {
     await changing((bytes) => bytes)({

@@ -62,15 +62,15 @@ Deno.test("connect: a missing socket is reported", async () => {
 
 Deno.test("connect: a missing abstract socket is reported", async () => {
   assertEquals(
-    await failure(unix(`\0${crypto.randomUUID()}`), "@nobody"),
-    'Cannot connect to "@nobody": connection refused: no program listens on it',
+    await failure(unix(`\0${crypto.randomUUID()}`), "@absent"),
+    'Cannot connect to "@absent": connection refused: no program listens on it',
   );
 });
 
 Deno.test("connect: a socket without a listener is reported", async () => {
   using directory = new TempDir();
   const path = directory.join("job.socket");
-  // The remains of a server that did not clean up, since a close removes the path.
+  // As a server leaves it that did not clean up: closing removes only the bound path.
   const listener = Deno.listen({ transport: "unix", path });
   await Deno.link(path, directory.join("left"));
   listener.close();
@@ -109,7 +109,7 @@ Deno.test("connect: a denied permission is reported", async () => {
       .catch((error) => console.log(error.name, error.message));
   `;
   const deno = [Deno.execPath(), "eval", script];
-  // Modes bind root only once it has given up its capabilities.
+  // Root bypasses modes unless it drops its capabilities.
   const [command, ...args] = Deno.uid() === 0
     ? ["setpriv", "--bounding-set=-all", "--inh-caps=-all", ...deno]
     : deno;
@@ -124,7 +124,7 @@ Deno.test("connect: a denied permission is reported", async () => {
 });
 
 Deno.test("connect: gives up a TCP peer that does not answer", async () => {
-  // With its one place taken, the kernel lets the next one wait.
+  // The backlog has one place, and the first connection takes it.
   using listener = Deno.listen({
     hostname: "127.0.0.1",
     port: 0,
@@ -142,7 +142,7 @@ Deno.test("connect: keeps trying while the backlog is full", async () => {
   let settled = false;
   const connecting = connect(backlog.address, "full", { timeoutMs: 10_000 });
   connecting.finally(() => settled = true).catch(() => {});
-  // Several tries, all of them in vain.
+  // Several attempts, which all fail.
   await new Promise((resolve) => setTimeout(resolve, 200));
   assertEquals(settled, false);
   await backlog.makeRoom();
@@ -176,7 +176,7 @@ Deno.test("connect: no retry after the time-out", async () => {
   });
   await failure(unix("/full"), "/full", { timeoutMs: 100 });
   const before = tries;
-  // One that was about to be made may still be; the pauses are shorter than this.
+  // One more attempt may be pending; the pauses are shorter than this.
   await new Promise((resolve) => setTimeout(resolve, 350));
   assert(before > 1, `only ${before} tries were made`);
   assert(tries <= before + 1, `${tries - before} tries were made too many`);
@@ -231,7 +231,7 @@ class FullBacklog implements Disposable {
     return backlog;
   }
 
-  /** Accepts one of those that wait. */
+  /** Accepts one queued connection. */
   async makeRoom(): Promise<void> {
     this.#open.push(await this.#listener.accept());
   }
@@ -251,7 +251,7 @@ class FullBacklog implements Disposable {
   }
 }
 
-/** Has another function in the place of `Deno.connect`. */
+/** Replaces `Deno.connect`. */
 function dialledWith(connect: () => Promise<Deno.Conn>): Disposable {
   const original = Deno.connect;
   Deno.connect = connect as unknown as typeof Deno.connect;

@@ -16,7 +16,7 @@ const LOST = 'Lost the connection to "/run/job.socket": ';
 const NO_REPLY =
   'No reply from "/run/job.socket" within 100 ms: "1" was sent; use a longer --timeout';
 
-/** What was printed, and the message of the error that ended it. */
+/** Returns the printed lines, and the message of the error that ended the count. */
 async function counted(
   script: (conn: Deno.Conn) => Promise<unknown>,
   options: Partial<CountOptions> = {},
@@ -26,7 +26,7 @@ async function counted(
   await withPeer(script, async (conn) => {
     try {
       await soon(
-        "counting has come to an end",
+        "counting has ended",
         count(conn, { ...QUICK, ...options }, (line) => lines.push(line)),
       );
     } catch (error) {
@@ -143,7 +143,7 @@ const WRONG_REPLIES: [
   ["another line", () => "one\n", ["input data: 1", "recv:one"], "one"],
   ["an empty line", () => "\n", ["input data: 1", "recv:"], ""],
   [
-    "a carriage return more",
+    "an additional carriage return",
     (line) => line.replace("\n", "\r\n"),
     ["input data: 1", "recv:1\\r"],
     "1\\r",
@@ -206,7 +206,7 @@ Deno.test("count: half a reply is no reply", async () => {
   assertEquals(failure, NO_REPLY);
 });
 
-Deno.test("count: each reply has the time for itself", async () => {
+Deno.test("count: the time-out is for each reply", async () => {
   const { failure } = await counted(async (conn) => {
     for (let text; (text = await packet(conn)) !== "";) {
       await new Promise((resolve) => setTimeout(resolve, 200));

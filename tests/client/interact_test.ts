@@ -66,7 +66,7 @@ async function had(
   await withPeer(script, async (conn) => {
     try {
       await soon(
-        "the conversation has come to an end",
+        "the conversation has ended",
         interact(conn, { ...OPTIONS, ...options }, { input, output }),
       );
     } catch (error) {
@@ -91,7 +91,7 @@ Deno.test("interact: a last line without a newline is echoed too", async () => {
   });
 });
 
-Deno.test("interact: no input is a conversation, too", async () => {
+Deno.test("interact: empty input ends without an error", async () => {
   assertEquals(await had(echo, piped()), { output: "", failure: undefined });
 });
 
@@ -115,13 +115,13 @@ Deno.test("interact: each typed line is answered before the next", async () => {
     for (const line of ["one\n", "two\n", "three\n"]) {
       await typing.write(bytes(line));
       await eventually(
-        `${line.trim()} has come back`,
+        `${line.trim()} is echoed`,
         async () => new TextDecoder().decode(await output.bytes()),
         (text) => text.endsWith(line),
       );
     }
     await typing.close();
-    await soon("the conversation has come to an end", done);
+    await soon("the conversation has ended", done);
   });
 });
 
@@ -137,7 +137,7 @@ Deno.test("interact: megabytes pass byte for byte", async () => {
   const output = new Output(10_000);
   await withPeer(echo, async (conn) => {
     await soon(
-      "all has come back",
+      "everything is echoed",
       interact(conn, OPTIONS, { input: piped(...chunks), output }),
     );
   });
@@ -177,7 +177,7 @@ Deno.test("interact: after close, unread input is no error", async () => {
   );
 });
 
-Deno.test("interact: after close, a reset is as good as an end", async () => {
+Deno.test("interact: after close, a reset counts as EOF", async () => {
   assertEquals(
     await had(async (conn) => {
       // Closed with input unread, which resets the other side.
@@ -238,7 +238,7 @@ Deno.test("interact: replies that stop time out", async () => {
   );
 });
 
-Deno.test("interact: a server that has sent all of it back needs not close", async () => {
+Deno.test("interact: a server that has echoed everything need not close", async () => {
   const text = "0123456789".repeat(10_000);
   assertEquals(
     await had(async (conn) => {
@@ -267,7 +267,7 @@ Deno.test("interact: a server that sends more than it received, and does not clo
   });
 });
 
-Deno.test("interact: replies that keep coming have all the time they need", async () => {
+Deno.test("interact: the time-out restarts with each reply", async () => {
   const text = "0123456789";
   assertEquals(
     await had(
@@ -298,12 +298,12 @@ Deno.test("interact: typing is not subject to the reply time-out", async () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     await typing.write(bytes("late\n"));
     await eventually(
-      "what was typed late has come back",
+      "the late line is echoed",
       async () => new TextDecoder().decode(await output.bytes()),
       (text) => text === "late\n",
     );
     await typing.close();
-    await soon("the conversation has come to an end", done);
+    await soon("the conversation has ended", done);
   });
 });
 
@@ -325,7 +325,7 @@ Deno.test("interact: unwritable output is reported", async () => {
       write: () => Promise.reject(new Error("Cannot write output: gone")),
     };
     const error = await soon<Error>(
-      "the conversation has come to an end",
+      "the conversation has ended",
       assertRejects(
         () => interact(conn, OPTIONS, { input: typed("a\n"), output }),
         Error,

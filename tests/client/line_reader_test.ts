@@ -106,7 +106,7 @@ Deno.test("lines: an endless line is refused, not kept", async () => {
   assert(received < MIB + 100_000, `${received} bytes were read`);
 });
 
-Deno.test("lines: an error of the connection is the reader's", async () => {
+Deno.test("lines: an error of the connection is thrown", async () => {
   const reader = new LineReader({
     read: () => Promise.reject(new Deno.errors.ConnectionReset("reset")),
   });

@@ -20,7 +20,7 @@ export async function withPeer(
     await test(conn);
   } finally {
     conn[Symbol.dispose]();
-    await soon("the peer has played its part", playing);
+    await soon("the script of the peer has ended", playing);
   }
 }
 

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { ProgressLine } from "../../client/run_bench.ts";
 
-/** What was written, on a terminal or not. */
+/** Collects what is written. */
 function sink(isTerminal: boolean) {
   const decoder = new TextDecoder();
   return {

@@ -1,4 +1,4 @@
-// The files and commands that the pages name exist.
+// Links, files and commands in the pages exist.
 
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path/posix";
@@ -9,7 +9,7 @@ import { files } from "./tree.ts";
 const PAGES = files().filter((path) => path.endsWith(".md"));
 const MAKEFILE = page("Makefile");
 
-/** What GitHub makes of a heading. */
+/** Returns the anchor that GitHub gives to a heading. */
 function anchor(heading: string): string {
   return heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
 }

@@ -77,14 +77,14 @@ export class ActivatedServer implements AsyncDisposable {
     return dial(this.address);
   }
 
-  /** What the server itself wrote to stderr. */
+  /** The lines that the server itself wrote to stderr. */
   complaints(): string[] {
     const { seen } = this.program.stderr;
     const start = seen.findIndex((line) => line.startsWith("Execing "));
     return start === -1 ? [] : seen.slice(start + 1);
   }
 
-  /** Stops it as a debugger would: bytes sent from now on wait. */
+  /** Sends SIGSTOP: later bytes wait in the kernel. */
   async freeze(): Promise<void> {
     this.program.kill("SIGSTOP");
     await eventually(
@@ -94,17 +94,17 @@ export class ActivatedServer implements AsyncDisposable {
     );
   }
 
-  /** Lets it go on. */
+  /** Sends SIGCONT. */
   thaw(): void {
     this.program.kill("SIGCONT");
   }
 
-  /** The memory that it has now, in MiB. */
+  /** Its resident memory, in MiB. */
   memory(): number {
     return Number.parseInt(this.#status("VmRSS")) / 1024;
   }
 
-  /** The most memory that it ever had, in MiB. */
+  /** Its peak resident memory, in MiB. */
   peakMemory(): number {
     return Number.parseInt(this.#status("VmHWM")) / 1024;
   }

@@ -1,4 +1,4 @@
-// The server's output blocks: it serves on.
+// The server serves on while its outputs block.
 
 import { assert, assertEquals } from "@std/assert";
 import { echoOf, receiveAllText } from "../support/peer.ts";
@@ -6,11 +6,11 @@ import { IPC_SERVER, Lines, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-/** More than a pipe and the server together hold. */
+/** More lines than a pipe and the server hold. */
 const LINES = 10_000;
 const LINE = `${"x".repeat(127)}\n`;
 
-/** The whole output expected here. */
+/** A complete line of the expected output. */
 const WHOLE =
   /^(server start|server recv: x{127}|ipc-server: warning: (Closed|Cannot) .*)$/;
 

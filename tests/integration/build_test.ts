@@ -1,4 +1,4 @@
-// What make makes: small programs, and a demonstration that runs.
+// The results of make: small programs, and the demonstration.
 
 import {
   assert,
@@ -20,7 +20,7 @@ import { TempDir } from "../support/temp_dir.ts";
 const OF_THE_MAKEFILE =
   /^(Q|say|PROGRAMS|EXECUTABLES|\w*UNITS|DROP_INS|MANUALS|COMPLETIONS|SOURCES|PACKAGES|DIRECTORIES|unfit|check_directory|targetdirs|installed\w*|made_\w+)$/;
 
-/** What packagers set, and the Makefile only passes on. */
+/** Variables that packagers set, and the Makefile only passes on. */
 const FROM_ENVIRONMENT = [
   "DENO",
   "DENORT_BIN",
@@ -90,7 +90,7 @@ Deno.test("make help and the packagers' README list every variable, and no other
   );
 });
 
-/** A directory of each kind that installing cannot handle, and why. */
+/** Directories that cannot be installed to, and the reasons. */
 const UNFIT_DIRECTORIES: [variable: string, value: string, cause: string][] = [
   ..."&|%;()*?[]{}<>'\"`\\!#".split("").map((
     character,

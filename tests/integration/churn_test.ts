@@ -71,7 +71,7 @@ async function churn(
   return { top: server.peakMemory(), bottom: Math.min(...memory) };
 }
 
-Deno.test(`${2 * HALF} peers that come and go leave the server's memory as it was`, async () => {
+Deno.test(`${2 * HALF} short connections do not increase the server's memory`, async () => {
   await using server = await ActivatedServer.listen({
     command: [IPC_SERVER, "--quiet"],
   });
@@ -106,7 +106,7 @@ const LEAVE_HTTP: Leave = [
 
 // With a JIT, memory takes tens of thousands of connections to settle.
 for (const kind of SOAK_MINUTES === undefined ? [] : ["unix path", "IPv4"]) {
-  Deno.test(`100,000 HTTP clients over ${kind} leave the memory of serve() as it was`, async () => {
+  Deno.test(`100,000 HTTP clients over ${kind} do not increase the memory of serve()`, async () => {
     const module = `${REPOSITORY}tests/serve/service_program.ts`;
     await using server = await ActivatedServer.listen({
       kind: kind as Kind,

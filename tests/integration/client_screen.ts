@@ -1,4 +1,4 @@
-/** A terminal whose screen can be read as a person reads it: one of tmux's. */
+/** A terminal of tmux: its screen can be read. */
 
 import { eventually } from "../support/eventually.ts";
 import { run } from "../support/program.ts";
@@ -26,7 +26,7 @@ export class Screen implements AsyncDisposable {
     return screen;
   }
 
-  /** Types a text, as it is. */
+  /** Types a text literally. */
   async type(text: string): Promise<void> {
     await this.#tmux("send-keys", "-l", text);
   }

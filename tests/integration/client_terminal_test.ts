@@ -1,5 +1,4 @@
-// The client at a terminal: line editing, and
-// the restored terminal.
+// The client at a terminal: line editing, and the restored terminal.
 
 import { assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
@@ -15,7 +14,7 @@ const GREETING = "connect success !";
  * A script that runs the client, and then prints its exit status and whether the
  * terminal is as it was.
  *
- * @param wrapper What the client is run by.
+ * @param wrapper A command that runs the client.
  */
 function client(address: string, wrapper = ""): string {
   return `before=$(stty -g)
@@ -231,7 +230,7 @@ Deno.test("at a terminal, a wrapped line is not garbled by replies", async () =>
   await screen.shows(GREETING, "news", "more", first, second.slice(1));
 });
 
-Deno.test("at a terminal, one types behind a line that the server has not ended", async () => {
+Deno.test("at a terminal, typed text follows a line that the server has not ended", async () => {
   using talker = new Talker();
   await using screen = await Screen.open(client(talker.address));
   await screen.shows(GREETING);
@@ -246,7 +245,7 @@ Deno.test("at a terminal, one types behind a line that the server has not ended"
   await screen.shows(GREETING, "name: (or so)", "me");
 });
 
-Deno.test("at a terminal that knows no cursor keys, the line is the kernel's", async () => {
+Deno.test("at a terminal without cursor control, the kernel edits the line", async () => {
   await using server = await ActivatedServer.listen();
   await using screen = await Screen.open(
     `export TERM=dumb\n${client(server.address)}`,

@@ -1,5 +1,5 @@
-// Operations that Deno refuses to the programs, even if an attacker controls them: their own build commands,
-// with a program that tries.
+// Operations that Deno refuses to the programs, even if an attacker controls them: a
+// probe is compiled with their own build commands.
 
 import { assert, assertEquals } from "@std/assert";
 import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
@@ -37,7 +37,7 @@ async function compileProbe(
   assertEquals(code, 0, `${probe}: ${stderr}`);
 }
 
-/** Runs permission_probe.ts, with everything there that it tries to reach. */
+/** Runs permission_probe.ts beside the servers and the file that it tries to reach. */
 async function attempts(command: string, ...args: string[]): Promise<Outcomes> {
   using directory = new TempDir();
   const file = directory.join("module.js");
@@ -76,14 +76,14 @@ Deno.test("with all permissions every attempt succeeds", async () => {
  */
 const UNCHECKED = ["import a file", "import a file as text"];
 
-Deno.test("the server can read its own variables, and nothing else that Deno checks", async () => {
+Deno.test("the server can read its own variables, and do nothing else that Deno checks", async () => {
   using directory = new TempDir();
   const program = directory.join("probe");
   await compileProbe("ipc-server", program);
   const outcomes = await attempts(program);
 
   for (const name of UNCHECKED) {
-    // When this fails, Deno has learned to refuse it: the list can go.
+    // If this fails, Deno refuses it now: remove it from the list.
     assertEquals(outcomes[name], "done", name);
     delete outcomes[name];
   }

@@ -1,5 +1,4 @@
-// make bench: it measures, and reports missing contenders. Its figures are not
-// judged here.
+// make bench measures, and reports missing contenders. Its figures are not checked.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { compileC, NO_COMPILER } from "../bench/build.ts";
@@ -7,7 +6,7 @@ import { median, perRound } from "../bench/samples.ts";
 import { makeEnvironment, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** The tables' rows, by their titles. */
+/** The rows of the tables, by title. */
 function rows(markdown: string): Map<string, string[]> {
   const lines = markdown.split("\n").filter((line) => line.startsWith("| "));
   return new Map(lines.map((line) => {

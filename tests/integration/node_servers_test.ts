@@ -13,7 +13,7 @@ Deno.test("the examples with npm packages type-check with their lock file", asyn
   const modules = [...Deno.readDirSync(EXAMPLES)]
     .filter(({ name }) => name.endsWith(".ts"))
     .map(({ name }) => `${EXAMPLES}/${name}`);
-  assertEquals(modules.length, 5);
+  assertEquals(modules.length, 4);
   const { code, stderr } = await soon(
     "the packages are fetched and the examples type-check",
     new Deno.Command(Deno.execPath(), {
@@ -100,6 +100,20 @@ for (const [name, path] of [["ws", "/"], ["hono", "/ws"]] as const) {
       { within: 30_000 },
     );
     assert(program.running);
+  });
+}
+
+for (const [name, path] of [["ws", "/"], ["hono", "/ws"]] as const) {
+  Deno.test(`examples/node-servers/${name}.ts closes its WebSockets on SIGTERM`, async () => {
+    using directory = new TempDir();
+    const { program, authority } = await activated(name, directory);
+    await using _program = program;
+    const socket = new WebSocket(`ws://${authority}${path}`);
+    await event(socket, "open");
+    program.kill("SIGTERM");
+    const closed = event(socket, "close") as Promise<CloseEvent>;
+    assertEquals((await soon("it is closed", closed)).code, 1001);
+    await program.exits(0);
   });
 }
 

@@ -66,9 +66,9 @@ const ATTEMPTS: Record<string, () => unknown> = {
   "read HOME": () => Deno.env.get("HOME"),
   "read the whole environment": () => Deno.env.toObject(),
   "set PATH": () => Deno.env.set("PATH", "/nowhere"),
-  "tell the host's name": () => Deno.hostname(),
-  "tell who runs it": () => Deno.uid(),
-  "ask for more": async () => {
+  "read the host name": () => Deno.hostname(),
+  "read the user id": () => Deno.uid(),
+  "request more permissions": async () => {
     const { state } = await Deno.permissions.request({ name: "read" });
     if (state !== "granted") throw new Deno.errors.NotCapable(state);
   },

@@ -165,7 +165,7 @@ async function resetting({ server, random }: PeerContext): Promise<void> {
     ? createConnection(server.address)
     : createConnection(Number(port), host);
   await soon(
-    "an echo has come",
+    "an echo has arrived",
     new Promise((resolve, reject) => {
       socket.once("data", resolve).once("error", reject);
       socket.write(random.bytes(MEBIBYTE));
@@ -195,13 +195,13 @@ async function stopped({ server, random }: PeerContext): Promise<void> {
     const output = later(program.output());
     later(input.write(bytes.subarray(0, MEBIBYTE / 2)));
     await pause(random.next() % 20);
-    // Its input is open yet: it is still there.
+    // Its input is open: it still runs.
     program.kill("SIGSTOP");
     later(input.write(bytes.subarray(MEBIBYTE / 2)));
     later(input.close());
     await pause(random.next() % 50);
     program.kill("SIGCONT");
-    // All of it, not its next part as elsewhere: many others have their turns.
+    // The limit is longer than elsewhere: many other peers take turns.
     const { code, stdout } = await soon("the program has ended", output, {
       within: 60_000,
     });

@@ -16,7 +16,7 @@ function programs(): string[] {
   return [...README.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
 }
 
-/** What README has `deno run` called with, by hand and where it is activated. */
+/** The flags of `deno run` in README, by hand and under socket activation. */
 function flags(program: string): { byHand: string[]; activated: string[] } {
   const find = (start: string) =>
     new RegExp(`^${start}deno run (.*) \\S*${program}$`, "m").exec(README)![1]!
@@ -56,7 +56,7 @@ const PROGRAMS = [
   ["echo.ts", assertEchoes],
 ] as const;
 
-/** Asks twice: the program counts. */
+/** Sends two requests: the program counts them. */
 async function assertAnswers(dial: () => Promise<Deno.Conn>): Promise<void> {
   for (const call of [1, 2]) {
     using conn = await dial();

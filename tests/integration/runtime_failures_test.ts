@@ -6,7 +6,7 @@ import { page } from "../docs/pages.ts";
 import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** How to provoke each, as shell commands that run "$0". */
+/** The messages, and shell commands that provoke them: "$0" is the program. */
 const PROVOKED: Record<string, string> = {
   "called `Result::unwrap()` on an `Err` value": `"$0" "$(printf '\\377')"`,
   "Fatal process out of memory": `ulimit -v 1000000; "$0" --version`,

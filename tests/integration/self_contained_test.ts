@@ -51,7 +51,7 @@ async function listing(): Promise<string> {
   return stdout;
 }
 
-/** Has the server activated with these arguments, in this environment. */
+/** Activates the server with these arguments and variables. */
 function activated(
   command: string[],
   env: Environment,
@@ -137,7 +137,7 @@ Deno.test({
       ...["strace", "-D", "-f", "-qq", "--trace=%file", `--output=${trace}`],
       ...command,
     ];
-    /** The paths that it looked at: all that it needs is itself. */
+    /** Checks that the program looked at no path but its own. */
     const assertOnlyItself = (program: string) => {
       const lines = Deno.readTextFileSync(trace).split("\n");
       assert(lines.some((line) => line.includes("execve(")), `${lines}`);

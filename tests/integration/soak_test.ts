@@ -19,10 +19,10 @@ const STREAMS: Kind[] = ["unix path", "IPv4"];
 /** The duration for each kind of socket, in milliseconds. */
 const DURATION_MS = (SOAK_MINUTES ?? 0.1) * 60_000 / STREAMS.length;
 
-/** How many peers there are at a time. */
+/** The number of peers at a time. */
 const PEERS = 24;
 
-/** How much memory the server may need beyond its start, in MiB. */
+/** The most growth of the memory of the server, in MiB. */
 const GROWTH_MIB = 60;
 
 for (const kind of STREAMS) {

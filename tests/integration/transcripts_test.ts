@@ -71,7 +71,7 @@ Deno.test("the pages show what make run prints", async () => {
   assertEquals([...Deno.readDirSync(directory.path)], []);
 });
 
-Deno.test("the pages show what ipc-server --check tells", async () => {
+Deno.test("the pages show what ipc-server --check prints", async () => {
   const { commands, shows } = transcript(CHECK);
   using directory = new TempDir();
   const socket = directory.join("job.socket");

@@ -99,7 +99,7 @@ const numbers = (version: string) => version.trimEnd().split(".").map(Number);
 const NOTICES = [...Deno.readDirSync(`${REPOSITORY}packaging/licenses`)]
   .map(({ name }) => name).sort();
 const SPDX =
-  "MIT AND BSD-3-Clause AND Unicode-3.0 AND (Apache-2.0 OR ISC) AND OpenSSL AND Zlib AND blessing";
+  "MIT AND Apache-2.0 AND (Apache-2.0 OR ISC) AND (Apache-2.0 WITH LLVM-exception) AND BSD-3-Clause AND CC0-1.0 AND ISC AND MPL-2.0 AND OpenSSL AND Unicode-3.0 AND Zlib AND blessing AND bzip2-1.0.6";
 const HOMEPAGE = "https://ipc.example.org/";
 
 Deno.test("the deb has its metadata and dependencies", async () => {
@@ -183,11 +183,78 @@ Deno.test("the deb has the files of make install, with working programs", async 
   assertEquals(
     (await paths(root)).map((path) => path.replace(/(\/doc\/.*)\.gz$/, "$1"))
       .filter((path) =>
-        !/^\/usr\/share\/(lintian\/|doc\/ipc-server\/(changelog|copyright|notices))/
+        !/^\/usr\/share\/(lintian\/|doc\/ipc-server\/(changelog|copyright|notices|ipc-server\.spdx))/
           .test(path)
       ).sort(),
     [...await paths(plain), ...CONFIG].sort(),
   );
+});
+
+interface Component {
+  SPDXID: string;
+  name: string;
+  versionInfo?: string;
+  licenseDeclared: string;
+}
+
+Deno.test("each package lists the components of its executables, and has the notices of libraries", async () => {
+  const root = directory.join("components");
+  await Deno.mkdir(root);
+  await run(["dpkg-deb", "--extract", file(".deb"), root]);
+  const path = "/usr/share/doc/ipc-server/ipc-server.spdx.json";
+  const text = await Deno.readTextFile(root + path);
+  const inArch = [
+    "bsdtar",
+    "-x",
+    "-O",
+    "-f",
+    file(".pkg.tar.zst"),
+    path.slice(1),
+  ];
+  assertEquals(await run(inArch), text);
+  assertStringIncludes(
+    await run(["rpm", "-qpl", file(".rpm")]),
+    "/ipc-server.spdx.json\n",
+  );
+  assertStringIncludes(
+    await run(["tar", "-t", "-f", file(`-linux-${MACHINE}.tar.gz`)]),
+    "/ipc-server.spdx.json\n",
+  );
+
+  const { spdxVersion, packages, relationships } = JSON.parse(text);
+  assertEquals(spdxVersion, "SPDX-2.3");
+  const components: Component[] = packages;
+  const ids = components.map(({ SPDXID }) => SPDXID);
+  assertEquals(new Set(ids).size, ids.length);
+  assertEquals(
+    relationships.map(
+      ({ relatedSpdxElement }: { relatedSpdxElement: string }) =>
+        relatedSpdxElement,
+    ),
+    ids,
+  );
+  const table = await Deno.readTextFile(
+    `${REPOSITORY}packaging/linked_libraries`,
+  );
+  const rows = table.trimEnd().split("\n").filter((line) =>
+    !line.startsWith("#")
+  );
+  assertEquals(
+    components.filter(({ SPDXID }) => SPDXID.startsWith("SPDXRef-library-"))
+      .map(({ name, licenseDeclared }) => [name, licenseDeclared]),
+    rows.map((row) => row.split("\t").slice(1, 3)),
+  );
+  for (const row of rows) {
+    assert(NOTICES.includes(row.split("\t")[3]!), row);
+  }
+  const crates = components.filter(({ SPDXID }) =>
+    SPDXID.startsWith("SPDXRef-crate-")
+  );
+  assert(crates.length > 350, `${crates.length} crates`);
+  assert(crates.filter((crate) => crate.versionInfo).length > 250);
+  for (const name of ["rustls", "lcms2", "cssparser", "deno_net", "std"]) {
+    assert(crates.some((crate) => crate.name === name), name);
+  }
 });
 
 Deno.test("the rpm has its metadata and dependencies", async () => {
@@ -295,7 +362,7 @@ Deno.test("the package for Arch has its metadata, and its lists match its files"
   const plain = await installed("libexecdir=/usr/lib");
   assertEquals(
     (await paths(root)).filter((path) =>
-      !/^\/\.|^\/usr\/share\/licenses\//.test(path)
+      !/^\/\.|^\/usr\/share\/licenses\/|\.spdx\.json$/.test(path)
     ),
     [...await paths(plain), ...CONFIG].sort(),
   );

@@ -6,7 +6,7 @@ const BETWEEN_LOOKS = 20;
  * @param what The condition, as a clause: `the server has stopped`.
  * @param look Looks once.
  * @param good The condition.
- * @param options.within How long to go on, in milliseconds; 10 s by default.
+ * @param options.within The time limit, in milliseconds; 10 s by default.
  * @throws {Error} At the deadline: it names the condition, and the value that was
  * seen last.
  */
@@ -32,10 +32,10 @@ export async function eventually<Seen>(
 }
 
 /**
- * Waits for a promise, but not for ever.
+ * Waits for a promise with a time limit.
  *
  * @param what The expected event, as a clause: `the echo has arrived`.
- * @param within How long to wait, in milliseconds; 10 s by default.
+ * @param within The time limit, in milliseconds; 10 s by default.
  */
 export async function soon<Value>(
   what: string,

@@ -1,5 +1,5 @@
 /**
- * The other end of a connection: sends, receives, and does not wait for ever.
+ * The other end of a connection: sends and receives, with time limits.
  */
 
 import { soon } from "./eventually.ts";
@@ -27,7 +27,7 @@ export async function receive(
   let received = 0;
   while (received < length) {
     const count = await soon(
-      `${length} bytes have come, after ${received} of them`,
+      `${length} bytes have arrived, after ${received} of them`,
       conn.read(bytes.subarray(received)),
     );
     if (count === null) break;
@@ -73,7 +73,7 @@ export function assertSameBytes(
   while (same < shorter && actual[same] === expected[same]) same++;
   if (same === actual.length && same === expected.length) return;
   throw new Error(
-    `${actual.length} bytes came where ${expected.length} should; the first ${same} are right`,
+    `${actual.length} bytes arrived instead of ${expected.length}; the first ${same} are right`,
   );
 }
 

@@ -19,8 +19,8 @@ export const ENVIRONMENT = {
 };
 
 /**
- * The environment for make: ours, with the Deno that runs the tests, and without
- * what another make put into it.
+ * The environment for make: ours, with the Deno that runs the tests, and without the
+ * variables of another make.
  */
 export function makeEnvironment(): Record<string, string> {
   const inherited = Deno.env.toObject();
@@ -54,7 +54,7 @@ export interface FinishedBytes {
 /**
  * Runs a program to its end, with any exit code.
  *
- * @param options.stdin What it finds on its standard input; nothing by default.
+ * @param options.stdin Its standard input; empty by default.
  * @throws {Error} When it has not ended after 30 s.
  */
 export async function run(
@@ -66,7 +66,7 @@ export async function run(
   return { ...rest, stdout: new TextDecoder().decode(stdout) };
 }
 
-/** As {@linkcode run}, for a program whose output is not text. */
+/** As {@linkcode run}, for binary output. */
 export async function runForBytes(
   command: string,
   args: readonly string[] = [],
@@ -100,7 +100,7 @@ export async function runForBytes(
   }
 }
 
-/** What a program writes, as lines, while it runs. */
+/** The output of a running program, as lines. */
 export class Lines {
   /** The lines that were completed so far. */
   readonly seen: string[] = [];
@@ -136,7 +136,7 @@ export class Lines {
     );
   }
 
-  /** Reads no more, and lets the writer know. */
+  /** Closes the output: the program gets SIGPIPE or EPIPE. */
   async close(): Promise<void> {
     await this.#reader.cancel();
   }

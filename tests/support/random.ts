@@ -1,6 +1,5 @@
-/** Random numbers that can be had again: the same seed gives the same ones. */
+/** Reproducible random numbers: the same seed gives the same numbers. */
 export class Random {
-  /** What gives the same numbers again. */
   readonly seed: number;
   #state: number;
 

@@ -8,7 +8,7 @@ const EXPORTS = Object.keys(mod);
 const MOD = new URL("../../mod.ts", import.meta.url).href;
 const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 
-/** What a script is run with. */
+/** Options for a script. */
 export interface ScriptOptions {
   /** Permission flags. */
   flags?: string[];

@@ -2,7 +2,7 @@
 export class TempDir implements Disposable {
   readonly path: string = Deno.makeTempDirSync({ prefix: "ipc-test-" });
 
-  /** The path of something in it. */
+  /** Returns the path of a file in it. */
   join(name: string): string {
     return `${this.path}/${name}`;
   }

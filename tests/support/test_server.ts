@@ -1,6 +1,6 @@
 import { TempDir } from "./temp_dir.ts";
 
-/** Whether this machine has IPv6 at all; containers may lack it. */
+/** Whether this machine has IPv6. */
 export const HAS_IPV6: boolean = hasIpv6();
 
 /**

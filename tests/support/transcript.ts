@@ -1,6 +1,6 @@
 /**
- * The console blocks of README and docs/programs.md: commands, and what they show. Tests run the
- * commands and compare.
+ * The console blocks of README and docs/programs.md: commands and their output. Tests
+ * run the commands and compare.
  */
 
 import { assert } from "@std/assert";
@@ -52,7 +52,7 @@ export function parseTranscripts(block: string): Transcript[] {
   return transcripts;
 }
 
-/** Checks that these are the lines that a transcript shows, with none beside them. */
+/** Checks that these are exactly the lines of a transcript. */
 export function assertShown(
   shows: readonly string[],
   lines: readonly string[],

@@ -1,8 +1,8 @@
 // examples/http, installed by hand as its README says, with curl as the client.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { compile } from "../support/compile.ts";
 import { eventually, soon } from "../support/eventually.ts";
+import { compileExample } from "./compile_example.ts";
 import { Machine, REPOSITORY } from "./machine.ts";
 
 const EXAMPLE = `${REPOSITORY}/examples/http`;
@@ -16,7 +16,7 @@ Deno.test.beforeAll(async () => {
   const directory = await Deno.makeTempDir({ prefix: "ipc-example-" });
   const executable = `${directory}/http-example`;
   try {
-    await compile(`${EXAMPLE}/main.ts`, executable, await readmeFlags());
+    await compileExample("http", executable);
     machine = await Machine.boot({
       prepare: async ({ root, run }) => {
         await run("install", "-m", "755", executable, `${root}/usr/local/bin`);
@@ -32,15 +32,6 @@ Deno.test.beforeAll(async () => {
   }
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
-
-/** The permissions and V8 flags with which README has the example compiled. */
-async function readmeFlags(): Promise<string[]> {
-  const readme = await Deno.readTextFile(`${EXAMPLE}/README.md`);
-  const [, options = ""] = /^deno compile (.*?)--output/ms.exec(readme) ?? [];
-  const flags = options.match(/--(allow-|v8-flags|unstable-net)\S*/g) ?? [];
-  assertEquals(flags.length, 5, `the command in README: ${options}`);
-  return flags;
-}
 
 function curl(...args: string[]): Promise<string> {
   return machine.run("curl", "--silent", "--show-error", "--fail", ...args);

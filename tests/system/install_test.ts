@@ -274,7 +274,7 @@ Deno.test("after an installation nothing is enabled or started, and the units pa
   assertEquals(verified, { code: 0, stdout: "", stderr: "" });
 });
 
-Deno.test("a running machine can be given the programs, and rid of them", async () => {
+Deno.test("the programs can be installed on a running machine, and removed", async () => {
   const prefix = "prefix=/usr/local";
   await using machine = await Machine.boot({ prepare: async () => {} });
   const { tree } = machine;

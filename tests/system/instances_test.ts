@@ -27,7 +27,7 @@ async function assertServed(name: string, text: string): Promise<void> {
   const conn = await machine.connect(path(name));
   try {
     assertEquals(
-      await soon("the echo has come back", echoOf(conn, text)),
+      await soon("the echo has arrived", echoOf(conn, text)),
       text,
     );
   } finally {

@@ -1,4 +1,4 @@
-// The server is killed, again and again, with peers of all kinds under way.
+// The server is killed repeatedly while it serves peers.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
@@ -9,10 +9,10 @@ import { Machine } from "./machine.ts";
 
 const SERVER = "ipc-server.service";
 
-/** How often the server is killed. */
+/** The number of kills. */
 const KILLS = SOAK_MINUTES === undefined ? 5 : 100;
 
-/** How many peers there are at a time. */
+/** The number of peers at a time. */
 const PEERS = 20;
 
 let machine: Machine;
@@ -92,7 +92,7 @@ Deno.test("clients cut off by a kill got only their own bytes, and none is refus
     stopped = true;
     await peers;
     if (SOAK_MINUTES !== undefined) console.log(`${KILLS} kills:`, tally);
-    assert(tally.cut > 0, "nobody was cut off: nothing was tried");
+    assert(tally.cut > 0, "no peer was cut off: nothing was tested");
     assert(tally.cut <= KILLS * PEERS, `${tally.cut} were cut off`);
   }));
 

@@ -1,5 +1,4 @@
-// The server through its life, as systemd sees it: how it is, when it hangs, when
-// nobody needs it.
+// The life of the server, as systemd sees it: status, stop, watchdog, idle exit.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
@@ -30,7 +29,7 @@ async function statusBecomes(wanted: string): Promise<void> {
 async function connectEchoLeave(text: string): Promise<void> {
   const conn = await machine.connect();
   try {
-    assertEquals(await soon("the echo has come", echoOf(conn, text)), text);
+    assertEquals(await soon("the echo has arrived", echoOf(conn, text)), text);
   } finally {
     conn.close();
   }
@@ -93,7 +92,7 @@ Deno.test("a server that hangs is ended by the watchdog, and the next connection
   await machine.systemctl("daemon-reload");
 });
 
-Deno.test("no connection is lost to the idle exit, however it falls", async () => {
+Deno.test("the idle exit loses no connection, at any moment", async () => {
   const rounds = SOAK_MINUTES === undefined ? 120 : 1_000;
   const timeout = 50;
   await machine.systemctl("stop", SERVER, SOCKET);
@@ -105,8 +104,7 @@ Deno.test("no connection is lost to the idle exit, however it falls", async () =
   await withRandom(async (random) => {
     for (let round = 0; round < rounds; round++) {
       await connectEchoLeave(`round ${round}`);
-      // Not a wait: the pause is the tested condition. Most fall where
-      // the server makes up its mind.
+      // Not a wait: the pause is the tested condition, close to the time-out.
       const pause = timeout - 10 + random.next() % 25;
       await new Promise((resolve) => setTimeout(resolve, pause));
     }

@@ -105,7 +105,7 @@ export class Machine implements AsyncDisposable {
     await prepare(holder.tree);
     const machine = new Machine(holder, await holder.boot());
     await eventually(
-      "the machine's systemd says that it is running",
+      "the systemd of the machine is running",
       async () => ({
         state: await machine.attempt("systemctl", "is-system-running"),
         console: holder.console(),

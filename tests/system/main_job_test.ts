@@ -57,7 +57,7 @@ Deno.test("the main job: the client's connection starts the server", async (t) =
   });
 
   await t.step(
-    "the client says a number every 2 s, then close, and hears each back",
+    "the client sends a number every 2 s, then close, and prints each reply",
     async () => {
       const entries = await machine.journalUpTo(CLIENT, "recv:close", {
         within: 40_000,

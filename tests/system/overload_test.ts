@@ -1,4 +1,4 @@
-// More peers than the server takes on, in one moment.
+// More peers at once than the server accepts.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
@@ -112,14 +112,14 @@ async function survivesAttack(descriptors: number): Promise<void> {
   }
 
   await eventually(
-    "those who waited have left, and nobody waits",
+    "the waiting connections are closed",
     () => machine.show(SERVER, "StatusText"),
     ({ StatusText }) => StatusText!.startsWith("8 open, 8 served"),
   );
 
   served.pop()!.close();
   await eventually(
-    "who comes after somebody has left is served",
+    "a new connection is served after another was closed",
     comesAndGoes,
     (served) => served,
   );
@@ -131,7 +131,7 @@ async function survivesAttack(descriptors: number): Promise<void> {
 
   const refused = (await machine.journal(SERVER)).slice(earlier.length)
     .filter(({ message }) => message.startsWith("Closed "));
-  assert(refused.length > 0, "nobody was told of the peers that were closed");
+  assert(refused.length > 0, "closed connections were not reported");
   for (const [i, { message, milliseconds }] of refused.entries()) {
     assertMatch(message, /^Closed \d+ connections?: 8 are served and 4 wait/);
     const pause = milliseconds - (refused[i - 1]?.milliseconds ?? -Infinity);
@@ -144,7 +144,7 @@ Deno.test("after the overload new peers are served", async () => {
     assert(await comesAndGoes(), `round ${round}`);
   }
   const { StatusText } = await eventually(
-    "the status tells that all have left",
+    "the status has no open connection",
     () => machine.show(SERVER, "StatusText"),
     ({ StatusText }) => /^0 open, \d+ served/.test(StatusText),
   );

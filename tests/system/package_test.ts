@@ -240,7 +240,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   });
 
   await t.step(
-    "an upgrade refuses nobody, and who is connected is served to the end",
+    "an upgrade refuses no connection, and serves open ones to the end",
     async () => {
       const listening = await inode();
       const old = await machine.mainPid(SERVER);

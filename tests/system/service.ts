@@ -14,8 +14,10 @@ import {
   onReload,
   ready,
   serve,
+  service as daemonService,
   status,
   stopping,
+  upgradeWebSocket,
   watchdog,
 } from "../../mod.ts";
 
@@ -90,6 +92,35 @@ const faces: Record<string, () => Promise<void>> = {
     await serve(({ method, url, headers }) =>
       new Response(`${method} ${url} ${headers.get("host")}\n`)
     );
+  },
+  /** Is ready, and works without end. */
+  ready() {
+    const member = daemonService().join();
+    const work = setInterval(() => {}, 1_000);
+    member.stopping.addEventListener("abort", () => clearInterval(work));
+    return Promise.resolve();
+  },
+  /** Two servers with different times, of which the quick one has a timer beside it. */
+  async draining() {
+    const answer = async (request: Request) =>
+      new Response(await request.text());
+    setInterval(() => {}, 1_000);
+    await Promise.all([
+      serve(answer, { name: "quick.socket", drainTimeoutMs: 500 }),
+      serve(answer, { name: "slow.socket", drainTimeoutMs: 20_000 }),
+    ]);
+  },
+  /** Exits when idle, although it has a timer. */
+  async ticking() {
+    setInterval(() => {}, 1_000);
+    await serve(() => new Response("here\n"), { idleTimeoutMs: 300 });
+  },
+  /** Upgrades every request. */
+  async upgrading() {
+    await serve((request) => {
+      const { response } = upgradeWebSocket(request);
+      return response;
+    }, { webSocket: true, drainTimeoutMs: 1_000 });
   },
   /** Sends the datagrams of one socket to the first connection of another. */
   async claiming() {

@@ -24,7 +24,7 @@ KillMode=mixed
 Delegate=pids memory cpu
 `;
 
-/** A user of a machine who has a service manager, as one that has logged in. */
+/** A user of a machine with a service manager, as after a login. */
 export class UserManager {
   readonly #machine: Machine;
   /** What `%t` of the user's units is. */
