@@ -6,46 +6,69 @@ type ListenDatagram = (
   options: { transport: "unixpacket" },
 ) => Pick<Deno.DatagramConn, "send" | "close">;
 
+/** A datagram socket without an address, which sends to unix sockets. */
+export class UnixDatagramSocket implements Disposable {
+  readonly #socket: ReturnType<ListenDatagram>;
+
+  /** @throws {Deno.errors.NotSupported} Deno runs without `--unstable-net`. */
+  constructor() {
+    const listenDatagram = Deno.listenDatagram as ListenDatagram | undefined;
+    if (listenDatagram === undefined) {
+      throw new Deno.errors.NotSupported(
+        "this Deno has no datagram sockets; run it with --unstable-net",
+      );
+    }
+    this.#socket = listenDatagram({ transport: "unixpacket" });
+  }
+
+  /**
+   * Sends one datagram. In the turn of the event loop in which the socket was opened, it
+   * is only queued: the kernel gets it in the next one.
+   *
+   * @param path The path; that of an abstract socket begins with a NUL byte.
+   * @throws {Deno.errors.TimedOut} The receiver has stayed full.
+   */
+  async send(path: string, bytes: Uint8Array): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    // The first `setTimeout` of a program loads many modules of node:, a signal loads
+    // none. While it has a listener, it keeps the process alive.
+    const deadline = AbortSignal.timeout(SEND_MS);
+    const onLate = () =>
+      late.reject(
+        new Deno.errors.TimedOut(
+          `it is full, and stayed so for ${SEND_MS} ms`,
+        ),
+      );
+    deadline.addEventListener("abort", onLate);
+    try {
+      const to = { transport: "unixpacket", path } as const;
+      const sending = this.#socket.send(bytes, to);
+      sending.catch(() => {});
+      await Promise.race([sending, late.promise]);
+    } finally {
+      deadline.removeEventListener("abort", onLate);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket.close();
+  }
+}
+
 /**
  * Sends one datagram to a unix socket.
  *
- * @param path The path; that of an abstract socket begins with a NUL byte.
- * @throws {Deno.errors.NotSupported} Deno runs without `--unstable-net`.
- * @throws {Deno.errors.TimedOut} The socket has stayed full.
+ * @throws As {@linkcode UnixDatagramSocket}.
  */
 export async function sendUnixDatagram(
   path: string,
   bytes: Uint8Array,
 ): Promise<void> {
-  const listenDatagram = Deno.listenDatagram as ListenDatagram | undefined;
-  if (listenDatagram === undefined) {
-    throw new Deno.errors.NotSupported(
-      "this Deno has no datagram sockets; run it with --unstable-net",
-    );
-  }
-  const unbound = listenDatagram({ transport: "unixpacket" });
-  const late = Promise.withResolvers<never>();
-  // The first `setTimeout` of a program loads many modules of node:, a signal loads
-  // none. While it has a listener, it keeps the process alive.
-  const deadline = AbortSignal.timeout(SEND_MS);
-  const onLate = () =>
-    late.reject(
-      new Deno.errors.TimedOut(
-        `it is full, and stayed so for ${SEND_MS} ms`,
-      ),
-    );
-  deadline.addEventListener("abort", onLate);
-  try {
-    const sending = unbound.send(bytes, { transport: "unixpacket", path });
-    sending.catch(() => {});
-    await Promise.race([sending, late.promise]);
-  } finally {
-    deadline.removeEventListener("abort", onLate);
-    unbound.close();
-  }
+  using socket = new UnixDatagramSocket();
+  await socket.send(path, bytes);
 }
 
-/** Returns the kind of an error of {@linkcode sendUnixDatagram}. */
+/** Returns the kind of an error of {@linkcode UnixDatagramSocket}. */
 export function sendErrorCode(
   error: unknown,
 ): "unavailable" | "timed-out" | "unreachable" {

@@ -1,4 +1,5 @@
-import { sendErrorCode, sendUnixDatagram } from "./_unix_datagram.ts";
+import { JOURNAL_SOCKET, sendToJournal } from "./_journal_socket.ts";
+import { sendErrorCode } from "./_unix_datagram.ts";
 import { JournalError } from "./errors.ts";
 
 /** A value of a field. A number becomes text. */
@@ -28,8 +29,6 @@ export interface JournalSendOptions {
   socket?: string;
 }
 
-const SOCKET = "/run/systemd/journal/socket";
-
 /** The most fields of a record. */
 const FIELDS_MAX = 1024;
 
@@ -38,6 +37,10 @@ const NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
 /**
  * Sends one record with fields to the journal, in its native protocol. Values may be
  * bytes, and have several lines.
+ *
+ * The first record opens a socket, which stays open. If the program ends before the
+ * promise of that first record has resolved, the record is lost; a {@linkcode logger}
+ * opens the socket earlier. Later records are sent before this function returns.
  *
  * The record is one datagram, whose size the kernel limits (about 200 KB): Deno cannot
  * pass a file in its place, as libsystemd does.
@@ -65,11 +68,11 @@ const NAME = /^[A-Z][A-Z0-9_]{0,63}$/;
  */
 export async function journalSend(
   fields: JournalFields,
-  { socket = SOCKET }: JournalSendOptions = {},
+  { socket = JOURNAL_SOCKET }: JournalSendOptions = {},
 ): Promise<boolean> {
   const record = formatJournalFields(fields);
   try {
-    await sendUnixDatagram(socket, record);
+    await sendToJournal(socket, record);
     return true;
   } catch (cause) {
     if (

@@ -1,6 +1,11 @@
+import {
+  JOURNAL_SOCKET,
+  reachesJournal,
+  reachJournal,
+} from "./_journal_socket.ts";
 import { JOURNAL_STREAM, type ReadableEnv } from "./environment.ts";
 import { escapeControl } from "./escape_control.ts";
-import type { JournalFields } from "./journal_send.ts";
+import { type JournalFields, journalSend } from "./journal_send.ts";
 
 /**
  * The levels of syslog(3), most severe first. The index of a level is the number in
@@ -58,9 +63,8 @@ const encoder = new TextEncoder();
  *   sd-daemon(3), `<3>` for an error, which the journal removes.
  * - Otherwise it starts with the names of the program and the level: `web: error: `.
  *
- * Standard error is the journal when `JOURNAL_STREAM` is set and standard error is no
- * terminal. With `--allow-all`, the device and inode in the variable are also compared
- * with standard error.
+ * Standard error is the journal when `JOURNAL_STREAM` names its device and inode. The
+ * first record looks, which loads `node:fs` if the variable is set.
  *
  * A text of several lines becomes several lines of the same level. Other control
  * characters are escaped: text of a peer cannot forge a record or control a terminal.
@@ -69,9 +73,11 @@ const encoder = new TextEncoder();
  *
  * A record with fields is sent to the journal as by {@linkcode journalSend}, with the
  * text as `MESSAGE`, the level as `PRIORITY`, and the name of the program as
- * `SYSLOG_IDENTIFIER`. The lines before it may be recorded after it, and `Deno.exit()`
- * may lose it. If it cannot be sent, or standard error is not the journal, the fields
- * follow the text in its line.
+ * `SYSLOG_IDENTIFIER`. It arrives also when the program ends, throws or hangs at once.
+ * The lines before it may be recorded after it. If it cannot be sent, or standard error
+ * is not the journal, the fields follow the text in its line. So do those of records of
+ * the first turn of the event loop after the logger was made: its socket is not usable
+ * before.
  *
  * Needs `--allow-env=JOURNAL_STREAM`; for fields also the permissions of
  * {@linkcode journalSend}.
@@ -104,39 +110,36 @@ const encoder = new TextEncoder();
  */
 export function logger(options: LoggerOptions = {}): Logger {
   const { level = "info", sink = Deno.stderr } = options;
-  const journal = options.journal ?? isJournal(options);
+  const { journalSocket = JOURNAL_SOCKET } = options;
+  const mayBeJournal = options.journal ?? namedJournal(options) !== undefined;
+  if (mayBeJournal) reachJournal(journalSocket);
+  let journal = mayBeJournal ? options.journal : false;
   const threshold = LEVELS.indexOf(level);
   const program = options.name === undefined ? "" : `${options.name}: `;
   const methods = LEVELS.map((name, severity) => {
-    const prefix = journal ? `<${severity}>` : `${program}${name}: `;
     const write = (text: string, fields?: JournalFields) => {
+      journal ??= isStderr(namedJournal(options)!);
+      const prefix = journal ? `<${severity}>` : `${program}${name}: `;
       if (fields === undefined) return writeRecord(sink, prefix, text);
       const line = () => writeRecord(sink, prefix, withFields(text, fields));
-      if (!journal) return line();
-      sendRecord(text, severity, fields, options).then(
-        (isSent) => isSent || line(),
-        line,
-      );
+      if (!journal || !reachesJournal(journalSocket)) return line();
+      journalSend({
+        ...(options.name === undefined
+          ? {}
+          : { SYSLOG_IDENTIFIER: options.name }),
+        ...fields,
+        MESSAGE: linesOf(text).join("\n"),
+        PRIORITY: severity,
+      }, { socket: journalSocket }).then((isSent) => isSent || line(), line);
     };
     return [name, severity <= threshold ? write : () => {}];
   });
   return Object.fromEntries(methods);
 }
 
-async function sendRecord(
-  text: string,
-  severity: number,
-  fields: JournalFields,
-  { name, journalSocket: socket }: LoggerOptions,
-): Promise<boolean> {
-  // Programs without fields do not load it.
-  const { journalSend } = await import("./journal_send.ts");
-  return await journalSend({
-    ...(name === undefined ? {} : { SYSLOG_IDENTIFIER: name }),
-    ...fields,
-    MESSAGE: text.split("\n").map(escapeControl).join("\n"),
-    PRIORITY: severity,
-  }, { socket });
+/** Returns the lines of a text, escaped. */
+function linesOf(text: string): string[] {
+  return text.replace(/\n$/, "").split("\n").map(escapeControl);
 }
 
 /** Appends fields to a text: ` NAME="value"`. */
@@ -159,8 +162,7 @@ function writeRecord(
   prefix: string,
   text: string,
 ): void {
-  const lines = text.replace(/\n$/, "").split("\n")
-    .map((line) => `${prefix}${escapeControl(line)}\n`);
+  const lines = linesOf(text).map((line) => `${prefix}${line}\n`);
   const bytes = encoder.encode(lines.join(""));
   try {
     for (let written = 0; written < bytes.length;) {
@@ -171,24 +173,24 @@ function writeRecord(
   }
 }
 
-function isJournal({ sink, env = Deno.env }: LoggerOptions): boolean {
+/** Returns the device and inode of the journal's stream, if there may be one. */
+function namedJournal(
+  { sink, env = Deno.env }: LoggerOptions,
+): string | undefined {
   // A shell may have inherited the variable from a service.
-  if (sink === undefined && Deno.stderr.isTerminal()) return false;
-  const stream = env.get(JOURNAL_STREAM);
-  if (stream === undefined) return false;
-  if (!mayStatStderr()) return true;
+  if (sink === undefined && Deno.stderr.isTerminal()) return undefined;
+  return env.get(JOURNAL_STREAM);
+}
+
+/** Whether standard error is the stream of this device and inode. */
+function isStderr(stream: string): boolean {
+  // Importing it would cost programs that are not run by systemd.
+  const { getBuiltinModule } = Reflect.get(globalThis, "process");
   try {
-    const { dev, ino } = Deno.statSync("/dev/stderr");
+    const options = { bigint: true };
+    const { dev, ino } = getBuiltinModule("node:fs").fstatSync(2, options);
     return stream === `${dev}:${ino}`;
   } catch {
     return true;
   }
-}
-
-/** Deno allows `stat` of `/dev/stderr` only with all permissions. */
-function mayStatStderr(): boolean {
-  const names = ["read", "write", "net", "env", "run", "sys", "ffi"] as const;
-  return names.every((name) =>
-    Deno.permissions.querySync({ name }).state === "granted"
-  );
 }

@@ -1,4 +1,8 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import {
+  forgetJournalSocket,
+  reachesJournal,
+} from "../../daemon/_journal_socket.ts";
 import { formatJournalFields } from "../../daemon/journal_send.ts";
 import {
   JournalError,
@@ -7,6 +11,7 @@ import {
   logger,
   type LoggerOptions,
 } from "../../mod.ts";
+import { eventually } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { runScript } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -77,6 +82,7 @@ Deno.test("names have at most 64 characters, records 1024 fields", () => {
 });
 
 Deno.test("journalSend sends one datagram, and returns false without a journal", async () => {
+  using _ = keptSocket();
   using directory = new TempDir();
   const socket = directory.join("journal");
   assertEquals(await journalSend({ A: "b" }, { socket }), false);
@@ -131,17 +137,38 @@ function lines(options: LoggerOptions) {
 
 const FIELDS = { ID: "a b", N: [1, Uint8Array.of(66)] };
 
+/** Closes the socket that journalSend() and loggers keep. */
+function keptSocket(): Disposable {
+  return { [Symbol.dispose]: forgetJournalSocket };
+}
+
+/** Waits until a logger sends its records at once. */
+async function reachable(receiver: NotifyReceiver): Promise<void> {
+  assertEquals(await receiver.next(), "");
+  await eventually(
+    "the journal is reached",
+    () => reachesJournal(receiver.socket),
+    (isReached) => isReached,
+  );
+}
+
 Deno.test("a logger sends fields to the journal, with the message, level and name", async () => {
+  using _ = keptSocket();
   using directory = new TempDir();
   using receiver = new NotifyReceiver(directory.join("journal"));
   const options = { journal: true, journalSocket: receiver.socket };
-  lines({ ...options, name: "web" }).log.warning("up", FIELDS);
+  const { log } = lines({ ...options, name: "web" });
+  await reachable(receiver);
+  log.warning("up\n", FIELDS);
   assertEquals(
     await receiver.next(),
     "SYSLOG_IDENTIFIER=web\nID=a b\nN=1\nN=B\nMESSAGE=up\nPRIORITY=4\n",
   );
-  lines(options).log.error("a\x1b", { A: "b" });
-  assertEquals(await receiver.next(), "A=b\nMESSAGE=a\\x1b\nPRIORITY=3\n");
+  log.error("a\x1b", { A: "b" });
+  assertEquals(
+    await receiver.next(),
+    "SYSLOG_IDENTIFIER=web\nA=b\nMESSAGE=a\\x1b\nPRIORITY=3\n",
+  );
 });
 
 const LINES: [when: string, options: LoggerOptions, line: string][] = [
@@ -151,13 +178,27 @@ const LINES: [when: string, options: LoggerOptions, line: string][] = [
 for (const [when, options, line] of LINES) {
   Deno.test(`fields follow the text in its line ${when}`, async () => {
     const { log, written } = lines(options);
+    await new Promise((resolve) => setTimeout(resolve));
     log.error("up\n", FIELDS);
     assertEquals(await written, `${line} ID="a b" N="1" N="B"\n`);
   });
 }
 
-Deno.test("a record with an invalid field is logged as a line", async () => {
-  const { log, written } = lines({ journal: true });
-  log.error("up", { small: "x" });
-  assertEquals(await written, '<3>up small="x"\n');
+Deno.test("a record that the journal does not take is logged as a line", async () => {
+  using _ = keptSocket();
+  using directory = new TempDir();
+  using receiver = new NotifyReceiver(directory.join("journal"));
+  const options = { journal: true, journalSocket: receiver.socket };
+  const refused: JournalFields[] = [
+    { small: "x" },
+    { BIG: "x".repeat(1_000_000) },
+  ];
+  for (const fields of refused) {
+    const { log, written } = lines(options);
+    await reachable(receiver);
+    log.error("up", fields);
+    const [[name, value]] = Object.entries(fields) as [[string, string]];
+    assertEquals(await written, `<3>up ${name}="${value}"\n`);
+    forgetJournalSocket();
+  }
 });

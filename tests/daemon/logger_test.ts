@@ -1,5 +1,7 @@
 import { assertEquals } from "@std/assert";
-import { runScript } from "../support/script.ts";
+import { run } from "../support/program.ts";
+import { denoEnv, scriptCommand } from "../support/script.ts";
+import { TempDir } from "../support/temp_dir.ts";
 import { logger, type LoggerOptions, type LogLevel } from "../../mod.ts";
 
 /** What a logger writes. */
@@ -90,24 +92,31 @@ Deno.test("a blocked sink does not make the logger throw", () => {
   logger({ sink, journal: true }).error("lost");
 });
 
-Deno.test("JOURNAL_STREAM decides, when it is standard error's", () => {
-  const { dev, ino } = Deno.statSync("/dev/stderr");
-  const line = (stream?: string) =>
-    written(
-      {
-        env: new Map(stream === undefined ? [] : [["JOURNAL_STREAM", stream]]),
-      },
-      (log) => log.error("x"),
-    );
-  assertEquals(line(), "error: x\n");
-  assertEquals(line(`${dev}:${ino}`), "<3>x\n");
-  assertEquals(line(`${dev}:${ino! + 1}`), "error: x\n");
-});
-
-Deno.test("JOURNAL_STREAM is believed where standard error may not be looked at", async () => {
-  const { stderr } = await runScript('logger().error("x");', {
-    flags: ["--allow-env=JOURNAL_STREAM"],
-    env: { JOURNAL_STREAM: "1:2" },
-  });
-  assertEquals(stderr, "<3>x\n");
+Deno.test("standard error is compared with JOURNAL_STREAM without a permission", async () => {
+  using directory = new TempDir();
+  const [program, ...args] = scriptCommand(
+    'logger().error("x"); logger().error("y", { A: "b" });',
+    ["--allow-env=JOURNAL_STREAM"],
+  );
+  const written = async (stream: string, redirection: string) => {
+    const path = directory.join("stderr");
+    await Deno.writeTextFile(path, "");
+    const { stderr } = await run("sh", [
+      "-c",
+      `export JOURNAL_STREAM=${stream}; exec "$@" ${redirection}`,
+      ...["sh", program!, ...args],
+    ], { env: denoEnv(), cwd: directory.path });
+    return stderr + await Deno.readTextFile(path);
+  };
+  const own = "$(stat --dereference --format=%d:%i /dev/stderr)";
+  const journal = '<3>x\n<3>y A="b"\n';
+  const other = 'error: x\nerror: y A="b"\n';
+  assertEquals(await written(own, ""), journal);
+  // As with StandardError=file:, when standard output is the journal.
+  assertEquals(await written(own, "2>stderr"), other);
+  assertEquals(await written("1:2", ""), other);
+  assertEquals(
+    await written("$(stat --format=%d:%i stderr)", "2>stderr"),
+    journal,
+  );
 });
