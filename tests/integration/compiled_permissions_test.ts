@@ -90,7 +90,7 @@ Deno.test("the server can read its own variables, and do nothing else that Deno 
   const allowed = Object.keys(outcomes).filter((name) =>
     name.startsWith("may ")
   );
-  assertEquals(allowed.length, 6);
+  assertEquals(allowed.length, 5);
   for (const [name, outcome] of Object.entries(outcomes)) {
     const expected = allowed.includes(name) ? "done" : "not capable";
     assertEquals(outcome, expected, name);

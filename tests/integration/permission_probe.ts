@@ -73,7 +73,6 @@ const ATTEMPTS: Record<string, () => unknown> = {
     if (state !== "granted") throw new Deno.errors.NotCapable(state);
   },
   "may read LISTEN_PID": () => Deno.env.get("LISTEN_PID"),
-  "may read LISTEN_PIDFDID": () => Deno.env.get("LISTEN_PIDFDID"),
   "may read LISTEN_FDS": () => Deno.env.get("LISTEN_FDS"),
   "may read LISTEN_FDNAMES": () => Deno.env.get("LISTEN_FDNAMES"),
   "may read JOURNAL_STREAM": () => Deno.env.get("JOURNAL_STREAM"),
