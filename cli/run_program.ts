@@ -14,23 +14,23 @@ export interface Program {
  */
 export async function runProgram(program: Program): Promise<never> {
   const { name } = program;
-  const fail = async (error: unknown) => {
+  const end = async (error: unknown) => {
     // Loaded only on failure.
-    const { report } = await import("./report.ts");
-    return Deno.exit(report(name, error));
+    const { fail } = await import("./fail.ts");
+    return Deno.exit(fail(name, error));
   };
   globalThis.addEventListener("unhandledrejection", (event) => {
     event.preventDefault();
-    fail(event.reason);
+    end(event.reason);
   });
   globalThis.addEventListener("error", (event) => {
     event.preventDefault();
-    fail(event.error);
+    end(event.error);
   });
   try {
     Deno.exit(await program.run(Deno.args));
   } catch (error) {
-    return await fail(error);
+    return await end(error);
   }
 }
 

@@ -47,8 +47,8 @@ async function run(args: readonly string[]): Promise<number> {
     return await serve(options);
   } catch (error) {
     if (!(error instanceof ActivationError)) throw error;
-    const { report } = await import("../cli/report.ts");
-    report(NAME, error);
+    const { fail } = await import("../cli/fail.ts");
+    fail(NAME, error);
     return EXIT.config;
   }
 }

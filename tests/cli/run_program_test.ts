@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { report } from "../../cli/report.ts";
+import { fail } from "../../cli/fail.ts";
 import { versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
@@ -77,7 +77,7 @@ for (const [ending, code] of [["usage", 64], ["error", 1]] as const) {
 Deno.test("program: an error is one line of stderr", () => {
   const written: Uint8Array[] = [];
   using _ = replacedStderr((bytes) => written.push(bytes.slice()));
-  assertEquals(report("ipc-test", new Error("a\n\n  b")), 1);
+  assertEquals(fail("ipc-test", new Error("a\n\n  b")), 1);
   assertEquals(
     written.map((bytes) => new TextDecoder().decode(bytes)).join(""),
     "ipc-test: error: a: b\n",
@@ -88,7 +88,7 @@ Deno.test("program: an error that cannot be printed keeps its status", () => {
   using _ = replacedStderr(() => {
     throw new Error("gone");
   });
-  assertEquals(report("ipc-test", new Error("x")), 1);
+  assertEquals(fail("ipc-test", new Error("x")), 1);
 });
 
 Deno.test("program: the version line names the program, its version and Deno", () => {

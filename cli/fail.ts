@@ -6,12 +6,10 @@ import { OutputError } from "./write_line.ts";
  * Logs the error that ends a program, and returns the exit status for it. Output that was
  * closed early (SIGPIPE) is not logged.
  */
-export function report(name: string, problem: unknown): number {
-  if (problem instanceof OutputError && problem.isClosed) {
-    return EXIT.outputClosed;
-  }
-  const message = problem instanceof Error ? problem.message : `${problem}`;
-  const isUsage = problem instanceof UsageError;
+export function fail(name: string, error: unknown): number {
+  if (error instanceof OutputError && error.isClosed) return EXIT.outputClosed;
+  const message = error instanceof Error ? error.message : `${error}`;
+  const isUsage = error instanceof UsageError;
   const hint = isUsage ? `; see ${name} --help` : "";
   // A message of a library may have several lines.
   const oneLine = message.replaceAll(/\s*\n\s*/g, ": ");
