@@ -114,7 +114,7 @@ soak: all
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/web_idle_test.ts \
-			tests/system/kill_test.ts)
+			tests/system/kill_test.ts tests/system/kept_alive_test.ts)
 
 # Needs only executables of any age: root may have no Deno. Only missing
 # files are built. Executables are never stripped: that would remove the

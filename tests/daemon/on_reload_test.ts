@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch } from "@std/assert";
-import { onReload } from "../../mod.ts";
+import { notify, onReload } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { runScript } from "../support/script.ts";
@@ -93,6 +93,40 @@ Deno.test("a reload that fails is logged, and announced as finished", async () =
   assertEquals(stderr, "error: Cannot reload: Error: no such file\n");
   assertMatch(await service.receiver.next(), RELOADING);
   assertEquals(await service.receiver.next(), "READY=1");
+});
+
+Deno.test("a stop waits for a reload in progress, after which nothing is sent", async () => {
+  using service = withReceiver();
+  const { stdout, stderr, code } = await runScript(
+    `const alive = setInterval(() => {}, 1_000);
+    service().join();
+    const { promise, resolve } = Promise.withResolvers();
+    onReload(async () => {
+      setTimeout(() => Deno.kill(Deno.pid, "SIGTERM"));
+      await new Promise((resolve) =>
+        service().stopping.addEventListener("abort", resolve)
+      );
+      // Ignored: the service is stopping.
+      Deno.kill(Deno.pid, "SIGHUP");
+      setTimeout(() => {
+        console.log("reloaded");
+        resolve();
+      }, 50);
+      await promise;
+    });
+    // After READY=1.
+    setTimeout(() => Deno.kill(Deno.pid, "SIGHUP"), 50);
+    await service().finished;
+    console.log("finished");
+    clearInterval(alive);`,
+    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: service.receiver.socket } },
+  );
+  assertEquals([stdout, code], ["reloaded\nfinished\n", 0], stderr);
+  assertEquals(await service.receiver.next(), "READY=1");
+  assertMatch(await service.receiver.next(), RELOADING);
+  assertEquals(await service.receiver.next(), "STOPPING=1");
+  await notify("X_LAST=1", { env: service.env });
+  assertEquals(await service.receiver.next(), "X_LAST=1");
 });
 
 Deno.test("a failure is logged also without the permission to detect the journal", async () => {

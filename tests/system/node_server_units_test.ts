@@ -1,39 +1,18 @@
 // examples/node-servers, compiled and installed as its README says.
 
 import { assertEquals } from "@std/assert";
-import { page } from "../docs/pages.ts";
-import { soon } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
+import { compileNodeServer } from "./compile_example.ts";
 import { Machine, REPOSITORY, type Tree } from "./machine.ts";
 
 const NAMES = ["express", "fastify", "hono", "ws"];
 const UNITS = ["node-server@.socket", "node-server@.service"];
 
-/** Compiles a server with the command of README, which is about hono. */
-async function compileServer(name: string, output: string): Promise<void> {
-  const [command] = /^deno compile [^]*?hono\.ts$/m
-    .exec(page("examples/node-servers/README.md"))!;
-  const script = command.replace(/^deno/, "$DENO")
-    .replace("--output=node-server-hono", `--output=${output}`)
-    .replace("hono.ts", `${name}.ts`);
-  const { code, stderr } = await soon(
-    `${name} is compiled`,
-    new Deno.Command("bash", {
-      args: ["-c", script],
-      cwd: REPOSITORY,
-      env: { DENO: Deno.execPath(), NO_COLOR: "1" },
-    }).output(),
-    // It may have to fetch the packages.
-    { within: 180_000 },
-  );
-  assertEquals(code, 0, new TextDecoder().decode(stderr));
-}
-
 async function installServers(tree: Tree): Promise<void> {
   using directory = new TempDir();
   for (const name of NAMES) {
     const executable = directory.join(`node-server-${name}`);
-    await compileServer(name, executable);
+    await compileNodeServer(name, executable);
     await tree.run(
       ...["install", "-D", "-t", `${tree.root}/usr/local/bin`] as const,
       executable,

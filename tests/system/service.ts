@@ -110,6 +110,17 @@ const faces: Record<string, () => Promise<void>> = {
       serve(answer, { name: "slow.socket", drainTimeoutMs: 20_000 }),
     ]);
   },
+  /** Returns what it gets; its argument are options, with TLS if it has credentials. */
+  async posting() {
+    const tls = await credential("cert.pem").then(
+      async (cert) => ({ cert, key: await credential("key.pem") }),
+      () => ({}),
+    );
+    await serve(
+      async (request) => new Response(await request.text()),
+      { ...JSON.parse(Deno.args[1] ?? "{}"), ...tls },
+    );
+  },
   /** Exits when idle, although it has a timer. */
   async ticking() {
     setInterval(() => {}, 1_000);
