@@ -88,7 +88,7 @@ const surroundings: Surroundings = {
   removeSignalListener: Deno.removeSignalListener,
   async log(problem, error) {
     const { logFailure } = await import("./_log_failure.ts");
-    logFailure(problem, error);
+    logFailure(problem, error, "warning");
   },
   async exit() {
     // Deno.exit() would skip the "exit" listeners of the process.

@@ -7,6 +7,7 @@ import {
   assertRejects,
   assertStrictEquals,
 } from "@std/assert";
+import { service } from "../../daemon/mod.ts";
 import { serve, type ServeHandler } from "../../serve/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { receiveAllText, send } from "../support/peer.ts";
@@ -71,6 +72,18 @@ Deno.test("an aborted signal starts nothing", async () => {
     serve(hello, { ...HERE, signal: AbortSignal.abort(reason) })
   );
   assertStrictEquals(thrown, reason);
+});
+
+Deno.test("a signal stops its own server, and no other", async () => {
+  const controller = new AbortController();
+  await using other = await serve(hello, HERE);
+  const server = await serve(hello, { ...HERE, signal: controller.signal });
+  controller.abort();
+  await soon("the server has stopped", server.finished);
+  assertEquals(service().stopping.aborted, false);
+  const { port } = other.addr as Deno.NetAddr;
+  const response = await fetch(`http://127.0.0.1:${port}`);
+  assertEquals(await response.text(), "hello");
 });
 
 Deno.test("a second shutdown cuts nothing off", async () => {

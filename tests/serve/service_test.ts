@@ -343,7 +343,7 @@ Deno.test("a notify socket that cannot be reached is a warning, once", async () 
   });
   using conn = await dial(path);
   assertMatch(await ask(conn, GET("/")), / 200 OK/);
-  const warning = /^error: Cannot (notify|ping) /;
+  const warning = /^warning: Cannot (notify|ping) /;
   await program.stderr.line(warning);
   program.kill("SIGTERM");
   await program.exits(0);
