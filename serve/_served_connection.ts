@@ -62,6 +62,8 @@ export class ServedConnection implements ExchangeConnection {
   #overhead = 0;
   #counted: number | undefined = 0;
   #room: PromiseWithResolvers<void> | undefined;
+  /** Whether it is half-closed, after its last response. */
+  #isLingering = false;
   #closing: ReturnType<typeof setTimeout> | undefined;
 
   constructor(conn: HandledConn, options: ConnectionOptions) {
@@ -109,6 +111,8 @@ export class ServedConnection implements ExchangeConnection {
    * Called when the server begins to stop.
    */
   stop(): void {
+    // It has its last response: less time is enough.
+    if (this.#isLingering) return this.#linger();
     if (!this.isIdle || this.#closing !== undefined) return;
     // In the second turn, what the kernel has received by now is read.
     this.#closing = setTimeout(() => {
@@ -272,6 +276,7 @@ export class ServedConnection implements ExchangeConnection {
    * closed with unread input drops what it has sent (RFC 9112, section 9.6).
    */
   #linger(): void {
+    this.#isLingering = true;
     this.#ignoresInput = true;
     this.#receiving = undefined;
     for (const exchange of this.#exchanges.splice(0)) exchange.leave();

@@ -269,8 +269,7 @@ for (const kind of ["unix path", "IPv4"] as const) {
     await using program = await activate({
       addresses: [path],
       module: MODULE,
-      allow: [`${ALLOW_ACTIVATION},JOURNAL_STREAM`],
-      env: { JOURNAL_STREAM: "1:2" },
+      allow: [ALLOW_ACTIVATION],
     });
     using conn = await dial(path);
     const answer = await ask(conn, GET("/fail?password"));
@@ -283,7 +282,7 @@ for (const kind of ["unix path", "IPv4"] as const) {
       said.findIndex((line) => line.startsWith("Execing ")) + 1,
     );
     assertEquals(own, [
-      "<3>Cannot answer GET /fail: Error: a secret of two lines",
+      "error: Cannot answer GET /fail: Error: a secret of two lines",
     ]);
   });
 }
