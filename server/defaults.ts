@@ -9,7 +9,6 @@ export const SERVER_DEFAULTS: ServerOptions = {
   check: false,
   name: "ipc-server.socket",
   quiet: false,
-  connectionNumbers: false,
   drainTimeoutMs: 5_000,
   idleTimeoutMs: 0,
   connectionTimeoutMs: 0,

@@ -1,14 +1,8 @@
 import { EXIT } from "../cli/exit_status.ts";
 import { runProgram, versionLine } from "../cli/run_program.ts";
 import { writeLine } from "../cli/write_line.ts";
-import {
-  ActivationError,
-  type InheritedConn,
-  listenFds,
-  serveConns,
-  service,
-} from "../mod.ts";
-import { acceptLine, recvLine } from "./recv_line.ts";
+import { ActivationError, listenFds, serveConns, service } from "../mod.ts";
+import { recvLine } from "./recv_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
 import { SERVER_DEFAULTS } from "./defaults.ts";
 import { Echo } from "./echo.ts";
@@ -64,9 +58,11 @@ async function serve(options: ServerOptions): Promise<number> {
   const life = service();
   Deno.addSignalListener("SIGHUP", () => void life.stop());
   const echo = new Echo();
-  const log = chunkLog(options, lines);
+  const onChunk = options.quiet
+    ? undefined
+    : (chunk: Uint8Array) => lines.line(recvLine(chunk));
   const server = await serveConns(
-    (conn, info) => echo.serve(conn, info, log(conn)),
+    (conn, info) => echo.serve(conn, info, onChunk),
     {
       ...options,
       name,
@@ -107,25 +103,6 @@ async function serve(options: ServerOptions): Promise<number> {
 
 function delay(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
-}
-
-/** Returns what logs a connection and, with its result, its chunks. */
-function chunkLog(
-  { quiet, connectionNumbers }: ServerOptions,
-  lines: LineLog,
-): (conn: InheritedConn) => ((chunk: Uint8Array) => void) | undefined {
-  if (!connectionNumbers) {
-    const onChunk = quiet
-      ? undefined
-      : (chunk: Uint8Array) => lines.line(recvLine(chunk));
-    return () => onChunk;
-  }
-  let accepted = 0;
-  return ({ remoteAddr }) => {
-    const label = `[${++accepted}] `;
-    lines.line(acceptLine(remoteAddr, label));
-    return quiet ? undefined : (chunk) => lines.line(recvLine(chunk, label));
-  };
 }
 
 await runProgram({ name: NAME, run });

@@ -13,8 +13,6 @@ export interface ServerOptions {
   name: string;
   /** Log no received chunks. */
   quiet: boolean;
-  /** Log accepted connections, and the number of the connection in each line. */
-  connectionNumbers: boolean;
   /** The time to drain connections on stop, in milliseconds. */
   drainTimeoutMs: number;
   /** The time without connections after which to exit, in milliseconds; 0: never. */
@@ -50,7 +48,6 @@ export function parseServerOptions(args: readonly string[]): ServerOptions {
     check: flags.check,
     name: values.name,
     quiet: flags.quiet,
-    connectionNumbers: flags["connection-numbers"],
     drainTimeoutMs: duration("drain-timeout"),
     idleTimeoutMs: duration("idle-timeout"),
     connectionTimeoutMs: duration("connection-timeout"),

@@ -10,32 +10,17 @@ const NEWLINE = 0x0a;
  * Returns the log line of a chunk: its text without a trailing newline, escaped so that
  * a peer cannot forge lines, and with its length if it is cut. The mark of a cut, `\...`,
  * cannot occur in escaped text.
- *
- * @param label The text before that of the chunk.
  */
-export function recvLine(chunk: Uint8Array, label = ""): string {
+export function recvLine(chunk: Uint8Array): string {
   const { length } = chunk;
   const end = chunk[length - 1] === NEWLINE ? length - 1 : length;
   // The fast path of nearly every line.
   if (end <= SHOWN_CHARACTERS) {
     const text = utf8Slice(chunk, 0, end);
-    if (isPlain(text, end)) return `server recv: ${label}${text}`;
+    if (isPlain(text, end)) return `server recv: ${text}`;
   }
   const { text, cut } = escapeBytes(chunk.subarray(0, end), SHOWN_CHARACTERS);
   return cut
-    ? `server recv: ${label}${text}\\... (${length} bytes)`
-    : `server recv: ${label}${text}`;
-}
-
-/**
- * Returns the log line of an accepted connection. Clients of a unix socket have no
- * address.
- *
- * @param label The text before the address.
- */
-export function acceptLine(addr: Deno.Addr, label: string): string {
-  if (addr.transport !== "tcp") return `server accept: ${label}unix`;
-  const { hostname, port } = addr;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `server accept: ${label}${host}:${port}`;
+    ? `server recv: ${text}\\... (${length} bytes)`
+    : `server recv: ${text}`;
 }

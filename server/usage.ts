@@ -20,10 +20,6 @@ a connection has received "close", it is closed.`,
         "check the socket and settings from systemd, print the result, and exit",
     },
     "quiet": { help: "log no received chunks" },
-    "connection-numbers": {
-      help:
-        "log accepted connections, and the number of the connection with each chunk",
-    },
     "drain-timeout": {
       value: "TIME",
       default: "5s",

@@ -77,7 +77,7 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
             "ipc-server --quiet",
             "ipc-client --connections",
             "ipc-client --version",
-            "/usr/libexec/ipc/ipc-server --connection-numbers",
+            "/usr/libexec/ipc/ipc-server --connection-timeout",
             "/usr/libexec/ipc/ipc-client --json",
             // fish 4 has two candidates, with one dash and with two.
             ...shell === "fish" ? [] : ["ipc-client -unix"],

@@ -23,36 +23,6 @@ Deno.test("it prints that it starts, then each chunk on one line, escaped", asyn
   ]);
 });
 
-Deno.test("--connection-numbers attributes each line to a connection", async () => {
-  for (
-    const [kind, address] of [
-      ["unix path", "unix"],
-      ["IPv4", String.raw`127\.0\.0\.1:\d+`],
-    ] as const
-  ) {
-    await using server = await ActivatedServer.listen({
-      kind,
-      command: [IPC_SERVER, "--connection-numbers"],
-    });
-    using first = await server.connect();
-    assertEquals(await echoOf(first, "one\n"), "one\n");
-    using second = await server.connect();
-    assertEquals(await echoOf(second, "[1] forged\n"), "[1] forged\n");
-    assertEquals(await echoOf(first, "x".repeat(200)), "x".repeat(200));
-    const lines = await server.stdout.atLeast(6);
-    for (
-      const [i, pattern] of [
-        "server start",
-        String.raw`server accept: \[1\] ${address}`,
-        String.raw`server recv: \[1\] one`,
-        String.raw`server accept: \[2\] ${address}`,
-        String.raw`server recv: \[2\] \[1\] forged`,
-        String.raw`server recv: \[1\] x{128}\\\.\.\. \(200 bytes\)`,
-      ].entries()
-    ) assertMatch(lines[i]!, new RegExp(`^${pattern}$`));
-  }
-});
-
 Deno.test("--quiet prints no line for received bytes", async () => {
   await using server = await ActivatedServer.with("--quiet");
   const conn = await server.connect();

@@ -69,11 +69,3 @@ Deno.test("received: no client can imitate the mark of a cut line", () => {
   const imitated = recvLine(bytes(`x${mark}`));
   assertEquals(imitated, `server recv: x${mark.replace("\\", "\\\\")}`);
 });
-
-Deno.test("received: a label precedes the text, whole or cut", () => {
-  assertEquals(recvLine(bytes("1\n"), "[7] "), "server recv: [7] 1");
-  assertEquals(
-    recvLine(bytes("x".repeat(129)), "[7] "),
-    `server recv: [7] ${"x".repeat(128)}\\... (129 bytes)`,
-  );
-});

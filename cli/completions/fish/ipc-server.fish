@@ -3,7 +3,6 @@ complete -c ipc-server -f
 complete -c ipc-server -l name -x -d 'serve the socket of this name'
 complete -c ipc-server -l check -d 'check the socket and settings from systemd, print the result, and exit'
 complete -c ipc-server -l quiet -d 'log no received chunks'
-complete -c ipc-server -l connection-numbers -d 'log accepted connections, and the number of the connection with each chunk'
 complete -c ipc-server -l drain-timeout -x -d 'on stop, close connections that are still open after TIME'
 complete -c ipc-server -l idle-timeout -x -d 'exit after TIME without connections; the next connection starts the server again'
 complete -c ipc-server -l connection-timeout -x -d 'close connections that are silent for TIME'
