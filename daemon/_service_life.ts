@@ -22,6 +22,8 @@ const STOPPING = "The service is stopping";
 export interface Surroundings {
   /** Whether the service manager starts the process again with its next client. */
   isActivated(): boolean;
+  /** Returns the time that the unit sets for every member, in milliseconds. */
+  idleTimeoutMs(): number | undefined;
   /** Notifies the service manager. Returns whether there is one to notify. */
   notify(state: NotifyState): Promise<boolean>;
   /** Starts the pings of the watchdog, if the service manager expects any. */
@@ -49,7 +51,7 @@ class LifeMember implements Member {
   constructor(life: ServiceLife, options: JoinOptions) {
     this.#life = life;
     this.holds = new Holds(life);
-    this.idleTimeoutMs = options.idleTimeoutMs ?? 0;
+    this.idleTimeoutMs = life.idleTimeoutMs ?? options.idleTimeoutMs ?? 0;
     this.drainTimeoutMs = options.drainTimeoutMs ?? DRAIN_TIMEOUT_MS;
     this.healthy = options.healthy;
     this.status = options.status;
@@ -96,6 +98,7 @@ export class ServiceLife implements Service {
   #pendingStarts = 0;
   #isReady = false;
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
+  readonly idleTimeoutMs: number | undefined;
   /** Keeps the order of the notifications. Whether the last one was sent. */
   #notified = Promise.resolve(true);
   #pings: Promise<Disposable | undefined> | undefined;
@@ -106,6 +109,7 @@ export class ServiceLife implements Service {
 
   constructor(surroundings: Surroundings) {
     this.#surroundings = surroundings;
+    this.idleTimeoutMs = surroundings.idleTimeoutMs();
   }
 
   get stopping(): AbortSignal {

@@ -4,6 +4,8 @@ export const NOTIFY_SOCKET = "NOTIFY_SOCKET";
 export const WATCHDOG_USEC = "WATCHDOG_USEC";
 /** The process id that must ping the watchdog. */
 export const WATCHDOG_PID = "WATCHDOG_PID";
+/** The time without work after which a service exits, in milliseconds. */
+export const IDLE_TIMEOUT = "IPC_IDLE_TIMEOUT_MS";
 /** The device and inode of the journal's end of stdout or stderr. */
 export const JOURNAL_STREAM = "JOURNAL_STREAM";
 

@@ -2,7 +2,11 @@ import { listenFds } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";
 import { mayReadEnv } from "../activation/environment.ts";
 import { ServiceLife, type Surroundings } from "./_service_life.ts";
-import { NOTIFY_SOCKET, NOTIFY_VARIABLES } from "./environment.ts";
+import {
+  IDLE_TIMEOUT,
+  NOTIFY_SOCKET,
+  NOTIFY_VARIABLES,
+} from "./environment.ts";
 import type { Service } from "./service_interfaces.ts";
 
 let life: ServiceLife | undefined;
@@ -16,7 +20,8 @@ let life: ServiceLife | undefined;
  * - `READY=1` is sent once: when no start is pending. From then on the watchdog is
  *   pinged, as long as every member is healthy.
  * - When every member has been idle for its `idleTimeoutMs`, the service stops, and the
- *   next client starts it again.
+ *   next client starts it again. With `--allow-env=IPC_IDLE_TIMEOUT_MS`, the value of
+ *   that variable replaces theirs: units decide.
  * - A stop sends `STOPPING=1`, aborts `stopping`, and waits for the work of each member,
  *   at most for its `drainTimeoutMs`. Then the process has one second to exit by itself,
  *   and is ended by `process.exit()`. Work after `finished` needs a
@@ -63,6 +68,10 @@ const surroundings: Surroundings = {
       if (!isExpected) throw error;
       return false;
     }
+  },
+  idleTimeoutMs() {
+    const value = mayReadEnv(IDLE_TIMEOUT) && Deno.env.get(IDLE_TIMEOUT);
+    return value && /^\d+$/.test(value) ? Number(value) : undefined;
   },
   async notify(state) {
     if (!mayReadEnv(NOTIFY_SOCKET) || !Deno.env.get(NOTIFY_SOCKET)) {

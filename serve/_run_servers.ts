@@ -30,7 +30,8 @@ export interface ServerOptions {
   /**
    * The time without work after which this server agrees to an idle exit, in
    * milliseconds; 0 for never. The service exits when each of its members has been idle
-   * for its own time, and the next client starts it again.
+   * for its own time, and the next client starts it again. The variable
+   * `IPC_IDLE_TIMEOUT_MS` of a unit replaces it, see {@linkcode service}.
    *
    * @default {0}
    */

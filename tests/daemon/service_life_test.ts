@@ -6,7 +6,13 @@ import type { NotifyState } from "../../daemon/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 
 /** A service whose effects are recorded. */
-function newLife({ isActivated = true, mayNotify = true } = {}) {
+function newLife(
+  { isActivated = true, mayNotify = true, idleTimeoutMs }: {
+    isActivated?: boolean;
+    mayNotify?: boolean;
+    idleTimeoutMs?: number;
+  } = {},
+) {
   const states: NotifyState[] = [];
   const lines: string[] = [];
   const listeners = new Map<string, () => void>();
@@ -14,6 +20,7 @@ function newLife({ isActivated = true, mayNotify = true } = {}) {
   const pings: { healthy?: () => Promise<boolean>; stopped?: true } = {};
   const surroundings: Surroundings = {
     isActivated: () => isActivated,
+    idleTimeoutMs: () => idleTimeoutMs,
     notify(state) {
       states.push(state);
       return Promise.resolve(mayNotify);
@@ -123,6 +130,13 @@ Deno.test("members that want no notifications cause none", async () => {
   await life.stop();
   await turns();
   assertEquals([states, pings], [[], {}]);
+});
+
+Deno.test("the idle time of the unit replaces that of every member", async () => {
+  const { life, exits } = newLife({ idleTimeoutMs: 20 });
+  life.join();
+  life.join({ idleTimeoutMs: 3_600_000 });
+  await exits();
 });
 
 Deno.test("an idle exit waits until every member is idle, for its own time", async () => {
