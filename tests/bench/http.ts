@@ -21,6 +21,8 @@ interface HttpContender {
   commands: (path: string, port: string, scratch: string) => string[][];
   /** Whether systemd-socket-activate listens for the first command. */
   isActivated?: true;
+  /** Whether the last two arguments of the second command are a path and a port. */
+  isProxy?: true;
 }
 
 const deno = (...args: string[]) => [Deno.execPath(), "run", "-A", ...args];
@@ -53,6 +55,7 @@ const CONTENDERS: readonly HttpContender[] = [
     key: "proxy",
     title: "proxyd + Deno.serve",
     isActivated: true,
+    isProxy: true,
     commands: (path, port) => {
       const behind = path === ""
         ? ["", String(Number(port) + 1)]
@@ -60,6 +63,27 @@ const CONTENDERS: readonly HttpContender[] = [
       const target = behind[0] || `127.0.0.1:${behind[1]}`;
       return [[PROXYD, target], deno(program("http_deno.ts"), ...behind)];
     },
+  },
+];
+
+/** Several processes, or the threads of one, that share a port. */
+const PARALLEL: readonly HttpContender[] = [
+  ...[1, 2].map((count): HttpContender => ({
+    key: `instances-${count}`,
+    title: `serve(), instances: ${count}`,
+    commands: (_path, port, scratch) =>
+      Array.from({ length: count }, () => [
+        ...["python3", program("reuse_port.py"), port],
+        ...deno(`${scratch}/http_serve.js`),
+      ]),
+  })),
+  {
+    key: "parallel",
+    title: "deno serve --parallel",
+    commands: (_path, port) => [[
+      ...[Deno.execPath(), "serve", "--parallel", "--host=127.0.0.1"],
+      ...[`--port=${port}`, program("http_parallel.ts")],
+    ]],
   },
 ];
 
@@ -105,11 +129,11 @@ async function main(): Promise<void> {
     await bundle(program("http_serve.ts"), scratch);
     const samples = new Samples();
     for (let round = 0; round < settings.rounds; round++) {
+      const options = { loadProgram, scratch, seconds: settings.secondsEach };
       for (const transport of TRANSPORTS) {
-        await measure(samples, round, transport, {
-          ...{ loadProgram, scratch, seconds: settings.secondsEach },
-        });
+        await measure(samples, round, transport, CONTENDERS, options);
       }
+      await measure(samples, round, "TCP", PARALLEL, options);
       console.log(`HTTP, round ${round + 1} of ${settings.rounds}`);
     }
     const text = report(samples);
@@ -136,6 +160,7 @@ async function measure(
   samples: Samples,
   round: number,
   transport: "TCP" | "unix",
+  contenders: readonly HttpContender[],
   { loadProgram, scratch, seconds }: {
     loadProgram: string;
     scratch: string;
@@ -144,7 +169,7 @@ async function measure(
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const running: [HttpContender, Running][] = [];
-  for (const contender of CONTENDERS) {
+  for (const contender of contenders) {
     const started = await start(contender, transport, loadProgram, scratch);
     running.push([contender, stack.use(started)]);
     const add = (measure: string, value: number) =>
@@ -193,7 +218,7 @@ async function load(
 
 /** Starts a server, and waits for its first response. */
 async function start(
-  { key, commands, isActivated }: HttpContender,
+  { key, commands, isActivated, isProxy }: HttpContender,
   transport: "TCP" | "unix",
   loadProgram: string,
   scratch: string,
@@ -208,9 +233,7 @@ async function start(
     started.push(spawn(["systemd-socket-activate", listen, ...first!]));
   } else started.push(spawn(first!));
   await listening(address);
-  for (const [target] of others.map((it) => it.slice(-2).filter(Boolean))) {
-    await listening(target!);
-  }
+  if (isProxy) await listening(others[0]!.slice(-2).find(Boolean)!);
   const { ms } = await load(loadProgram, address, "1", "once");
   return {
     address,
@@ -281,12 +304,17 @@ async function listening(address: string): Promise<void> {
   throw new Error(`Nothing listens on ${address} after 10 s`);
 }
 
-function report(samples: Samples): string {
+/** Returns the table of these servers over these transports. */
+function table(
+  samples: Samples,
+  contenders: readonly HttpContender[],
+  transports: readonly string[],
+): string {
   const of = (measure: string, digits: number) =>
-    CONTENDERS.map(({ key }) =>
+    contenders.map(({ key }) =>
       showNumber(median(samples.of(measure, key)), digits)
     );
-  const rows = TRANSPORTS.flatMap((transport) => [
+  const rows = transports.flatMap((transport) => [
     ...LOADS.flatMap(({ title }) => {
       const where = `${transport}, ${title}`;
       return [
@@ -298,6 +326,10 @@ function report(samples: Samples): string {
     [`first response, ${transport}, ms`, ...of(`${transport} first`, 1)],
     [`RSS, ${transport}, MB`, ...of(`${transport} rss`, 1)],
   ]);
+  return markdownTable(["", ...contenders.map(({ title }) => title)], rows);
+}
+
+function report(samples: Samples): string {
   const targets = TARGETS.flatMap(([transport, theirs, least]) =>
     LOADS.map((load) => {
       const measure = `${transport}, ${load.title}, rate`;
@@ -317,8 +349,10 @@ function report(samples: Samples): string {
   );
   return [
     "HTTP, a response of 13 bytes to each request:",
-    markdownTable(["", ...CONTENDERS.map(({ title }) => title)], rows),
+    table(samples, CONTENDERS, TRANSPORTS),
     markdownTable(["target", "wanted", "median", "reached"], targets),
+    "Several processes or threads; the load takes a processor too:",
+    table(samples, PARALLEL, ["TCP"]),
   ].join("\n\n") + "\n";
 }
 

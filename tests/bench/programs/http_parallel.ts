@@ -1,0 +1,3 @@
+export default {
+  fetch: (_request) => new Response("Hello, World!"),
+} satisfies Deno.ServeDefaultExport;
