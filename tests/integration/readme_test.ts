@@ -7,6 +7,11 @@ import { Program, REPOSITORY, run } from "../support/program.ts";
 import { freePort } from "../support/test_server.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
+import {
+  assertShown,
+  MAKE_SERVICE,
+  transcript,
+} from "../support/transcript.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
 const README = await Deno.readTextFile(`${REPOSITORY}README.md`);
@@ -79,14 +84,11 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
   Deno.test(`README's ${name} works on the socket that it is given`, async () => {
     using directory = new TempDir();
     const path = await project(directory, programs()[i]!, 1);
-    const unit = /^ExecStart=deno run (.*) \S+$/m.exec(README)![1]!.split(" ");
-    for (const permissions of [flags(name).activated, unit]) {
-      await using service = await ActivatedServer.listen({
-        command: command(path, permissions),
-        env: denoEnv(),
-      });
-      await assertWorks(() => service.connect());
-    }
+    await using service = await ActivatedServer.listen({
+      command: command(path, flags(name).activated),
+      env: denoEnv(),
+    });
+    await assertWorks(() => service.connect());
   });
 
   Deno.test(`README's ${name} works by hand`, async () => {
@@ -109,6 +111,40 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     await assertWorks(() => Deno.connect({ port }));
   });
 }
+
+/** Runs README's command that makes a service, in the folder of a program. */
+async function makeService(directory: TempDir, line: string): Promise<string> {
+  const [, name] = / (\w+\.ts) /.exec(line)!;
+  await Deno.rename(directory.join("program.ts"), directory.join(name!));
+  const [, ...args] = line.split(" ");
+  const options = { cwd: directory.path, env: denoEnv() };
+  const made = await run(Deno.execPath(), args, options);
+  assertEquals([made.code, made.stderr], [0, ""]);
+  return made.stdout;
+}
+
+Deno.test("README's command makes a service of web.ts, which answers", async () => {
+  using directory = new TempDir();
+  await project(directory, programs()[0]!, 1);
+  const { commands: [line], shows } = transcript(MAKE_SERVICE);
+  const printed = await makeService(directory, line!);
+  assertShown(shows, printed.trimEnd().split("\n"));
+  await using service = await ActivatedServer.listen({
+    command: [directory.join("dist/web")],
+  });
+  await assertAnswers(() => service.connect());
+});
+
+Deno.test("README's command makes a service of echo.ts, which echoes", async () => {
+  using directory = new TempDir();
+  await project(directory, programs()[1]!, 1);
+  const [line] = /^deno run -A \S+main\.ts echo\.ts .*$/m.exec(README)!;
+  await makeService(directory, line);
+  await using service = await ActivatedServer.listen({
+    command: [directory.join("dist/echo")],
+  });
+  await assertEchoes(() => service.connect());
+});
 
 Deno.test("README's deno.json keeps lint, fmt and test out of the library", async () => {
   using directory = new TempDir();

@@ -12,6 +12,7 @@ import { TempDir } from "../support/temp_dir.ts";
 import {
   assertShown,
   MACHINE_COMMANDS,
+  MAKE_SERVICE,
   transcript,
   transcripts,
 } from "../support/transcript.ts";
@@ -39,7 +40,7 @@ function linesOf(text: string): string[] {
 }
 
 Deno.test("the pages show no command that is not tested", () => {
-  const tested = [MAKE_RUN, CHECK, BENCH, ...MACHINE_COMMANDS];
+  const tested = [MAKE_RUN, CHECK, BENCH, MAKE_SERVICE, ...MACHINE_COMMANDS];
   const shown = transcripts().map(({ commands }) => commands[0]!);
   const untested = shown.filter((command) =>
     !tested.some((start) => command.startsWith(start))

@@ -33,7 +33,7 @@ export function scriptCommand(script: string, flags: string[]): string[] {
 
 /** The variables that Deno needs to start. */
 export function denoEnv(): Record<string, string> {
-  const names = ["HOME", "DENO_DIR"];
+  const names = ["HOME", "DENO_DIR", "DENORT_BIN"];
   const set = names.map((name) => [name, Deno.env.get(name)])
     .filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(set), NO_COLOR: "1" };

@@ -19,6 +19,9 @@ export const MACHINE_COMMANDS = [
   "journalctl -o cat -t ipc-server",
 ];
 
+/** The command that makes a service of README's program. */
+export const MAKE_SERVICE = "deno run -A ipc/unit/main.ts web.ts";
+
 const PAGES = ["README.md", "docs/programs.md"];
 
 /** Returns the transcripts in these pages, in order. */

@@ -1,0 +1,125 @@
+// The program: from a module to an executable and units that systemd accepts.
+
+import { assert, assertEquals, assertMatch } from "@std/assert";
+import { REPOSITORY } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const MAIN = `${REPOSITORY}unit/main.ts`;
+
+/** A project whose program imports another module by an absolute path. */
+function project(): TempDir {
+  const directory = new TempDir();
+  const write = (name: string, text: string) =>
+    Deno.writeTextFileSync(directory.join(name), text);
+  write(
+    "deno.jsonc",
+    `{
+      // A comment, and a "string, with both": ,]
+      "imports": {
+        "@ipc/ipc/unit": "${MAIN}",
+        "text": "${directory.join("text.ts")}",
+      },
+      "permissions": {
+        "default": { "read": ["data"], },
+        "named": { "env": ["API_KEY"], "net": { "allow": ["a.example"] } },
+      },
+    }`,
+  );
+  write("text.ts", `export const text: string = "embedded";\n`);
+  write(
+    "web.ts",
+    `import { text } from "text";
+    const { state } = await Deno.permissions.query({ name: "env", variable: "API_KEY" });
+    console.log(text, state);\n`,
+  );
+  return directory;
+}
+
+async function run(cwd: string, command: string, ...args: string[]) {
+  const { code, stdout, stderr } = await new Deno.Command(command, {
+    ...{ args, cwd, env: { NO_COLOR: "1" } },
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code, stdout: text(stdout), stderr: text(stderr) };
+}
+
+const generate = (directory: TempDir, ...args: string[]) =>
+  run(directory.path, Deno.execPath(), "run", "-A", ...args);
+
+function names(directory: TempDir, folder = "."): string[] {
+  return [...Deno.readDirSync(directory.join(folder))]
+    .map(({ name }) => name).sort();
+}
+
+Deno.test("a mapped import makes an executable with all imports, and verified units", async () => {
+  using directory = project();
+  const before = names(directory);
+  const args = ["web.ts", "--listen", "8000", "--", "-P=named"];
+  const made = await generate(directory, "@ipc/ipc/unit", ...args);
+  assertEquals(made.stderr.replaceAll(/.*Warning.*\n/g, ""), "");
+  assertMatch(
+    made.stdout,
+    /^compiled {4}dist\/web\nwrote {7}dist\/web.socket dist\/web.service \(exposure (0\.\d|1\.0)\)$/m,
+  );
+  assertMatch(made.stdout, /^limit {7}Only Deno enforces hosts/m);
+  assertMatch(made.stdout, /^install {5}sudo install .*--now web\.socket$/m);
+  assertMatch(made.stdout, /^change {6}sudo systemctl edit web\.service$/m);
+  assertEquals(names(directory), [...before, "dist"].sort());
+  assertEquals(names(directory, "dist"), ["web", "web.service", "web.socket"]);
+
+  Deno.removeSync(directory.join("text.ts"));
+  assertEquals(await run("/", directory.join("dist/web")), {
+    ...{ code: 0, stdout: "embedded granted\n", stderr: "" },
+  });
+  const service = Deno.readTextFileSync(directory.join("dist/web.service"));
+  const libraries = /^BindReadOnlyPaths=(\/usr\/local\/bin\/web .*)$/m
+    .exec(service)?.[1]?.split(" ") ?? [];
+  assert(libraries.some((path) => path.endsWith("/libc.so.6")), service);
+});
+
+Deno.test("files are overwritten only with --force", async () => {
+  using directory = project();
+  const executable = directory.join("true");
+  Deno.copyFileSync("/usr/bin/true", executable);
+  const args = [MAIN, "web.ts", "--listen", "8000", "--executable", executable];
+  const first = await generate(directory, ...args);
+  assertEquals(first.code, 0, first.stderr);
+  assertEquals(names(directory, "dist"), ["web.service", "web.socket"]);
+  const socket = directory.join("dist/web.socket");
+  Deno.writeTextFileSync(socket, "by hand");
+  const second = await generate(directory, ...args);
+  assertEquals(second.code, 1);
+  assertMatch(
+    second.stderr,
+    /^unit: Cannot overwrite dist\/web\.socket, dist\/web\.service: give --force/,
+  );
+  assertEquals(Deno.readTextFileSync(socket), "by hand");
+  const forced = await generate(directory, ...args, "--force", "--", "-P");
+  assertEquals(forced.code, 0, forced.stderr);
+  assertMatch(
+    Deno.readTextFileSync(directory.join("dist/web.service")),
+    new RegExp(`^# --allow-read=${directory.join("data")}$`, "m"),
+  );
+});
+
+for (
+  const [args, message] of [
+    [[], /Give one PROGRAM and --listen/],
+    [["web.ts"], /Give one PROGRAM and --listen/],
+    [["web.ts", "--listen", "8000", "--wrong"], /Unknown option '--wrong'/],
+    [["web.ts", "--listen", "8000", "--idle", "soon"], /--idle "soon"/],
+    [["web.ts", "--listen", "8000", "--instances", "0"], /--instances "0"/],
+    [["web.ts", "--listen", "8000", "--", "-P=none"], /permission set "none"/],
+    [["web.ts", "--listen", "8000", "--", "--allow-run=no-such"], /"no-such"/],
+  ] as const
+) {
+  Deno.test(`refused without a trace: ${args.join(" ")}`, async () => {
+    using directory = project();
+    const before = names(directory);
+    const { code, stdout, stderr } = await generate(directory, MAIN, ...args);
+    assertEquals([code, stdout], [1, ""]);
+    assertMatch(stderr, message);
+    assertMatch(stderr, /^unit: [^\n]*\n$/);
+    assertEquals(names(directory), before);
+  });
+}

@@ -1,0 +1,198 @@
+/**
+ * Makes a sandboxed, socket-activated service of a program: an executable, and units
+ * whose directives follow from the permissions of the program.
+ *
+ * ```sh
+ * deno run -A ipc/unit/main.ts web.ts --listen 8000 -- --allow-env=API_KEY
+ * ```
+ *
+ * @module
+ */
+
+import config from "../deno.json" with { type: "json" };
+import { existsSync } from "node:fs";
+import { basename, dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { IDLE_TIMEOUT } from "../daemon/environment.ts";
+import { build, libraries, verify } from "./build.ts";
+import type { Permissions } from "./permissions.ts";
+import { flagsOf, flagsOfSet, parsePermissions } from "./permissions.ts";
+import type { UnitDescription } from "./unit_description.ts";
+import { unitFiles } from "./unit_files.ts";
+
+export { type Grant, KINDS, type Permissions } from "./permissions.ts";
+export type { UnitDescription } from "./unit_description.ts";
+export { unitFiles } from "./unit_files.ts";
+
+const USAGE =
+  `Usage: deno run -A ipc/unit/main.ts PROGRAM --listen ADDRESS [OPTION...] [-- PERMISSION...]
+
+  --listen [NAME=]ADDRESS  a port, 127.0.0.1:PORT, [::1]:PORT, /PATH or @NAME; repeatable
+  --name NAME              the name of the service (default: that of PROGRAM)
+  --output FOLDER          the folder for the files (default: dist)
+  --idle TIME              exit after TIME without work: 500ms, 30s, 10min, 1h
+  --type TYPE              notify (default), notify-reload, or exec for a program
+                           without READY=1 and watchdog
+  --user USER              the user (default: a dynamic one)
+  --instances N            template units: N processes share the ports
+  --no-jit                 compile without JIT and WebAssembly, and allow no memory
+                           that is writable and executable
+  --executable PATH        PROGRAM is compiled and installed already
+  --force                  overwrite files
+
+PERMISSION is one of "deno compile", such as --allow-net=example.com, or -P[=SET] for
+a set of the deno.json of PROGRAM. Other options are passed on to "deno compile".`;
+
+const TEXT = { type: "string" } as const;
+const FLAG = { type: "boolean" } as const;
+const OPTIONS = {
+  listen: { ...TEXT, multiple: true, default: [] as string[] },
+  ...{ name: TEXT, output: { ...TEXT, default: "dist" }, idle: TEXT },
+  ...{ type: { ...TEXT, default: "notify" }, user: TEXT, instances: TEXT },
+  ...{ executable: TEXT, "no-jit": FLAG, force: FLAG, help: FLAG },
+} as const;
+
+/** Without a JIT, `MemoryDenyWriteExecute=` does not end the program. */
+const NO_JIT = "--v8-flags=--lite-mode,--single-threaded";
+const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
+const MS: Record<string, number> = { ms: 1, s: 1e3, min: 6e4, h: 36e5 };
+
+async function main(args: readonly string[]): Promise<void> {
+  const end = [...args, "--"].indexOf("--");
+  const { values, positionals: [program, ...rest] } = parseArgs({
+    ...{ args: args.slice(0, end), options: OPTIONS, allowPositionals: true },
+  });
+  if (values.help) return console.log(USAGE);
+  if (program === undefined || rest.length > 0 || values.listen.length === 0) {
+    throw new Error("Give one PROGRAM and --listen; permissions go behind --");
+  }
+  const asked = args.slice(end + 1).flatMap((arg) => {
+    const [set, name = "default"] =
+      /^(?:-P|--permission-set)(?:=(.+))?$/.exec(arg) ?? [];
+    return set === undefined ? arg : namedSet(dirname(resolve(program)), name);
+  });
+  const { permissions, others } = parsePermissions(asked);
+  const name = values.name ?? basename(program).replace(/\.\w+$/, "");
+  const description: UnitDescription = {
+    ...{ name, permissions, listen: values.listen, type: values.type },
+    executable: resolve(values.executable ?? `/usr/local/bin/${name}`),
+    ...{ libraries: [], programs: await programs(permissions) },
+    user: values.user,
+    idleMs: values.idle === undefined ? undefined : milliseconds(values.idle),
+    ...{ jit: !values["no-jit"], template: values.instances !== undefined },
+  };
+  const count = Number(values.instances ?? 1);
+  if (!(count >= 1 && count < 100)) {
+    throw new Error(`Cannot parse --instances "${count}": give 1 to 99`);
+  }
+  // Faults of the description are found before anything is written.
+  const names = Object.keys(unitFiles(description).files);
+  const units = names.map((name) => join(values.output, name));
+  const built = values.executable ?? join(values.output, name);
+  const made = values.executable === undefined ? [...units, built] : units;
+  const existing = values.force ? "" : made.filter(existsSync).join(", ");
+  if (existing !== "") {
+    throw new Error(
+      `Cannot overwrite ${existing}: give --force, and make changes in drop-ins`,
+    );
+  }
+  await Deno.mkdir(values.output, { recursive: true });
+  if (values.executable === undefined) {
+    const all = parsePermissions([...asked, ...ownPermissions(description)]);
+    const flags = [...flagsOf(all.permissions), ...others];
+    if (!description.jit) flags.push(NO_JIT);
+    await build(program, built, ["--unstable-net", ...flags]);
+    tell("compiled", built);
+  }
+  description.libraries = await libraries(built);
+  if (description.libraries.length === 0) {
+    throw new Error(
+      `Cannot list the libraries of "${built}": ldd(1) lists none`,
+    );
+  }
+  const { files, limits } = unitFiles(description);
+  for (const [name, text] of Object.entries(files)) {
+    await Deno.writeTextFile(join(values.output, name), text);
+  }
+  const rated = await verify(files, description.executable, resolve(built));
+  tell("wrote", `${units.join(" ")} (exposure ${rated ?? "not rated"})`);
+  limits.forEach((limit) => tell("limit", limit));
+  if (others.some((arg) => /^--(deny|ignore)-/.test(arg))) {
+    tell("limit", "Only Deno enforces --deny-* and --ignore-*");
+  }
+  const sockets = names.filter((name) => name.endsWith(".socket"));
+  const enabled = Array.from(
+    { length: count },
+    (_, index) => sockets.map((name) => name.replace("@", `@${index + 1}`)),
+  );
+  const install = [
+    ...description.executable === resolve(built)
+      ? []
+      : [`install -t /usr/local/bin ${built}`],
+    `install -m 644 -t /etc/systemd/system ${units.join(" ")}`,
+    "systemctl daemon-reload",
+    `systemctl enable --now ${enabled.flat().join(" ")}`,
+  ];
+  tell("install", install.map((command) => `sudo ${command}`).join(" && "));
+  tell("change", `sudo systemctl edit ${names.at(-1)}`);
+}
+
+function tell(word: string, text: string): void {
+  console.log(`${word.padEnd(11)} ${text}`);
+}
+
+function milliseconds(time: string): number {
+  const [, digits, unit = "s"] = /^([\d.]+)(ms|s|min|h)?$/.exec(time) ?? [];
+  const result = Math.round(Number(digits) * MS[unit]!);
+  if (result > 0 && result < 2 ** 31) return result;
+  throw new Error(`Cannot parse --idle "${time}": give a time such as 30s`);
+}
+
+/** Returns the permissions that this library needs: those of `ipc-server`. */
+function ownPermissions({ type, idleMs }: UnitDescription): string[] {
+  const { net, write, ...all } = config.permissions.server;
+  const notifies = type.startsWith("notify");
+  const env = all.env.filter((name) =>
+    notifies || !/^(NOTIFY|WATCH)/.test(name)
+  )
+    .concat(idleMs === undefined ? [] : IDLE_TIMEOUT);
+  return flagsOfSet(notifies ? { env, net, write } : { env }, "/");
+}
+
+/** Returns a permission set of the deno.json in a folder, or of the next one above. */
+function namedSet(folder: string, name: string): string[] {
+  const path = ["deno.json", "deno.jsonc"].map((file) => join(folder, file))
+    .find(existsSync);
+  if (path === undefined && folder !== "/") {
+    return namedSet(dirname(folder), name);
+  }
+  // Without comments, and without commas at the end of lists.
+  const json = path && Deno.readTextFileSync(path)
+    .replace(/("(?:\\.|[^"\\])*")|\/\/.*|\/\*[^]*?\*\//g, "$1")
+    .replace(/("(?:\\.|[^"\\])*")|,(?=\s*[\]}])/g, "$1");
+  const set = JSON.parse(json ?? "{}").permissions?.[name];
+  if (set !== undefined) return flagsOfSet(set, folder);
+  throw new Error(`Cannot find the permission set "${name}" in a deno.json`);
+}
+
+/** Returns the programs of `run` and `ffi`, and the files that ldd(1) lists for them. */
+async function programs({ run, ffi }: Permissions): Promise<string[]> {
+  const commands = (run === true ? [] : run).map((program) => {
+    const paths = PATH.map((folder) => resolve(folder, program));
+    const path = paths.find(existsSync);
+    if (path !== undefined) return path;
+    throw new Error(`Cannot find "${program}", which --allow-run names`);
+  });
+  const all = [...commands, ...ffi === true ? [] : ffi];
+  const needed = await Promise.all(all.map(libraries));
+  return [...new Set([...all, ...needed.flat()])];
+}
+
+if (import.meta.main) {
+  try {
+    await main(Deno.args);
+  } catch (error) {
+    console.error(`unit: ${error instanceof Error ? error.message : error}`);
+    Deno.exit(1);
+  }
+}
