@@ -129,6 +129,28 @@ Deno.test("under the template unit, every attempt fails, also against another in
   assertEquals(String(await machine.mainPid(SIBLING)), sibling);
 });
 
+Deno.test("the root directory of a service has its executables, their libraries, and no other file", async () => {
+  await machine.systemctl("start", SIBLING);
+  const root = `/proc/${await machine.mainPid(SIBLING)}/root`;
+  const mounted = ["proc", "sys", "dev"].map((name) => `-path ${root}/${name}`);
+  const found = await machine.run(
+    ...["sh", "-c"] as const,
+    `find ${root}/ \\( ${
+      mounted.join(" -o ")
+    } \\) -prune -o ! -type d -printf '/%P\\n'`,
+  );
+  const listed = await machine.run("ldd", "/usr/libexec/ipc/ipc-server");
+  const programs = ["ipc-client", "ipc-server", "probe"];
+  assertEquals(
+    found.trimEnd().split("\n").sort(),
+    [
+      ...Array.from(listed.matchAll(/(\/\S+) \(0x/g), ([, path]) => path!),
+      ...programs.map((name) => `/usr/libexec/ipc/${name}`),
+      "/run/systemd/notify",
+    ].sort(),
+  );
+});
+
 for (
   const [unit, exposure] of [
     [SERVER, 0.1],
