@@ -13,25 +13,34 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 
-/**
- * Starts the socket with a drop-in, and takes it away after the test.
- *
- * @param edit What the test, which has no time, changes in it.
- */
-async function withDropIn(
+/** Copies a drop-in to the path in its first line. Returns the path. */
+async function copyDropIn(
   name: string,
-  test: () => Promise<void>,
   edit: (text: string) => string = (text) => text,
-): Promise<void> {
+): Promise<string> {
   const text = edit(
     await Deno.readTextFile(`${REPOSITORY}/units/drop-ins/${name}.conf`),
   );
   const [, path = ""] =
     /^# (\/etc\/systemd\/system\/\S+\.d\/\S+\.conf)\n/.exec(text) ?? [];
   assert(path.endsWith(`/${name}.conf`), `the first line of ${name}.conf`);
-  const directory = path.slice(0, path.lastIndexOf("/"));
-  await machine.run("mkdir", "-p", directory);
+  await machine.run("mkdir", "-p", path.slice(0, path.lastIndexOf("/")));
   await machine.write(path, text);
+  return path;
+}
+
+/**
+ * Starts the socket with a drop-in, or several, and takes them away after the test.
+ *
+ * @param edit What the test, which has no time, changes in each.
+ */
+async function withDropIn(
+  name: string | string[],
+  test: () => Promise<void>,
+  edit?: (text: string) => string,
+): Promise<void> {
+  const paths: string[] = [];
+  for (const one of [name].flat()) paths.push(await copyDropIn(one, edit));
   await machine.systemctl("daemon-reload");
   assertEquals(
     await machine.attempt("systemd-analyze", "verify", SOCKET, SERVER),
@@ -42,7 +51,18 @@ async function withDropIn(
     await test();
   } finally {
     await machine.systemctl("stop", SOCKET, SERVER);
-    await machine.run("rm", "-r", directory);
+    await machine.run("rm", "-f", ...paths);
+    await machine.systemctl("daemon-reload");
+  }
+}
+
+/** Moves the executables to another directory during a test. */
+async function moved(test: () => Promise<void>): Promise<void> {
+  await machine.run("mv", "/usr/libexec/ipc", "/opt/ipc");
+  try {
+    await test();
+  } finally {
+    await machine.run("mv", "/opt/ipc", "/usr/libexec/ipc");
   }
 }
 
@@ -54,9 +74,7 @@ function say(text: string, address: string): Promise<string> {
 
 /** idle-exit.conf, for tests that have less than a minute. */
 function sooner(text: string): string {
-  const edited = text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
-  assert(edited !== text, text);
-  return edited;
+  return text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
 }
 
 Deno.test("the private socket is for root and one group", () =>
@@ -77,6 +95,25 @@ Deno.test("the TCP listener is served by a server that has no network", () =>
     assertEquals(await say("over TCP", "TCP:127.0.0.1:7000"), "over TCP");
     assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
   }));
+
+Deno.test("a restart of the socket as documented replaces the path by the TCP port", async () => {
+  await machine.systemctl("start", SOCKET);
+  const path = await copyDropIn("tcp-listener");
+  try {
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("restart", SOCKET);
+    assertEquals(await say("over TCP", "TCP:127.0.0.1:7000"), "over TCP");
+    assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
+    await machine.run("rm", path);
+    await machine.systemctl("daemon-reload");
+    await machine.systemctl("restart", SOCKET);
+    assertEquals(await say("again", `UNIX-CONNECT:${SOCKET_PATH}`), "again");
+  } finally {
+    await machine.systemctl("stop", SOCKET, SERVER);
+    await machine.run("rm", "-f", path);
+    await machine.systemctl("daemon-reload");
+  }
+});
 
 Deno.test("the check reports the socket, and connections wait", async () => {
   await withDropIn("check", async () => {
@@ -121,7 +158,11 @@ Deno.test("a failed check fails the unit, with the reason", () =>
     assertEquals(wrong.length, 1, lines.join("\n"));
     assert(wrong[0]!.includes("set FileDescriptorName=web"), wrong[0]);
     await machine.systemctl("reset-failed", SERVER);
-  }, (text) => text.replace(" --check ", " --check --name web ")));
+  }, (text) =>
+    text.replace(
+      "IPC_SERVER_CHECK=--check",
+      '"IPC_SERVER_CHECK=--check --name web"',
+    )));
 
 Deno.test("before the service starts, ExecStartPre= is not given the socket", () =>
   withDropIn("check", async () => {
@@ -131,7 +172,11 @@ Deno.test("before the service starts, ExecStartPre= is not given the socket", ()
     const last = lines.filter((line) => line.startsWith("wrong: ")).at(-1);
     assert(last?.includes("LISTEN_PID is not set"), lines.join("\n"));
     await machine.systemctl("reset-failed", SERVER);
-  }, (text) => text.replace("ExecStart=\nExecStart=", "ExecStartPre=")));
+  }, (text) =>
+    text.replace(
+      "Environment=IPC_SERVER_CHECK=--check",
+      "ExecStartPre=/usr/libexec/ipc/ipc-server --check",
+    )));
 
 Deno.test("with idle exit the server stops, and the next connection starts it", () =>
   withDropIn("idle-exit", async () => {
@@ -167,36 +212,88 @@ Deno.test("where a drop-in and the administrator set one option, the administrat
     await machine.run("rm", "/etc/default/ipc-server");
   }));
 
-Deno.test("the executables work in another directory, and only there", async () => {
-  await machine.run("mv", "/usr/libexec/ipc", "/opt/ipc");
-  const client = "ipc-client.service";
-  try {
-    await withDropIn(
-      "other-directory",
-      () =>
-        withDropIn("other-directory-client", async () => {
-          assertEquals(
-            await say("moved", `UNIX-CONNECT:${SOCKET_PATH}`),
-            "moved",
-          );
-          await machine.write(
-            "/etc/default/ipc-client",
-            "IPC_CLIENT_OPTIONS=--interval=10ms\n",
-          );
-          await machine.systemctl("start", client);
-          await machine.journalUpTo(client, "recv:close");
-          await machine.reaches(client, "inactive (dead)");
-          const security = await machine.run(
-            ...["systemd-analyze", "security", "--no-pager", SERVER],
-          );
-          assert(/exposure level for \S+: 0\.1 /.test(security), security);
-        }),
-    );
-  } finally {
-    await machine.run("mv", "/opt/ipc", "/usr/libexec/ipc");
-    await machine.run("rm", "-f", "/etc/default/ipc-client");
+Deno.test("the executables work in another directory, and only there", () =>
+  moved(() =>
+    withDropIn(["other-directory", "other-directory-client"], async () => {
+      const client = "ipc-client.service";
+      assertEquals(await say("moved", `UNIX-CONNECT:${SOCKET_PATH}`), "moved");
+      await machine.write(
+        "/etc/default/ipc-client",
+        "IPC_CLIENT_OPTIONS=--interval=10ms\n",
+      );
+      await machine.systemctl("start", client);
+      await machine.journalUpTo(client, "recv:close");
+      await machine.reaches(client, "inactive (dead)");
+      const security = await machine.run(
+        ...["systemd-analyze", "security", "--no-pager", SERVER],
+      );
+      assert(/exposure level for \S+: 0\.1 /.test(security), security);
+      await machine.run("rm", "-f", "/etc/default/ipc-client");
+    })
+  ));
+
+const COMBINABLE = [
+  ...["private-socket", "tcp-listener", "idle-exit", "more-logging"],
+  ...["check", "other-directory"],
+];
+
+/** A strict limit of the journal, for more-logging.conf to lift. */
+const BUSY = "/etc/systemd/system/ipc-server.service.d/busy.conf";
+
+/** Every two drop-ins but those of the socket, and all of one kind of socket. */
+function* combinations(): Iterable<string[]> {
+  for (const [at, one] of COMBINABLE.entries()) {
+    for (const other of COMBINABLE.slice(at + 1)) {
+      if (other !== "tcp-listener") yield [one, other];
+    }
   }
-});
+  yield COMBINABLE.filter((name) => name !== "tcp-listener");
+}
+
+for (const names of combinations()) {
+  const has = (name: string) => names.includes(name);
+  Deno.test(`${names.join(", ")}: each has its effect`, async () => {
+    await machine.run("mkdir", "-p", BUSY.slice(0, BUSY.lastIndexOf("/")));
+    await machine.write(BUSY, "[Service]\nLogRateLimitIntervalSec=1h\n");
+    await (has("other-directory")
+      ? moved
+      : (test: () => Promise<void>) => test())(
+        () =>
+          withDropIn(names, async () => {
+            const address = has("tcp-listener")
+              ? "TCP:127.0.0.1:7000"
+              : `UNIX-CONNECT:${SOCKET_PATH}`;
+            if (has("check")) {
+              await machine.systemctl("restart", SERVER);
+              await machine.reaches(SERVER, "active (exited)");
+              const lines = (await machine.journal(SERVER)).slice(-1);
+              assertEquals(
+                lines.map(({ message }) => message),
+                ["The server would start."],
+              );
+            } else {
+              assertEquals(await say("echo", address), "echo");
+            }
+            if (has("idle-exit") && !has("check")) {
+              await machine.reaches(SERVER, "inactive (dead)");
+            }
+            if (has("private-socket")) {
+              const access = await machine.run(
+                "stat",
+                "-c",
+                "%a %G",
+                SOCKET_PATH,
+              );
+              assertEquals(access, "660 adm\n");
+            }
+            const interval = "LogRateLimitIntervalUSec";
+            const { [interval]: limit } = await machine.show(SERVER, interval);
+            assertEquals(limit, has("more-logging") ? "0" : "1h");
+          }, sooner),
+      );
+    await machine.run("rm", BUSY);
+  });
+}
 
 Deno.test("with more logging the journal keeps every line, and without it does not", async () => {
   const count = 200;
