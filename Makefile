@@ -93,9 +93,13 @@ run: all
 
 # With REQUIRE_SYSTEM=1 a skipped step is a failure; SUITE and ONLY
 # select steps and tests.
-.PHONY: check
+.PHONY: check check-release
 check: all
 	@tests/check
+
+# What takes too long for each change.
+check-release: all
+	@SUITE=oldest,newest-systemd tests/check
 
 # Our server beside others; ROUNDS and other variables change the duration.
 .PHONY: bench
@@ -229,7 +233,7 @@ dist: | $(filter-out dist,$(filter $(PACKAGES),$(MAKECMDGOALS)))
 
 # Sets the version, commits and tags; pushes nothing.
 VERSION =
-RELEASE_CHECKS = check
+RELEASE_CHECKS = check check-release
 .PHONY: release
 release:
 	@RELEASE_CHECKS='$(RELEASE_CHECKS)' packaging/release '$(VERSION)'
@@ -250,6 +254,7 @@ help:
 #:   all           bin/ipc-server and bin/ipc-client (the default)
 #:   run           show the main job without installing anything
 #:   check         run all checks and tests; the last line counts them
+#:   check-release run the tests on the oldest Deno and the newest systemd
 #:   bench         our server beside others, in a few minutes; needs a C compiler
 #:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, idle
 #:                 exits and kills; SEED= repeats a run
@@ -286,7 +291,7 @@ help:
 #:   HOMEPAGE=ADDRESS            for packages: the address of the project and its sources
 #:   SOURCE_DATE_EPOCH=SECONDS   for packages: their time, by default the last commit's
 #:   VERSION=1.2.3               for release: the new version
-#:   RELEASE_CHECKS=check        for release: targets that must succeed
+#:   RELEASE_CHECKS="check check-release"  for release: targets that must succeed
 #:   INTERVAL=200ms              for run: the pause between two lines
 #:   REQUIRE_SYSTEM=1            for check: a skipped step is a failure
 #:   MINUTES=5 SEED=N            for soak: its duration, and the seed of the peers

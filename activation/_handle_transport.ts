@@ -237,7 +237,7 @@ export class HandleTransport implements Transport {
 
   /** The request keeps the chunk from garbage collection until it is sent. */
   #completion(
-    request: StreamRequest & { chunk?: Uint8Array },
+    request: StreamRequest & { chunk?: Uint8Array | undefined },
     chunk: Uint8Array,
   ): Promise<void> {
     return new Promise((resolve, reject) => {

@@ -200,8 +200,8 @@ export class ServerAcceptor<C, S extends Socket = Socket>
 export function adoptServer(
   server: Server,
   listenFd: number | ListenFd,
-  backlog = BACKLOG,
-  { onlyTcp = false } = {},
+  backlog: number = BACKLOG,
+  { onlyTcp = false }: { onlyTcp?: boolean } = {},
 ): Promise<void> {
   return adoptFd(listenFd, onlyTcp ? "listenTcp" : "listen", async (fd) => {
     const binding = await streamBinding();

@@ -162,8 +162,8 @@ export function chunkLoop(transport: Transport, callback: OnChunk): ChunkLoop {
       busy = false;
       return fail(error);
     }
-    if (working === undefined) busy = false;
-    else waitFor(working);
+    if (working) waitFor(working);
+    else busy = false;
   }
 
   function waitFor(working: Promise<void>): void {

@@ -57,11 +57,11 @@ export interface ListenFdsOptions {
    *
    * @default {true}
    */
-  unsetEnv?: boolean;
+  unsetEnv?: boolean | undefined;
   /** The environment to read, in place of `Deno.env`. Disables the memo. */
-  env?: ActivationEnv;
+  env?: ActivationEnv | undefined;
   /** The process id to compare with `LISTEN_PID`, in place of `Deno.pid`. Disables the memo. */
-  pid?: number;
+  pid?: number | undefined;
 }
 
 type Outcome =

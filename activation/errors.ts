@@ -39,11 +39,11 @@ export interface ActivationErrorOptions extends ErrorOptions {
   /** The kind of the fault. */
   code: ActivationErrorCode;
   /** The file descriptor at fault. */
-  fd?: number;
+  fd?: number | undefined;
   /** The name of that descriptor in `LISTEN_FDNAMES`. */
-  fdName?: string;
+  fdName?: string | undefined;
   /** The environment variable at fault. */
-  variable?: string;
+  variable?: string | undefined;
 }
 
 /**

@@ -14,7 +14,7 @@ export interface ListenOptions {
    *
    * @default {4096}
    */
-  backlog?: number;
+  backlog?: number | undefined;
 }
 
 /** A listener on an adopted socket: what `Deno.listen()` returns. */

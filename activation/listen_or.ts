@@ -12,7 +12,7 @@ export type ListenOrOptions =
      * by default the name of the unit. Without a name, exactly one stream socket must
      * have been passed.
      */
-    name?: string;
+    name?: string | undefined;
   }
   & (
     | (Deno.TcpListenOptions & { transport?: "tcp" })

@@ -20,7 +20,7 @@ export interface ListenTlsOptions extends ListenOptions {
   /** The private key of the certificate, in PEM format. */
   key: string;
   /** The protocols to offer by ALPN, the preferred one first. @default {[]} */
-  alpnProtocols?: string[];
+  alpnProtocols?: string[] | undefined;
 }
 
 /** A listener for TLS on an adopted socket: what `Deno.listenTls()` returns. */

@@ -43,7 +43,7 @@ class LifeMember implements Member {
   readonly onNotifyError: JoinOptions["onNotifyError"];
   readonly holds: Holds;
   /** The time of the last work. */
-  idleSince = performance.now();
+  idleSince: number = performance.now();
   readonly #life: ServiceLife;
   readonly #stopping = new AbortController();
   #drained: Promise<void> | undefined;

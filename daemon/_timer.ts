@@ -1,2 +1,2 @@
 /** The longest delay of a timer, in milliseconds. */
-export const TIMER_MAX_MS = 2 ** 31 - 1;
+export const TIMER_MAX_MS: number = 2 ** 31 - 1;

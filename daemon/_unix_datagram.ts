@@ -2,9 +2,10 @@
 const SEND_MS = 5_000;
 
 // Library users may compile without the types of unstable API.
-type ListenDatagram = (
-  options: { transport: "unixpacket" },
-) => Pick<Deno.DatagramConn, "send" | "close">;
+type ListenDatagram = (options: { transport: "unixpacket" }) => {
+  send(p: Uint8Array, addr: Deno.Addr): Promise<number>;
+  close(): void;
+};
 
 /** A datagram socket without an address, which sends to unix sockets. */
 export class UnixDatagramSocket implements Disposable {
@@ -12,7 +13,9 @@ export class UnixDatagramSocket implements Disposable {
 
   /** @throws {Deno.errors.NotSupported} Deno runs without `--unstable-net`. */
   constructor() {
-    const listenDatagram = Deno.listenDatagram as ListenDatagram | undefined;
+    const listenDatagram: ListenDatagram | undefined = Reflect.get(
+      ...[Deno, "listenDatagram"] as const,
+    );
     if (listenDatagram === undefined) {
       throw new Deno.errors.NotSupported(
         "this Deno has no datagram sockets; run it with --unstable-net",

@@ -10,9 +10,9 @@ const NAME = /^(?!\.{1,2}$)[\x20-\x2e\x30-\x39\x3b-\x7e]{1,255}$/;
 /** Options for {@linkcode credential}. */
 export interface CredentialOptions {
   /** Whether to return text, which must be UTF-8, or bytes. @default {"text"} */
-  as?: "text" | "bytes";
+  as?: "text" | "bytes" | undefined;
   /** The environment to read, in place of `Deno.env`. */
-  env?: ReadableEnv;
+  env?: ReadableEnv | undefined;
 }
 
 /**

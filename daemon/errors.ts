@@ -29,7 +29,7 @@ export interface NotifyErrorOptions extends ErrorOptions {
   /** The kind of the fault. */
   code: NotifyErrorCode;
   /** The environment variable at fault. */
-  variable?: string;
+  variable?: string | undefined;
 }
 
 /**

@@ -26,7 +26,7 @@ export type JournalFields = Readonly<
 /** Options for {@linkcode journalSend}. */
 export interface JournalSendOptions {
   /** The path of the socket. @default {"/run/systemd/journal/socket"} */
-  socket?: string;
+  socket?: string | undefined;
 }
 
 /** The most fields of a record. */

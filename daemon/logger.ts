@@ -41,17 +41,17 @@ export type Logger = {
 /** Options for {@linkcode logger}. */
 export interface LoggerOptions {
   /** The name of the program. Not used in the journal, which records it. */
-  name?: string;
+  name?: string | undefined;
   /** Records less severe than this are dropped. @default {"info"} */
-  level?: LogLevel;
+  level?: LogLevel | undefined;
   /** Whether standard error is the journal; detected by default. */
-  journal?: boolean;
+  journal?: boolean | undefined;
   /** The socket for records with fields, as for {@linkcode journalSend}. */
-  journalSocket?: string;
+  journalSocket?: string | undefined;
   /** Receives the records, in place of standard error. */
-  sink?: { writeSync(bytes: Uint8Array): number };
+  sink?: { writeSync(bytes: Uint8Array): number } | undefined;
   /** The environment to read, in place of `Deno.env`. */
-  env?: ReadableEnv;
+  env?: ReadableEnv | undefined;
 }
 
 const encoder = new TextEncoder();

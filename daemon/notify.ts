@@ -9,7 +9,7 @@ import {
 /** Options for {@linkcode notify} and its short forms. */
 export interface NotifyOptions {
   /** The environment to read, in place of `Deno.env`. */
-  env?: ReadableEnv;
+  env?: ReadableEnv | undefined;
 }
 
 /**

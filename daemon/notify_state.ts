@@ -17,39 +17,39 @@ export const NOTIFY_BYTES_MAX = 4096;
  */
 export interface NotifyState {
   /** `READY=1`: start-up, or reloading, is finished. */
-  ready?: boolean;
+  ready?: boolean | undefined;
   /**
    * `RELOADING=1`: the service is reloading its configuration; send `ready` when it has
    * finished. `MONOTONIC_USEC=` is added for `Type=notify-reload`. Reading that clock
    * takes about 50 ms and needs `--allow-sys`.
    */
-  reloading?: boolean;
+  reloading?: boolean | undefined;
   /** `STOPPING=1`: the service is stopping. */
-  stopping?: boolean;
+  stopping?: boolean | undefined;
   /**
    * `STATUS=`: one line for people. Newlines become spaces, other control and bidi
    * characters are escaped as by {@linkcode escapeControl}, and the line is shortened
    * when the message is too long for systemd.
    */
-  status?: string;
+  status?: string | undefined;
   /** `ERRNO=`: the failure as an errno above 0. */
-  errno?: number;
+  errno?: number | undefined;
   /** `BUSERROR=`: the failure as a D-Bus error name. */
-  busError?: string;
+  busError?: string | undefined;
   /** `VARLINKERROR=`: the failure as a Varlink error name. */
-  varlinkError?: string;
+  varlinkError?: string | undefined;
   /** `EXIT_STATUS=`: the exit status of the service, 0 to 255. */
-  exitStatus?: number;
+  exitStatus?: number | undefined;
   /** `MAINPID=`: the main process, when it is not this one. */
-  mainPid?: number;
+  mainPid?: number | undefined;
   /** `WATCHDOG=1` pings the watchdog; `"trigger"` triggers it at once. */
-  watchdog?: boolean | "trigger";
+  watchdog?: boolean | "trigger" | undefined;
   /** `WATCHDOG_USEC=`: a new watchdog interval, in microseconds. */
-  watchdogUsec?: number;
+  watchdogUsec?: number | undefined;
   /** `EXTEND_TIMEOUT_USEC=`: the time by which to extend the time-out, in microseconds. */
-  extendTimeoutUsec?: number;
+  extendTimeoutUsec?: number | undefined;
   /** `NOTIFYACCESS=`: the processes that may notify from now on. */
-  notifyAccess?: "none" | "main" | "exec" | "all";
+  notifyAccess?: "none" | "main" | "exec" | "all" | undefined;
 }
 
 /** Formats a member of the state; undefined leaves it out. */

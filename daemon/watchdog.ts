@@ -14,14 +14,14 @@ export interface WatchdogOptions extends NotifyOptions, WatchdogEnabledOptions {
    * Called before each ping. If it returns false, throws or rejects, the ping is
    * skipped. When no ping arrives for the whole interval, systemd ends the service.
    */
-  healthy?: () => boolean | Promise<boolean>;
+  healthy?: (() => boolean | Promise<boolean>) | undefined;
   /** Stops the pings. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
   /**
    * Called with the error when a ping cannot be sent or `healthy` throws. Pings
    * continue. By default the error is ignored.
    */
-  onError?: (error: unknown) => void;
+  onError?: ((error: unknown) => void) | undefined;
 }
 
 /**
@@ -71,7 +71,10 @@ export function watchdog(
   return { [Symbol.dispose]: stop };
 }
 
-type HealthCheck = Required<Pick<WatchdogOptions, "healthy" | "onError">>;
+interface HealthCheck {
+  healthy: () => boolean | Promise<boolean>;
+  onError: (error: unknown) => void;
+}
 
 /** Pings for all checks of a process. */
 class Pinger {
@@ -137,9 +140,9 @@ let shared: Pinger | undefined;
 /** Options for {@linkcode watchdogEnabled}. */
 export interface WatchdogEnabledOptions {
   /** The environment to read, in place of `Deno.env`. */
-  env?: ReadableEnv;
+  env?: ReadableEnv | undefined;
   /** The process id to compare with `WATCHDOG_PID`, in place of `Deno.pid`. */
-  pid?: number;
+  pid?: number | undefined;
 }
 
 /** systemd's number for `infinity`. */

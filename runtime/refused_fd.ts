@@ -20,7 +20,7 @@ export class RefusedFd extends Error {
   /** Whether the descriptor was closed; if not, another call may adopt it. */
   readonly closed: boolean;
 
-  constructor(message: string, { closed = false } = {}) {
+  constructor(message: string, { closed = false }: { closed?: boolean } = {}) {
     super(message);
     this.closed = closed;
   }

@@ -118,7 +118,10 @@ export class StreamBinding {
    *
    * @throws {RefusedFd} It is of another kind.
    */
-  expectStreamSocket(fd: number, { onlyTcp = false } = {}): void {
+  expectStreamSocket(
+    fd: number,
+    { onlyTcp = false }: { onlyTcp?: boolean } = {},
+  ): void {
     const kind = this.kindOf(fd);
     const other = OTHER_KINDS[kind] ??
       (onlyTcp && kind !== "TCP" ? UNIX_SOCKET : undefined);

@@ -4,7 +4,7 @@ export interface StreamHandle {
    * Called with received bytes; with undefined when they are in the user buffer, at
    * the end, and on errors. `readStart` looks this property up.
    */
-  onread?(received?: ArrayBuffer): void;
+  onread?: ((received?: ArrayBuffer) => void) | undefined;
   readStart(): number;
   readStop(): number;
   /** Makes the handle receive into this buffer. */

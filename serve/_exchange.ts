@@ -127,6 +127,7 @@ export class Exchange {
     const sending = this.#send(body ?? NOTHING, "");
     if (sending !== undefined) return sending.then(() => this.#finish());
     this.#finish();
+    return undefined;
   }
 
   /** The connection is closed. */

@@ -33,7 +33,7 @@ const GOING_AWAY = 1001;
  * @throws {Deno.errors.InvalidData} They are invalid, or do not belong together.
  */
 export async function nodeServerOpener(
-  { cert, key }: { cert?: string; key?: string },
+  { cert, key }: { cert?: string | undefined; key?: string | undefined },
   options: AnswerOptions,
 ): Promise<
   (listen: (server: Server) => Promise<void>) => Promise<NodeServer>

@@ -25,7 +25,7 @@ import type { ServiceServer } from "./_service_server.ts";
 /** Options for {@linkcode openServers}. */
 export type OpenServersOptions =
   & Pick<ServerOptions, "name" | "fallback" | "backlog">
-  & { cert?: string; key?: string };
+  & { cert?: string | undefined; key?: string | undefined };
 
 /**
  * Opens a server on each passed socket, or on the fallback when none was passed. When

@@ -106,7 +106,7 @@ export function readHeaders(
     }
     headers.pairs.push(pair);
   }
-  const reason = refusal(headers, method, httpVersion);
+  const reason = refusal(headers, httpVersion);
   if (reason !== undefined) throw new RefusedRequest(400, reason);
   if (FORBIDDEN.includes(method)) {
     throw new RefusedRequest(501, `the method "${method}" is not supported`);
@@ -117,7 +117,6 @@ export function readHeaders(
 
 function refusal(
   { hosts, isChunked }: Headers,
-  method: string,
   httpVersion: string,
 ): string | undefined {
   switch (httpVersion) {

@@ -9,21 +9,21 @@ import type { ServeHandler } from "./serve_handler.ts";
 /** Options for {@linkcode serve}. */
 export interface ServeOptions extends ServerOptions {
   /** The certificate chain, in PEM format, which enables TLS on every socket. */
-  cert?: string;
+  cert?: string | undefined;
   /** The private key of the certificate, in PEM format. */
-  key?: string;
+  key?: string | undefined;
   /**
    * Lets the handler call {@linkcode upgradeWebSocket}. TCP connections are then served
    * by `node:http` too.
    *
    * @default {false}
    */
-  webSocket?: boolean;
+  webSocket?: boolean | undefined;
   /**
    * Returns the response when the handler throws or returns no response. By default the
    * error is logged, and the client gets status 500 without details.
    */
-  onError?: (error: unknown) => Response | Promise<Response>;
+  onError?: ((error: unknown) => Response | Promise<Response>) | undefined;
   /**
    * The most bytes of the body of a request; 0 for no limit. A request whose
    * `Content-Length` is above is answered with status 413. A longer body of chunks fails
@@ -32,7 +32,7 @@ export interface ServeOptions extends ServerOptions {
    *
    * @default {134217728}
    */
-  maxBodyBytes?: number;
+  maxBodyBytes?: number | undefined;
   /**
    * The time that a client of HTTP/1 has for its next request, in milliseconds; 0 for no
    * limit. Sent as `Keep-Alive: timeout=`. Set it above the time for which a reverse proxy
@@ -41,7 +41,7 @@ export interface ServeOptions extends ServerOptions {
    *
    * @default {75000}
    */
-  keepAliveTimeoutMs?: number;
+  keepAliveTimeoutMs?: number | undefined;
 }
 
 const MAX_BODY_BYTES = 128 * 1024 * 1024;

@@ -7,7 +7,7 @@ import { Lines } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { compileNodeServer } from "./compile_example.ts";
-import { debian13 } from "./debian_13.ts";
+import { debian } from "./debian.ts";
 import { Machine, REPOSITORY, type Tree } from "./machine.ts";
 import { installServices, service } from "./service_units.ts";
 
@@ -85,7 +85,10 @@ async function installAll(tree: Tree): Promise<void> {
 
 let machine: Machine;
 Deno.test.beforeAll(async () => {
-  machine = await Machine.boot({ root: await debian13(), prepare: installAll });
+  machine = await Machine.boot({
+    root: await debian("trixie"),
+    prepare: installAll,
+  });
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 

@@ -55,7 +55,7 @@ export async function run(command: string, ...args: string[]): Promise<string> {
 }
 
 export interface MachineOptions {
-  /** The root directory of its system; by default this host's. */
+  /** The root directory of its system; by default `MACHINE_ROOT`, or this host's. */
   root?: string;
   /** What is done to the tree before it boots; by default {@linkcode install}. */
   prepare?: (tree: Tree) => Promise<void>;
@@ -98,7 +98,8 @@ export class Machine implements AsyncDisposable {
 
   /** Boots a machine, and waits until all that is enabled has been started. */
   static async boot(
-    { root = "/", prepare = install }: MachineOptions = {},
+    { root = Deno.env.get("MACHINE_ROOT") ?? "/", prepare = install }:
+      MachineOptions = {},
   ): Promise<Machine> {
     await using parts = new AsyncDisposableStack();
     const holder = parts.use(await Holder.start(root));
@@ -345,7 +346,11 @@ class Holder implements AsyncDisposable {
         root,
       ],
       clearEnv: true,
-      env: ENVIRONMENT,
+      env: {
+        ...ENVIRONMENT,
+        // systemd 258 and newer do not boot with the older hierarchies.
+        ...(root === "/" ? {} : { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" }),
+      },
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",

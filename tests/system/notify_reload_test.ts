@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { debian13 } from "./debian_13.ts";
+import { debian } from "./debian.ts";
 import { Machine } from "./machine.ts";
 import { installServices, service } from "./service_units.ts";
 
@@ -11,7 +11,7 @@ const UNIT = "configured.service";
 let machine: Machine;
 Deno.test.beforeAll(async () => {
   machine = await Machine.boot({
-    root: await debian13(),
+    root: await debian("trixie"),
     prepare: (tree) =>
       installServices(tree, {
         [UNIT]: service("configured", "Type=notify-reload"),

@@ -3,7 +3,7 @@
 import { assertMatch } from "@std/assert";
 import { page } from "../docs/pages.ts";
 import { eventually } from "../support/eventually.ts";
-import { debian13 } from "./debian_13.ts";
+import { debian } from "./debian.ts";
 import { Machine, type Tree } from "./machine.ts";
 import { installServices, service, socket } from "./service_units.ts";
 
@@ -53,7 +53,10 @@ async function installAll(tree: Tree): Promise<void> {
 
 let machine: Machine;
 Deno.test.beforeAll(async () => {
-  machine = await Machine.boot({ root: await debian13(), prepare: installAll });
+  machine = await Machine.boot({
+    root: await debian("trixie"),
+    prepare: installAll,
+  });
 });
 Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
 

@@ -1,0 +1,40 @@
+/** Root directories of Debian releases whose systemd is newer than that of Debian 12. */
+
+import { assert } from "@std/assert";
+import { soon } from "../support/eventually.ts";
+import { REPOSITORY } from "./machine.ts";
+
+/** What each release needs: the packages of its tests. */
+const PACKAGES = {
+  trixie: ["systemd-sysv", "dbus", "nginx-light", "caddy"],
+  // All system tests run there.
+  testing: [
+    ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],
+    ...["curl", "fish", "iproute2", "make", "procps", "python3"],
+    ...["python3-systemd", "socat", "zsh"],
+  ],
+};
+
+/** Returns the root directory of a release, which is made on first use. */
+export async function debian(release: keyof typeof PACKAGES): Promise<string> {
+  const root = `${REPOSITORY}/build/debian-${release}`;
+  const isThere = await Deno.stat(root).then(() => true, () => false);
+  if (isThere) return root;
+  const made = `${root}.${Deno.pid}`;
+  const include = `--include=${PACKAGES[release]}`;
+  const { success, stdout } = await soon(
+    "debootstrap has ended",
+    new Deno.Command("debootstrap", {
+      args: ["--variant=minbase", include, release, made],
+    }).output(),
+    { within: 900_000 },
+  );
+  assert(success, new TextDecoder().decode(stdout));
+  await Deno.writeTextFile(`${made}/etc/hosts`, "127.0.0.1 localhost\n");
+  await Deno.rename(made, root);
+  return root;
+}
+
+if (import.meta.main) {
+  console.log(await debian(Deno.args[0] as keyof typeof PACKAGES));
+}
