@@ -1,9 +1,11 @@
 import { resolve } from "node:path";
 
 /** The kinds of permissions. */
-export const KINDS = [
-  ...["read", "write", "net", "env", "sys", "import", "run", "ffi"] as const,
+export const KINDS: readonly Kind[] = [
+  ...["read", "write", "net", "env"] as const,
+  ...["sys", "import", "run", "ffi"] as const,
 ];
+type Kind = "read" | "write" | "net" | "env" | "sys" | "import" | "run" | "ffi";
 /** Those of the first six. */
 const LETTERS = "RWNESI";
 
@@ -11,7 +13,7 @@ const LETTERS = "RWNESI";
 export type Grant = true | readonly string[];
 
 /** The permissions of a program. */
-export type Permissions = Readonly<Record<typeof KINDS[number], Grant>>;
+export type Permissions = Readonly<Record<Kind, Grant>>;
 
 /** Parses arguments of `deno compile`: permissions, and others. */
 export function parsePermissions(

@@ -147,10 +147,25 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-type Facts = ReturnType<typeof factsOf>;
+/** A description, and what follows from it for the rules. */
+interface Facts extends UnitDescription {
+  sockets: string[];
+  writesAll: boolean;
+  created: string[];
+  readOnly: string[];
+  journal: string[];
+  isLocal: boolean;
+  isOpen: boolean;
+  bound: string[];
+  uses(directories: string[]): boolean;
+  notExecutable: string[];
+  allExecutable: string[];
+  /** Whether a permission is given; with names, for one of them. */
+  may(kind: keyof Permissions, ...names: string[]): boolean;
+}
 
 /** Returns a description with what follows from it for the rules. */
-export function factsOf(it: UnitDescription) {
+export function factsOf(it: UnitDescription): Facts {
   const { read, write, net, run, ffi, import: imports } = it.permissions;
   const list = (grant: Grant) => grant === true ? [] : grant;
   const sockets = below(list(net), "unix:");
@@ -177,12 +192,11 @@ export function factsOf(it: UnitDescription) {
       imports !== true && imports.length === 0,
     isOpen: writesAll || [read, run, ffi].includes(true),
     bound: others.filter((path) => !created.includes(path)),
-    uses: (directories: string[]) =>
+    uses: (directories) =>
       writesAll || [...listed, ...writable].some((it) => isIn(it, directories)),
     notExecutable: ["/", "/dev/shm", ...TEMPORARY, ...readOnly, ...writable],
     allExecutable: [it.executable, ...it.libraries, ...it.programs],
-    /** Whether a permission is given; with names, for one of them. */
-    may(kind: keyof Permissions, ...names: string[]): boolean {
+    may(kind, ...names) {
       const grant = it.permissions[kind];
       return grant === true ||
         grant.some((each) => names.length === 0 || names.includes(each));

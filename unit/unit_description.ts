@@ -17,9 +17,9 @@ export interface UnitDescription {
   /** The value of `Type=`: `notify`, `notify-reload` or `exec`. */
   type: string;
   /** The user; by default a dynamic one. */
-  user?: string;
+  user?: string | undefined;
   /** The time without work after which the service exits, in milliseconds. */
-  idleMs?: number;
+  idleMs?: number | undefined;
   /** Whether the executable has a JIT. */
   jit: boolean;
   /** Whether several processes share the ports, as instances of template units. */
