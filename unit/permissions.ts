@@ -1,11 +1,10 @@
 import { resolve } from "node:path";
 
 /** The kinds of permissions. */
-export const KINDS: readonly Kind[] = [
+export const KINDS: readonly (keyof Permissions)[] = [
   ...["read", "write", "net", "env"] as const,
   ...["sys", "import", "run", "ffi"] as const,
 ];
-type Kind = "read" | "write" | "net" | "env" | "sys" | "import" | "run" | "ffi";
 /** Those of the first six. */
 const LETTERS = "RWNESI";
 
@@ -13,7 +12,12 @@ const LETTERS = "RWNESI";
 export type Grant = true | readonly string[];
 
 /** The permissions of a program. */
-export type Permissions = Readonly<Record<Kind, Grant>>;
+export type Permissions = Readonly<
+  Record<
+    "read" | "write" | "net" | "env" | "sys" | "import" | "run" | "ffi",
+    Grant
+  >
+>;
 
 /** Parses arguments of `deno compile`: permissions, and others. */
 export function parsePermissions(
