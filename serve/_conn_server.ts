@@ -9,6 +9,9 @@ import type { ConnHandler, ServeConnsOptions } from "./conn_handler.ts";
 /** The time in which a peer must close its side after the server, in milliseconds. */
 const LINGER_MS = 1_000;
 
+/** The longest interval of a check of all connections, in milliseconds. */
+const SWEEP_MS = 1_000;
+
 /** An accepted connection. */
 export interface Accepted {
   conn: InheritedConn;
@@ -107,8 +110,10 @@ export class ConnServer implements ServiceServer {
     const { maxConnections = Infinity, maxWaiting = Infinity, onRefused } =
       this.#options;
     if (this.#served.size < maxConnections) void this.#serve(accepted);
-    else if (this.#waiting.size < maxWaiting) this.#waiting.add(accepted);
-    else {
+    else if (this.#waiting.size < maxWaiting) {
+      this.#waiting.add(accepted);
+      this.#sweep();
+    } else {
       accepted.conn[Symbol.dispose]();
       onRefused?.();
     }
@@ -117,7 +122,7 @@ export class ConnServer implements ServiceServer {
   async #serve(accepted: Accepted): Promise<void> {
     const { conn, transport: { signal }, stopping } = accepted;
     this.#served.add(accepted);
-    this.#closeSilent();
+    this.#sweep();
     const release = this.#events!.hold();
     try {
       const serving = this.#handler(conn, {
@@ -156,18 +161,28 @@ export class ConnServer implements ServiceServer {
     }
   }
 
-  /** Checks all connections at a time: a timer for each message would cost more. */
-  #closeSilent(): void {
+  /**
+   * Closes connections that are silent, or whose peer has left while they wait. Checks all
+   * at a time: a timer for each message would cost more.
+   */
+  #sweep(): void {
     const { connectionTimeoutMs = 0 } = this.#options;
-    if (connectionTimeoutMs === 0 || this.#sweeper !== undefined) return;
+    const isNeeded = connectionTimeoutMs > 0 || this.#waiting.size > 0;
+    if (!isNeeded || this.#sweeper !== undefined) return;
     this.#sweeper = setInterval(() => {
       const now = performance.now();
       for (const { conn, transport } of this.#served) {
-        if (transport.isSilent(connectionTimeoutMs, now)) {
-          conn[Symbol.dispose]();
-        }
+        if (
+          connectionTimeoutMs > 0 &&
+          transport.isSilent(connectionTimeoutMs, now)
+        ) conn[Symbol.dispose]();
       }
-    }, Math.max(connectionTimeoutMs / 4, 10));
+      for (const accepted of this.#waiting) {
+        if (!accepted.transport.hasLostPeer()) continue;
+        this.#waiting.delete(accepted);
+        accepted.conn[Symbol.dispose]();
+      }
+    }, Math.max(Math.min(connectionTimeoutMs / 4 || SWEEP_MS, SWEEP_MS), 10));
     Deno.unrefTimer(this.#sweeper);
   }
 }

@@ -77,6 +77,10 @@ export class WatchedTransport implements Transport {
     return this.#transport.shutdown();
   }
 
+  hasLostPeer(): boolean {
+    return this.#transport.hasLostPeer?.() ?? false;
+  }
+
   ref(): void {
     this.#transport.ref();
   }

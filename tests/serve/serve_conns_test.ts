@@ -195,6 +195,17 @@ Deno.test("connections beyond maxWaiting are closed and counted, and those that 
   assertEquals(order, [0, 1]);
 });
 
+Deno.test("a unix peer that leaves while it waits frees its place", async () => {
+  await using conns = await served("unix", echo, { maxConnections: 1 });
+  using first = await conns.dial();
+  assertEquals(await echoOf(first, "x"), "x");
+  const waiting = await conns.dial();
+  await eventually("it waits", () => conns.server.waiting, (n) => n === 1);
+  waiting.close();
+  await eventually("none waits", () => conns.server.waiting, (n) => n === 0);
+  await first.closeWrite();
+});
+
 Deno.test("the end of drainTimeoutMs closes connections that wait, unserved", async () => {
   let calls = 0;
   await using conns = await served("unix", async (conn, info) => {
