@@ -1,3 +1,4 @@
+import type { StreamHandle } from "../runtime/stream_handle.ts";
 import {
   type Chunk,
   chunkLoop,
@@ -64,6 +65,10 @@ export interface HandledConn extends Deno.Conn, ChunkConn {
    * and tells that from a half-close. False when unknown.
    */
   hasLostPeer(): boolean;
+  /** Closes the connection so that the peer detects that bytes are missing. */
+  reset(): void;
+  /** The handle of the runtime, of a connection without TLS. */
+  readonly handle: StreamHandle | undefined;
 }
 
 /** A `Deno.Conn` over an adopted socket. */
@@ -164,6 +169,15 @@ export class AdoptedConn<A extends Deno.Addr>
       const readableIsDone = this.#readable === undefined;
       if (readableIsDone || this.#state === "ended") this[Symbol.dispose]();
     });
+  }
+
+  get handle(): StreamHandle | undefined {
+    return this.transport.handle;
+  }
+
+  reset(): void {
+    if (this.#state !== "closed") this.transport.reset?.();
+    this[Symbol.dispose]();
   }
 
   hasLostPeer(): boolean {

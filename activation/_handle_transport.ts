@@ -60,7 +60,7 @@ export class HandleTransport implements Transport {
   readonly #binding: StreamBinding;
   readonly #state: Int32Array;
   readonly #writeIsPending: number;
-  readonly #handle: StreamHandle;
+  readonly handle: StreamHandle;
   #sink: Sink | undefined;
   /** Lent after the first message, since many connections have only one. */
   #buffer: ArrayBuffer | undefined;
@@ -79,16 +79,16 @@ export class HandleTransport implements Transport {
     this.#writeIsPending = binding.writeIsPending;
     // Only TCP needs the retry of a first write.
     this.#polled = handle.getpeername === undefined;
-    this.#handle = handle;
+    this.handle = handle;
     this.localAddr = handleAddr(handle, "getsockname");
     this.remoteAddr = handleAddr(handle, "getpeername");
   }
 
   setSink(sink: Sink, reuseBuffer: boolean): void {
     // `readStart` looks `onread` up: without a stop before it, the old one stays.
-    if (this.#sink !== undefined && !this.#over) this.#handle.readStop();
+    if (this.#sink !== undefined && !this.#over) this.handle.readStop();
     this.#sink = sink;
-    this.#handle.onread = reuseBuffer
+    this.handle.onread = reuseBuffer
       ? this.#readIntoBuffer(sink)
       : this.#readNewMemory(sink);
   }
@@ -125,23 +125,23 @@ export class HandleTransport implements Transport {
   resume(): void {
     if (this.#over) return;
     if (this.#buffer?.byteLength === 0) this.#replaceBuffer();
-    this.#handle.readStart();
+    this.handle.readStart();
   }
 
   pause(): void {
-    if (!this.#over) this.#handle.readStop();
+    if (!this.#over) this.handle.readStop();
   }
 
   write(chunk: Uint8Array): Promise<void> | undefined {
     const request = spareRequest;
-    const status = this.#handle.writeBuffer(request, chunk);
+    const status = this.handle.writeBuffer(request, chunk);
     if (status !== 0) return Promise.reject(this.#error(status, "write"));
     if (this.#state[this.#writeIsPending] === 0) {
       this.#polled = true;
       return undefined;
     }
     spareRequest = {};
-    return this.#polled || this.#handle.getBytesRead?.() !== 0
+    return this.#polled || this.handle.getBytesRead?.() !== 0
       ? this.#completion(request, chunk)
       : this.#firstCompletion(request, chunk);
   }
@@ -152,10 +152,14 @@ export class HandleTransport implements Transport {
       : this.#firstWrite.then(() => this.#sendEnd());
   }
 
+  reset(): void {
+    this.handle.reset?.();
+  }
+
   close(chunkInUse: boolean): void {
     this.#over = true;
     // Cancels pending writes; a unix handle never completes its shutdown.
-    this.#handle.close();
+    this.handle.close();
     this.#settleShutdown?.();
     if (this.#buffer === undefined) return;
     returnReadBuffer(this.#buffer, chunkInUse);
@@ -164,8 +168,8 @@ export class HandleTransport implements Transport {
 
   /** Sends no bytes, which fails then. A half-close does not matter to it. */
   hasLostPeer(): boolean {
-    if (!this.#polled && this.#handle.getBytesRead?.() === 0) return false;
-    const status = this.#handle.writeBuffer(
+    if (!this.#polled && this.handle.getBytesRead?.() === 0) return false;
+    const status = this.handle.writeBuffer(
       { oncomplete() {} },
       new Uint8Array(),
     );
@@ -173,26 +177,26 @@ export class HandleTransport implements Transport {
   }
 
   ref(): void {
-    this.#handle.ref();
+    this.handle.ref();
   }
 
   unref(): void {
-    this.#handle.unref();
+    this.handle.unref();
   }
 
   setNoDelay(enable: boolean): void {
-    this.#handle.setNoDelay?.(enable);
+    this.handle.setNoDelay?.(enable);
   }
 
   setKeepAlive(enable: boolean): void {
-    this.#handle.setKeepAlive?.(enable, 0);
+    this.handle.setKeepAlive?.(enable, 0);
   }
 
   #lendBuffer(): void {
     if (this.#over) return;
     this.#buffer = lendReadBuffer();
     if (this.#buffer === undefined) return;
-    this.#handle.useUserBuffer(new Uint8Array(this.#buffer));
+    this.handle.useUserBuffer(new Uint8Array(this.#buffer));
   }
 
   /** The receiver of the last chunk transferred its memory, as byte streams do. */
@@ -213,7 +217,7 @@ export class HandleTransport implements Transport {
       this.#settleShutdown = resolve;
       const oncomplete = () => resolve();
       // The call fails when the peer has gone, which needs no notice.
-      if (this.#handle.shutdown({ oncomplete }) !== 0) resolve();
+      if (this.handle.shutdown({ oncomplete }) !== 0) resolve();
     });
   }
 

@@ -73,7 +73,7 @@ export class SocketTransport implements Transport {
     this.#socket.pause();
   }
 
-  write(chunk: Uint8Array): Promise<void> {
+  write(chunk: Uint8Array): Promise<void> | undefined {
     const sent = this.#lastWrite === undefined
       ? this.#write(chunk)
       : this.#lastWrite.then(() => this.#write(chunk));
@@ -151,8 +151,9 @@ export class ServerAcceptor<C, S extends Socket = Socket>
   implements Acceptor<C> {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
   readonly #server: Server;
-  readonly #wrap: (socket: S) => C;
-  readonly #event: "connection" | "secureConnection";
+  /** Accepted before `start`. */
+  readonly #queue: C[] = [];
+  #onConnection = (conn: C): void => void this.#queue.push(conn);
 
   /** @param event The event that the server emits for each accepted connection. */
   constructor(
@@ -162,18 +163,15 @@ export class ServerAcceptor<C, S extends Socket = Socket>
   ) {
     this.addr = listenerAddr(server.address());
     this.#server = server;
-    this.#wrap = wrap;
-    this.#event = event;
+    server.on(event, (socket: S) => this.#onConnection(wrap(socket)));
   }
 
   start(
     onConnection: (conn: C) => void,
     onError: (error: Error) => void,
   ): void {
-    this.#server.on(
-      this.#event,
-      (socket: S) => onConnection(this.#wrap(socket)),
-    );
+    this.#onConnection = onConnection;
+    for (const conn of this.#queue.splice(0)) onConnection(conn);
     this.#server.on("error", (error) => onError(socketError(error)));
   }
 

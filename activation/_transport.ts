@@ -1,3 +1,5 @@
+import type { StreamHandle } from "../runtime/stream_handle.ts";
+
 /** systemd's default for `Backlog=`; the kernel limits it to `somaxconn`. */
 export const BACKLOG = 4096;
 
@@ -41,6 +43,10 @@ export interface Transport {
    * @param chunkInUse Whether the sink still uses the last chunk.
    */
   close(chunkInUse: boolean): void;
+  /** Closes the socket so that the peer detects that bytes are missing. */
+  reset?(): void;
+  /** The handle of the runtime, of a connection without TLS. */
+  readonly handle?: StreamHandle;
   /** Whether the peer has reset the connection, or has closed a unix socket. */
   hasLostPeer?(): boolean;
   ref(): void;

@@ -39,6 +39,7 @@ export {
 export { listenServer } from "./listen_server.ts";
 export { listenOr, type ListenOrOptions } from "./listen_or.ts";
 export {
+  type Certificate,
   type InheritedTlsListener,
   listenTls,
   type ListenTlsOptions,

@@ -1,4 +1,4 @@
-import { innerBody, innerRequest } from "./fetch_objects.ts";
+import { innerBody, innerRequest, innerResponse } from "./fetch_objects.ts";
 
 /** What Deno's own HTTP server keeps of a request, if it is as expected. */
 interface NativeInner {
@@ -69,6 +69,19 @@ export function limitBody(
   return request;
 }
 
+/** The limited streams, and those of Deno below them. */
+const sources = new WeakMap<object, ReadableStream<Bytes>>();
+
+/**
+ * Lets Deno itself send the body of a request back, if a response has it: once a response
+ * has begun, Deno (2.9) receives nothing for other readers.
+ */
+export function passBodyThrough(response: Response): void {
+  const body = innerResponse(response)?.body;
+  const source = body && sources.get(body.streamOrStatic);
+  if (source?.locked === false) Reflect.set(body!, "streamOrStatic", source);
+}
+
 function limitStream(
   body: ReadableStream<Bytes>,
   maxBytes: number,
@@ -76,7 +89,7 @@ function limitStream(
 ): ReadableStream<Bytes> {
   let reader: ReadableStreamDefaultReader<Bytes> | undefined;
   let count = 0;
-  return new ReadableStream({
+  const limited: ReadableStream<Bytes> = new ReadableStream({
     type: "bytes",
     async pull(controller) {
       reader ??= body.getReader();
@@ -96,4 +109,6 @@ function limitStream(
     },
     cancel: (reason) => (reader ?? body).cancel(reason),
   });
+  sources.set(limited, body);
+  return limited;
 }

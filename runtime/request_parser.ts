@@ -25,6 +25,8 @@ export interface ParserEvents {
 export interface RequestParser {
   /** Returns the error that ends the connection. */
   execute(chunk: Uint8Array): (Error & { code?: string }) | undefined;
+  /** The bytes of the last chunk that belong to requests; others follow an upgrade. */
+  readonly consumed: number;
   close(): void;
 }
 
@@ -116,10 +118,15 @@ export function parserOf(module: unknown): NewParser {
     };
     parser[HTTPParser.kOnBody] = (bytes: Uint8Array) => events.onBody(bytes);
     parser[HTTPParser.kOnMessageComplete] = () => events.onComplete();
+    let consumed = 0;
     return {
+      get consumed() {
+        return consumed;
+      },
       execute(chunk) {
         const result = parser.execute(chunk);
-        return typeof result === "number" ? undefined : result;
+        if (typeof result !== "number") return result;
+        consumed = result;
       },
       close: () => parser.close(),
     };

@@ -19,11 +19,15 @@ export interface StreamHandle {
   close(): void;
   ref(): void;
   unref(): void;
+  /** Returns a copy of the descriptor, or a negative status. */
+  fdForIpc?(): number;
   /** The number of bytes received. */
   getBytesRead?(): number;
   // Only TCP handles have the following methods.
   getsockname?(into: Partial<SocketName>): number;
   getpeername?(into: Partial<SocketName>): number;
+  /** Closes the connection with a reset. */
+  reset?(): number;
   setNoDelay?(enable: boolean): number;
   setKeepAlive?(enable: boolean, delaySeconds: number): number;
   /** Moves the socket out of the handle. Returns its resource number. */

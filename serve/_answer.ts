@@ -7,6 +7,7 @@ import {
 } from "./_handler.ts";
 import { readHeaders, toRequest } from "./_request.ts";
 import { sendResponse } from "./_response.ts";
+import { upgrades } from "./_upgrade.ts";
 
 /** Options for {@linkcode answer}. */
 export interface AnswerOptions extends HandlerOptions {
@@ -25,7 +26,15 @@ export interface AnswerOptions extends HandlerOptions {
 export function answer(exchange: Exchange, options: AnswerOptions): void {
   const { client } = exchange;
   let request: Request | undefined;
+  const { upgrade } = exchange;
+  /** The response to an upgrade has a status that no other may have. */
+  const verified = (result: Response) =>
+    upgrade?.isAcceptedBy(result) ? result : checked(result);
   const respond = (response: Response) => {
+    if (upgrade?.isAcceptedBy(response)) {
+      return exchange.connection.upgrade(exchange);
+    }
+    upgrade?.refuse();
     // A client that still waits for 100 may or may not send its body.
     exchange.isLast ||= exchange.awaitsContinue ||
       exchange.body?.hasFailed === true;
@@ -36,7 +45,7 @@ export function answer(exchange: Exchange, options: AnswerOptions): void {
     if (client.isGone) return;
     const response = serviceResponse(error, request);
     // The client detects the incomplete response.
-    if (exchange.isHeadSent) return exchange.connection.destroy();
+    if (exchange.isHeadSent) return exchange.cut();
     exchange.isLast = true;
     try {
       await sendResponse(response, exchange);
@@ -48,7 +57,7 @@ export function answer(exchange: Exchange, options: AnswerOptions): void {
     try {
       let response: Response;
       try {
-        response = checked(await result);
+        response = verified(await result);
       } catch (error) {
         if (client.isGone) return;
         response = await failureResponse(error, options, request);
@@ -69,13 +78,14 @@ export function answer(exchange: Exchange, options: AnswerOptions): void {
       client,
       body: () => exchange.body!.take(),
     });
+    if (upgrade !== undefined) upgrades.set(request, upgrade);
   } catch (error) {
     return void fail(error);
   }
   try {
     const result = options.handler(request, exchange.info);
     if (result instanceof Promise) return void finish(result);
-    respond(checked(result))?.catch(fail);
+    respond(verified(result))?.catch(fail);
   } catch (error) {
     void finish(Promise.reject(error));
   }

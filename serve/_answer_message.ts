@@ -9,7 +9,6 @@ import { bodyTooLong, respondTo, serviceResponse } from "./_handler.ts";
 import { type ClientState, readHeaders, toRequest } from "./_request.ts";
 import { type Chunk, HOP_BY_HOP, isAvailable, toBytes } from "./_response.ts";
 import { LINGER_MS } from "./_service_server.ts";
-import { type Upgradable, upgradables } from "./upgrade_web_socket.ts";
 
 /** The bytes of a body that are read before the head is sent. */
 const READY_BYTES_MAX = 64 * 1024;
@@ -17,15 +16,12 @@ const READY_BYTES_MAX = 64 * 1024;
 /**
  * Answers a request of `node:http`, from its head to the last byte of the response.
  * Never throws.
- *
- * @param upgradable What the handler may upgrade.
  */
 export async function answerMessage(
   message: IncomingMessage,
   outgoing: ServerResponse,
   options: AnswerOptions,
   client: ClientState,
-  upgradable?: Upgradable,
 ): Promise<void> {
   const { method = "", url = "", httpVersion, rawHeaders, socket } = message;
   const head = { method, url, httpVersion, rawHeaders };
@@ -59,21 +55,7 @@ export async function answerMessage(
   } catch (error) {
     return await send(serviceResponse(error), true);
   }
-  if (upgradable !== undefined) upgradables.set(request, upgradable);
-  const response = await respondTo(request, info, {
-    ...options,
-    async handler(request, info) {
-      try {
-        const response = await options.handler(request, info);
-        return upgradable?.socket === undefined ? response : new Response();
-      } catch (error) {
-        upgradable?.socket?.close(1011);
-        throw error;
-      }
-    },
-  });
-  upgradables.delete(request);
-  if (upgradable?.socket !== undefined) return;
+  const response = await respondTo(request, info, options);
   if (client.isGone) {
     return void response.body?.cancel(clientGone()).catch(() => {});
   }

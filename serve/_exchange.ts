@@ -5,6 +5,7 @@ import type { RefusedRequest } from "./_handler.ts";
 import { ReceivedBody } from "./_received_body.ts";
 import { ClientState, mayHaveBody } from "./_request.ts";
 import { sendParts } from "./_send_parts.ts";
+import type { Upgrade } from "./_upgrade.ts";
 
 const CRLF = "\r\n";
 const NOTHING = new Uint8Array();
@@ -19,10 +20,14 @@ export interface ExchangeConnection {
   readonly keepAlive: string;
   /** The handler has read a part of the body. */
   onRead(): void;
+  /** Hands the connection over to the WebSocket of the exchange. */
+  upgrade(exchange: Exchange): Promise<void>;
   /** The kernel has taken the last byte of the response. */
   onAnswered(exchange: Exchange): void;
   /** Closes the connection at once. */
   destroy(): void;
+  /** Closes it so that the client detects that bytes are missing. */
+  reset(): void;
 }
 
 /** How the end of a response body is found. */
@@ -40,6 +45,8 @@ export class Exchange {
   readonly connection: ExchangeConnection;
   /** The reason for which the handler does not run. */
   refusal: RefusedRequest | undefined;
+  /** What the handler may make of the connection. */
+  upgrade: Upgrade | undefined;
   isStarted = false;
   /** Whether all of the request has been received. */
   isComplete = false;
@@ -128,6 +135,19 @@ export class Exchange {
     if (sending !== undefined) return sending.then(() => this.#finish());
     this.#finish();
     return undefined;
+  }
+
+  /** Closes the connection so that the client detects an incomplete response. */
+  cut(): void {
+    const { length, isChunked } = this.#framing;
+    if (isChunked || length !== undefined) this.connection.destroy();
+    // The end of the connection is that of the body.
+    else this.connection.reset();
+  }
+
+  /** The connection is that of a WebSocket. */
+  complete(): void {
+    if (!this.#isOver) this.#over(true);
   }
 
   /** The connection is closed. */

@@ -36,8 +36,9 @@ export function bodyTooLong(maxBodyBytes: number): RefusedRequest {
   );
 }
 
-const UPGRADE_HINT =
-  "; use upgradeWebSocket() over TCP with the option webSocket, or listenServer() and a package such as ws";
+/** Of a handler that upgrades as those of `Deno.serve()` do. */
+export const WRONG_UPGRADE =
+  "The handler called Deno.upgradeWebSocket(); use upgradeWebSocket() and the option webSocket of serve()";
 
 /**
  * Returns the result of a handler.
@@ -49,7 +50,7 @@ export function checked(response: unknown): Response {
     throw new TypeError("The handler did not return a Response");
   }
   if (response.status === 101) {
-    throw new TypeError(`The handler upgraded the connection${UPGRADE_HINT}`);
+    throw new TypeError(WRONG_UPGRADE);
   }
   if (response.status < 200) {
     throw new TypeError(`The handler returned the status ${response.status}`);
@@ -100,9 +101,7 @@ export function serviceResponse(error: unknown, request?: Request): Response {
     logFailure(`Refused a request with status ${status}`, message);
     return plainResponse(status);
   }
-  const isUpgrade = attempt(() => request?.headers.has("upgrade")) ?? false;
-  const hint = isUpgrade && !`${error}`.includes("; use ") ? UPGRADE_HINT : "";
-  logFailure(problem(request), `${error}${hint}`);
+  logFailure(problem(request), error);
   return plainResponse(500);
 }
 

@@ -2,9 +2,21 @@ import type { Acceptor } from "../activation/_transport.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import { completeBody, innerResponse } from "../runtime/fetch_objects.ts";
 import type { HttpBinding, HttpConnection } from "../runtime/http_binding.ts";
-import { forbidUpgrade, headerOf } from "../runtime/native_request.ts";
+import {
+  forbidUpgrade,
+  headerOf,
+  limitBody,
+  passBodyThrough,
+} from "../runtime/native_request.ts";
 import type { StreamHandle } from "../runtime/stream_handle.ts";
-import { checked, failureResponse, type HandlerOptions } from "./_handler.ts";
+import {
+  bodyTooLong,
+  checked,
+  failureResponse,
+  type HandlerOptions,
+  serviceResponse,
+  WRONG_UPGRADE,
+} from "./_handler.ts";
 import {
   GRACE_MS,
   type ServiceServer,
@@ -14,6 +26,12 @@ import type { ServeInfo } from "./serve_handler.ts";
 
 /** The bytes of a body that certainly fit into the buffers between it and its client. */
 const BUFFERED_BYTES = 64 * 1024;
+
+/** The announced length of a body for which Deno may reserve memory. */
+const RESERVED_BYTES_MAX = 16 * 1024 * 1024;
+
+/** The time in which a client must read the response to a body that is too long. */
+const LAST_BYTES_MS = 100;
 
 /** Serves the connections of a TCP socket by Deno's own HTTP server. */
 export class NativeServer implements ServiceServer {
@@ -146,7 +164,14 @@ class NativeConnection {
       if (this.#isDraining && this.#pending === 0) this.#closeAfterGrace();
     };
     this.#isMultiplexed ??= headerOf(request, "host") === null;
-    forbidUpgrade(request, upgradeForbidden);
+    forbidUpgrade(request, () => new TypeError(WRONG_UPGRADE));
+    try {
+      request = this.#limitBody(request, info);
+    } catch (error) {
+      const response = serviceResponse(error, request);
+      announceClose(response);
+      return this.#send(response, info, end);
+    }
     try {
       const result = this.#options.handler(request, info);
       if (result instanceof Promise) {
@@ -156,6 +181,28 @@ class NativeConnection {
     } catch (error) {
       return this.#settle(Promise.reject(error), request, info, end);
     }
+  }
+
+  /**
+   * Deno reserves memory for an announced length before a byte of it has arrived.
+   *
+   * @throws {RefusedRequest} The body is too long.
+   */
+  #limitBody(request: Request, info: ServeInfo): Request {
+    if (["GET", "HEAD"].includes(request.method)) return request;
+    const { maxBodyBytes } = this.#options;
+    const refuse = () => {
+      // After the response, Deno would read on, as fast as the client sends.
+      info.completed.finally(() => {
+        if (!this.#isMultiplexed) setTimeout(() => this.abort(), LAST_BYTES_MS);
+      }).catch(() => {});
+      return bodyTooLong(maxBodyBytes);
+    };
+    const length = headerOf(request, "content-length");
+    if (length !== null && Number(length) > maxBodyBytes) throw refuse();
+    return length === null || Number(length) > RESERVED_BYTES_MAX
+      ? limitBody(request, maxBodyBytes, refuse)
+      : request;
   }
 
   /** Never rejects: Deno 2.9.4 and older then exit. */
@@ -182,6 +229,7 @@ class NativeConnection {
     }
     const body = completeBody(response);
     if (body === undefined) {
+      passBodyThrough(response);
       info.completed.then(end, end);
     } else {
       this.#isSending ||= body.length > BUFFERED_BYTES;
@@ -218,10 +266,4 @@ function announceClose(response: Response): void {
   } catch {
     innerResponse(response)?.headerList.push(["connection", "close"]);
   }
-}
-
-function upgradeForbidden(): Error {
-  return new TypeError(
-    "Cannot upgrade the connection with Deno.upgradeWebSocket(): use upgradeWebSocket() and the option webSocket of serve()",
-  );
 }

@@ -1,6 +1,8 @@
 import type { HandledConn } from "../activation/_conn.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import type { NewParser } from "../runtime/request_parser.ts";
+import type { WebSocketBinding } from "../runtime/web_socket.ts";
+import { WebSockets } from "./_web_sockets.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import {
   type ConnectionOptions,
@@ -22,6 +24,7 @@ export class ParserServer implements ServiceServer {
   readonly #acceptor: Acceptor<HandledConn>;
   readonly #options: AnswerOptions;
   readonly #connections = new Set<ServedConnection>();
+  readonly #webSockets: WebSockets | undefined;
   /** Set while the server drains. */
   #drained: PromiseWithResolvers<void> | undefined;
   #isRef = true;
@@ -31,11 +34,15 @@ export class ParserServer implements ServiceServer {
     newParser: NewParser,
     acceptor: Acceptor<HandledConn>,
     options: AnswerOptions,
+    webSockets?: WebSocketBinding,
   ) {
     this.addr = acceptor.addr;
     this.#newParser = newParser;
     this.#acceptor = acceptor;
     this.#options = options;
+    if (options.webSocket) {
+      this.#webSockets = new WebSockets(webSockets, () => this.#settle());
+    }
   }
 
   start({ hold, onAcceptError }: ServiceServerEvents): void {
@@ -45,6 +52,7 @@ export class ParserServer implements ServiceServer {
       hold,
       isStopping: () => this.#drained !== undefined,
       onClosed: (connection) => this.#delete(connection),
+      webSockets: this.#webSockets,
     };
     this.#acceptor.start((conn) => {
       if (!this.#isRef) conn.unref();
@@ -61,13 +69,15 @@ export class ParserServer implements ServiceServer {
   async drain(): Promise<void> {
     this.#drained = Promise.withResolvers();
     this.#acceptor.close();
-    if (this.#connections.size === 0) return;
     for (const each of this.#connections) each.stop();
+    this.#webSockets?.drain();
+    this.#settle();
     await this.#drained.promise;
   }
 
   abort(): void {
     for (const each of this.#connections) each.destroy();
+    this.#webSockets?.abort();
   }
 
   ref(): void {
@@ -89,7 +99,12 @@ export class ParserServer implements ServiceServer {
     this.#connections.delete(connection);
     if (this.#connections.size > 0) return;
     clearInterval(this.#timer);
-    this.#drained?.resolve();
+    this.#settle();
+  }
+
+  #settle(): void {
+    const isOver = this.#connections.size === 0 && !this.#webSockets?.size;
+    if (isOver) this.#drained?.resolve();
   }
 
   #check(): void {

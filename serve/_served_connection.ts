@@ -7,6 +7,8 @@ import type {
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { Exchange, type ExchangeConnection } from "./_exchange.ts";
 import { RefusedRequest } from "./_handler.ts";
+import { Upgrade } from "./_upgrade.ts";
+import type { WebSockets } from "./_web_sockets.ts";
 import {
   CLIENT_ERRORS,
   GRACE_MS,
@@ -32,6 +34,8 @@ export interface ConnectionOptions {
   isStopping(): boolean;
   hold(): () => void;
   onClosed(connection: ServedConnection): void;
+  /** Undefined unless handlers may upgrade connections. */
+  webSockets: WebSockets | undefined;
 }
 
 /** The connection of a client, and its unanswered requests, in order. */
@@ -135,11 +139,29 @@ export class ServedConnection implements ExchangeConnection {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#closing);
-    this.conn.close();
+    this.conn[Symbol.dispose]();
     this.#parser.close();
     for (const exchange of this.#exchanges.splice(0)) exchange.leave();
     this.#room?.resolve();
     this.#options.onClosed(this);
+  }
+
+  reset(): void {
+    if (!this.#isClosed) this.conn.reset();
+    this.destroy();
+  }
+
+  async upgrade(exchange: Exchange): Promise<void> {
+    const { upgrade } = exchange;
+    const socket = upgrade!.socket!;
+    this.#options.webSockets!.add(socket, this.#options.hold());
+    socket.addEventListener("error", () => this.destroy());
+    try {
+      await upgrade!.accept();
+    } catch {
+      // The client has gone.
+      upgrade!.refuse();
+    }
   }
 
   onRead(): void {
@@ -149,8 +171,11 @@ export class ServedConnection implements ExchangeConnection {
   onAnswered(exchange: Exchange): void {
     this.#exchanges.shift();
     if (this.#isClosed) return;
-    if (exchange.isLast) this.#linger();
-    else this.#answerNext();
+    if (exchange.isLast) return this.#linger();
+    if (this.#exchanges.length === 0) {
+      this.#deadline = performance.now() + this.#timeForNext;
+    }
+    this.#answerNext();
   }
 
   #add(head: ParsedHead): Exchange {
@@ -191,6 +216,24 @@ export class ServedConnection implements ExchangeConnection {
     if (head.isUpgrade) this.#ignoresInput = true;
   }
 
+  /** Lets the handler of a request that asks for an upgrade perform it. */
+  #offerUpgrade(chunk: Uint8Array): void {
+    const { webSockets } = this.#options;
+    const last = this.#exchanges.at(-1);
+    if (webSockets === undefined || !last?.head.isUpgrade || last.isStarted) {
+      return;
+    }
+    last.upgrade = new Upgrade(
+      this.conn,
+      chunk.slice(this.#parser.consumed),
+      webSockets.binding,
+      () => {
+        last.complete();
+        this.destroy();
+      },
+    );
+  }
+
   #countOverhead(end: number): void {
     this.#overhead += end - (this.#counted ?? headEnd(this.#chunk, end));
     this.#counted = end;
@@ -208,7 +251,9 @@ export class ServedConnection implements ExchangeConnection {
   }
 
   get #mayReceive(): boolean {
-    return this.#exchanges.length <= 1 && !this.#receiving?.body?.isFull;
+    // What follows an upgrade is for its WebSocket.
+    return this.#exchanges.length <= 1 && !this.#receiving?.body?.isFull &&
+      this.#exchanges[0]?.upgrade === undefined;
   }
 
   #parse(chunk: Uint8Array): void {
@@ -217,6 +262,7 @@ export class ServedConnection implements ExchangeConnection {
     const error = this.#parser.execute(chunk);
     if (this.#receiving !== undefined) this.#countOverhead(chunk.length);
     this.#chunk = NOTHING;
+    this.#offerUpgrade(chunk);
     if (error?.code === "HPE_CLOSED_CONNECTION") {
       // A client that has announced its last request has no other.
       this.#ignoresInput = true;
@@ -246,7 +292,6 @@ export class ServedConnection implements ExchangeConnection {
     if (this.#isClosed) return;
     if (this.#exchanges.length === 0) {
       if (this.#isEnded) return this.destroy();
-      this.#deadline = performance.now() + this.#timeForNext;
       if (this.isStopping) this.stop();
     }
     this.onRead();

@@ -1,3 +1,5 @@
+import type { Certificate } from "../activation/listen_tls.ts";
+import type { CertificateHolder } from "../activation/_tls_transport.ts";
 import { openServers } from "./_open_servers.ts";
 import {
   type RunningServer,
@@ -13,8 +15,8 @@ export interface ServeOptions extends ServerOptions {
   /** The private key of the certificate, in PEM format. */
   key?: string | undefined;
   /**
-   * Lets the handler call {@linkcode upgradeWebSocket}. TCP connections are then served
-   * by `node:http` too.
+   * Lets the handler call {@linkcode upgradeWebSocket}, on TCP and unix sockets. There is
+   * no HTTP/2 then.
    *
    * @default {false}
    */
@@ -48,7 +50,17 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024;
 const KEEP_ALIVE_MS = 75_000;
 
 /** A running web server, in the shape of `Deno.HttpServer`. */
-export interface HttpServer extends RunningServer {}
+export interface HttpServer extends RunningServer {
+  /**
+   * Replaces the certificate on every socket, such as after its renewal: handshakes use
+   * it from then on, and connections stay.
+   *
+   * @throws {Deno.errors.InvalidData} The certificate or the key is not in PEM format,
+   * or they do not belong together. The server keeps its certificate.
+   * @throws {TypeError} The server has no TLS.
+   */
+  setCertificate(certificate: Certificate): Promise<void>;
+}
 
 /**
  * Serves HTTP on the sockets that the service manager passed, as `Deno.serve()` does on
@@ -75,10 +87,12 @@ export interface HttpServer extends RunningServer {}
  *   returns a used response, with which `Deno.serve()` of Deno 2.9.4 exits.
  * - The handler cannot call `Deno.upgradeWebSocket()`: use {@linkcode upgradeWebSocket}
  *   and the option `webSocket`.
+ * - A header with a control character, with which `Deno.serve()` of Deno 2.9.4 exits,
+ *   becomes status 500.
  *
- * Unix sockets are served by the parser below `node:http`, and by `node:http` itself:
- * TLS, services with `webSocket`, the path of a fallback, and TCP sockets in workers
- * and under `deno test`. Further differences there:
+ * All others are served by the parser below `node:http`: unix sockets, TLS, servers with
+ * `webSocket`, and TCP sockets in workers and under `deno test`. Further differences
+ * there:
  *
  * - HTTP/1.1 and 1.0. No HTTP/2, no CONNECT or TRACE, no compression. The
  *   handler does not get the body of a GET or HEAD request.
@@ -100,8 +114,8 @@ export interface HttpServer extends RunningServer {}
  * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`. Notifying
  * needs the permissions of {@linkcode service}; with `--allow-env=JOURNAL_STREAM` it logs
  * levels to the journal. The fallback needs `--allow-net` for a port, also `--allow-read` and
- * `--allow-write` for a path. Loads `node:process`; for unix sockets also `node:buffer`
- * and `node:events`; `node:http` or `node:https` for sockets that need it.
+ * `--allow-write` for a path. Loads `node:process`; for TLS also `node:tls` and
+ * `node:crypto`.
  *
  * @see {@link https://www.freedesktop.org/software/systemd/man/latest/systemd.socket.html | systemd.socket(5)}
  *
@@ -133,19 +147,36 @@ export interface HttpServer extends RunningServer {}
  * await server.shutdown();
  * ```
  */
-export function serve<Addr extends Deno.Addr = Deno.NetAddr | Deno.UnixAddr>(
+export async function serve<
+  Addr extends Deno.Addr = Deno.NetAddr | Deno.UnixAddr,
+>(
   handler: Deno.ServeHandler<Addr>,
   options: ServeOptions = {},
 ): Promise<HttpServer> {
-  return runServers(options, ({ stopping }) =>
-    openServers(options, {
-      handler: handler as ServeHandler,
-      onError: options.onError,
-      secure: options.cert !== undefined || options.key !== undefined,
-      webSocket: options.webSocket ?? false,
-      maxBodyBytes: (options.maxBodyBytes ?? MAX_BODY_BYTES) || Infinity,
-      keepAliveTimeoutMs: (options.keepAliveTimeoutMs ?? KEEP_ALIVE_MS) ||
-        Infinity,
-      isStopping: () => stopping.aborted,
-    }));
+  const holders: CertificateHolder[] = [];
+  const server = await runServers(
+    options,
+    ({ stopping }) =>
+      openServers(options, {
+        handler: handler as ServeHandler,
+        onError: options.onError,
+        secure: options.cert !== undefined || options.key !== undefined,
+        webSocket: options.webSocket ?? false,
+        maxBodyBytes: (options.maxBodyBytes ?? MAX_BODY_BYTES) || Infinity,
+        keepAliveTimeoutMs: (options.keepAliveTimeoutMs ?? KEEP_ALIVE_MS) ||
+          Infinity,
+        isStopping: () => stopping.aborted,
+      }, holders),
+  );
+  return {
+    ...server,
+    async setCertificate(certificate) {
+      if (holders.length === 0) {
+        throw new TypeError(
+          "Cannot set the certificate: the server has no TLS; set cert and key",
+        );
+      }
+      for (const each of holders) await each.setCertificate(certificate);
+    },
+  };
 }

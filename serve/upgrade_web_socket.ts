@@ -1,25 +1,12 @@
-import type { IncomingMessage } from "node:http";
-import type { Duplex } from "node:stream";
-import { pauseForWebSocket, upgradeConnection } from "../runtime/node_net.ts";
-
-/** The connection of a request that asks for an upgrade. */
-export interface Upgradable {
-  message: IncomingMessage;
-  connection: Duplex;
-  /** The bytes that came after the request. */
-  head: Uint8Array;
-  /** The result of the upgrade. */
-  socket?: WebSocket;
-}
-
-/** The requests that may be upgraded, while their handler runs. */
-export const upgradables: WeakMap<Request, Upgradable> = new WeakMap();
+import { upgrades } from "./_upgrade.ts";
 
 /**
  * Upgrades a request to a WebSocket, as `Deno.upgradeWebSocket()` does for the requests
- * of `Deno.serve()`. Needs the option `webSocket` of {@linkcode serve}, and a TCP
- * connection without TLS. On other sockets, use {@linkcode listenServer} and a package
- * such as ws.
+ * of `Deno.serve()`. Needs the option `webSocket` of {@linkcode serve}, and a TCP or unix
+ * socket without TLS: let a proxy terminate TLS, or use {@linkcode listenServer} and a
+ * package such as ws.
+ *
+ * When the server stops, it closes each WebSocket with the code 1001.
  *
  * @see {@link https://www.rfc-editor.org/rfc/rfc6455 | RFC 6455}
  *
@@ -27,8 +14,9 @@ export const upgradables: WeakMap<Request, Upgradable> = new WeakMap();
  * @param options The subprotocol, and `idleTimeout`: the time in seconds after which a
  * silent client is pinged, and closed when it does not answer.
  * @returns The socket, and the response that the handler must return.
- * @throws {TypeError} The request does not ask for a WebSocket, or its connection
- * cannot be upgraded.
+ * @throws {TypeError} The request does not ask for a WebSocket, it is a copy, or its
+ * connection cannot be upgraded.
+ * @throws {Deno.errors.Http} The request is already upgraded.
  *
  * @example
  * ```ts
@@ -56,19 +44,9 @@ export function upgradeWebSocket(
   request: Request,
   options: Deno.UpgradeWebSocketOptions = {},
 ): Deno.WebSocketUpgrade {
-  const upgradable = upgradables.get(request);
-  if (upgradable === undefined) {
-    throw new TypeError(
-      "Cannot upgrade the request: it asks for no upgrade, or serve() has no webSocket option",
-    );
-  }
-  const { connection, head } = upgradable;
-  if (!pauseForWebSocket(connection)) {
-    throw new TypeError(
-      "Cannot upgrade the request: its connection is a unix socket or uses TLS; use listenServer() and a package such as ws",
-    );
-  }
-  const upgraded = upgradeConnection(request, connection, head, options);
-  upgradable.socket = upgraded.socket;
-  return upgraded;
+  const upgrade = upgrades.get(request);
+  if (upgrade !== undefined) return upgrade.prepare(request, options);
+  throw new TypeError(
+    "Cannot upgrade the request: it asks for no upgrade, it is a copy of the one that the handler received, or serve() has no webSocket option",
+  );
 }

@@ -23,8 +23,14 @@ import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
 export type ServerName = "Deno.serve" | "native" | "ours" | "node";
 
 /** The cases of a server. */
-export function casesOf(server: ServerName): Case[] {
-  return CASES.filter(({ not }) => not?.[server] === undefined);
+export function casesOf(
+  server: ServerName,
+  { overTcp = false, secure = false } = {},
+): Case[] {
+  return CASES.filter(({ not }) =>
+    not?.[server] === undefined && !(overTcp && not?.["over TCP"]) &&
+    !(secure && not?.TLS)
+  );
 }
 
 /** One socket, and how to reach it. */
@@ -33,7 +39,10 @@ export interface Place {
   /** Whether it talks TLS. */
   secure: boolean;
   /** Serves it, without telling a service manager. */
-  serve(handler: ServeHandler, options?: ServeOptions): Promise<HttpServer>;
+  serve(
+    handler: ServeHandler,
+    options?: ServeOptions,
+  ): Promise<Omit<HttpServer, "setCertificate">>;
   /** Connects to it. */
   dial(): Promise<Deno.Conn>;
 }
@@ -41,8 +50,8 @@ export interface Place {
 /** One behaviour. */
 export interface Case {
   name: string;
-  /** The servers that do not have it, and why. */
-  not?: Partial<Record<ServerName, string>> | undefined;
+  /** The servers that do not have it, or ours over TCP or TLS, and why. */
+  not?: Partial<Record<ServerName | "over TCP" | "TLS", string>> | undefined;
   run(place: Place): Promise<void>;
 }
 
@@ -541,6 +550,7 @@ export const CASES: Case[] = [
   },
   {
     name: "a client that disconnects while a response is paused cancels it",
+    not: { "over TCP": "only a reset shows it" },
     async run(place) {
       const cancelled = gate();
       await using _service = await place.serve(() =>
@@ -562,6 +572,7 @@ export const CASES: Case[] = [
   {
     name:
       "a client that goes before its answer aborts the request, and is no error",
+    not: { "over TCP": "only a reset shows it" },
     async run(place) {
       const called = gate();
       const aborted = Promise.withResolvers<unknown>();
@@ -1141,6 +1152,86 @@ export const CASES: Case[] = [
       } finally {
         globalThis.Response = Real;
       }
+    },
+  },
+  {
+    name: "a body that is announced as too long is refused, and not received",
+    not: {
+      "Deno.serve": "it has no such option",
+      node: "it receives what has been sent",
+    },
+    async run(place) {
+      let calls = 0;
+      await using _service = await place.serve(() => {
+        calls++;
+        return new Response("handled");
+      }, { maxBodyBytes: 10, onError: () => new Response("it is no error") });
+      using conn = await place.dial();
+      await send(
+        conn,
+        request("POST /", { "Content-Length": `${1024 * MIB}` }),
+      );
+      const head = await receiveUpTo(conn, CRLF + CRLF);
+      assertMatch(head, /^HTTP\/1\.1 413 [^]*connection: close/i);
+      assertEquals(calls, 0);
+      let sent = 0;
+      await assertRejects(async () => {
+        for (;; sent++) await send(conn, new Uint8Array(MIB));
+      });
+      if (place.server === "native") assert(sent < 500, `it takes ${sent} MiB`);
+    },
+  },
+  {
+    name: "a body of chunks that is too long fails in the handler",
+    not: { "Deno.serve": "it has no such option" },
+    async run(place) {
+      await using _service = await place.serve(
+        async (request) => {
+          const bytes = request.url.endsWith("/text")
+            ? await request.text()
+            : new TextDecoder().decode(await request.bytes());
+          return new Response(bytes);
+        },
+        { maxBodyBytes: 10 },
+      );
+      const chunked = { ...LAST, "Transfer-Encoding": "chunked" };
+      for (const path of ["/text", "/bytes"]) {
+        for (const size of [10, 11]) {
+          const body = `5${CRLF}abcde${CRLF}${size - 5}${CRLF}${
+            "x".repeat(size - 5)
+          }${CRLF}0${CRLF}${CRLF}`;
+          const answer = await ask(
+            place,
+            request(`POST ${path}`, chunked, body),
+          );
+          assertMatch(answer.head, size === 10 ? / 200 / : / 413 /);
+          if (size === 10) assertEquals(answer.body, "abcdexxxxx");
+        }
+      }
+    },
+  },
+  {
+    name: "a client that announces 100 GB does not take them",
+    not: { "Deno.serve": "Deno 2.9.4 aborts" },
+    async run(place) {
+      const called = gate();
+      await using _service = await place.serve(async (request) => {
+        called.resolve();
+        return new Response(await request.text());
+      }, { maxBodyBytes: 0, onError: () => new Response("gone") });
+      {
+        using conn = await place.dial();
+        await send(
+          conn,
+          request("POST /", { "Content-Length": "100000000000" }, "some"),
+        );
+        await soon("the handler is called", called.promise);
+      }
+      const { body } = await ask(
+        place,
+        request("POST /", { ...LAST, "Content-Length": "4" }, "text"),
+      );
+      assertEquals(body, "text");
     },
   },
   {

@@ -11,11 +11,12 @@ if (import.meta.main) {
   const isTcp = !Deno.args[0]!.startsWith("/");
   const hasHandles = await streamBinding() !== undefined;
   const server = isTcp
-    ? await httpBinding() === undefined ? "node" : "native"
+    ? await httpBinding() === undefined ? "ours" : "native"
     : hasHandles
     ? "ours"
     : "node";
-  await runCases(casesOf(server), ({ run }, i) =>
+  const overTcp = isTcp && server === "ours";
+  await runCases(casesOf(server, { overTcp }), ({ run }, i) =>
     run({
       server,
       secure: false,

@@ -23,10 +23,13 @@ for (const { name, run } of casesOf("Deno.serve")) {
   });
 }
 
-for (const { name, run } of casesOf("node")) {
-  Deno.test(`serve, node:http, TCP: ${name}`, async () => {
-    await run(tcpPlace({}, Deno.connect));
+for (const { name, run } of casesOf("ours", { overTcp: true })) {
+  Deno.test(`serve, WebSockets, TCP: ${name}`, async () => {
+    await run(tcpPlace({ webSocket: true }, Deno.connect));
   });
+}
+
+for (const { name, run } of casesOf("ours", { overTcp: true, secure: true })) {
   Deno.test(`serve, TLS: ${name}`, async () => {
     await run(
       tcpPlace(
@@ -58,7 +61,9 @@ async function testActivated(
   preload?: string,
 ): Promise<void> {
   using directory = new TempDir();
-  const cases = casesOf(server);
+  const cases = casesOf(server, {
+    overTcp: server === "ours" && transport === "TCP",
+  });
   const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
   const addresses = transport === "unix"
     ? names.map((name) => directory.join(name))
@@ -76,24 +81,24 @@ Deno.test("serve, adopted TCP", (t) => testActivated(t, "TCP", "native"));
 Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "ours"));
 
 Deno.test("serve, adopted TCP, without Deno's HTTP server", (t) =>
-  testActivated(t, "TCP", "node", "./without_http_server.ts"));
+  testActivated(t, "TCP", "ours", "./without_http_server.ts"));
 
 Deno.test("serve, adopted unix path, by documented API alone", (t) =>
   testActivated(t, "unix", "node", "./without_internals.ts"));
 
 function tcpPlace(
-  tls: Pick<ServeOptions, "cert" | "key">,
+  options: ServeOptions,
   connect: (where: { hostname: string; port: number }) => Promise<Deno.Conn>,
 ): Place {
   let port = 0;
   return {
-    server: "node",
-    secure: tls.cert !== undefined,
-    async serve(handler, options) {
+    server: "ours",
+    secure: options.cert !== undefined,
+    async serve(handler, own) {
       const service = await serve(handler, {
         ...{ fallback: { port }, notify: false },
-        ...tls,
         ...options,
+        ...own,
       });
       if (service.addr.transport === "tcp") port = service.addr.port;
       return service;

@@ -306,7 +306,10 @@ for (const kind of ["unix path", "IPv4"] as const) {
       ].join(""),
     );
     const line = await program.stderr.line(/Cannot answer/);
-    assertMatch(line, /GET \/upgrade: .*; use upgradeWebSocket\(\) over TCP/);
+    assertMatch(
+      line,
+      /GET \/upgrade: .*; use upgradeWebSocket\(\) and the option/,
+    );
   });
 }
 

@@ -7,20 +7,38 @@ import {
   dial,
   freePorts,
 } from "../support/activate.ts";
-import { soon } from "../support/eventually.ts";
+import { CERT, KEY } from "../support/certificate.ts";
+import { eventually, soon } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const SETTINGS = {
   module: "tests/serve/web_socket_program.ts",
   allow: [ALLOW_ACTIVATION],
-  args: [JSON.stringify({ webSocket: true })],
 };
 
-async function activated() {
+const TRANSPORTS = ["TCP", "unix"] as const;
+
+/** Starts the echo of WebSockets on a socket of its own. */
+async function activated(
+  transport: typeof TRANSPORTS[number] = "TCP",
+  options = {},
+) {
+  const directory = new TempDir();
   const [port] = freePorts("127.0.0.1", 1);
-  const address = `127.0.0.1:${port}`;
-  const program = await activate({ ...SETTINGS, addresses: [address] });
+  const address = transport === "TCP"
+    ? `127.0.0.1:${port}`
+    : directory.join("web.socket");
+  const program = await activate({
+    ...SETTINGS,
+    addresses: [address],
+    args: [JSON.stringify({ webSocket: true, ...options })],
+  });
+  const dispose = program[Symbol.asyncDispose].bind(program);
+  program[Symbol.asyncDispose] = async () => {
+    await dispose();
+    directory[Symbol.dispose]();
+  };
   return { program, address };
 }
 
@@ -92,28 +110,87 @@ Deno.test("every message of 1,000 WebSockets is echoed, and each is closed with 
   await program.exits(0);
 });
 
-Deno.test("frames that come with the handshake are not lost", async () => {
-  const { program, address } = await activated();
-  await using _program = program;
-  const encoder = new TextEncoder();
-  for (let round = 0; round < 20; round++) {
-    using conn = await dial(address);
-    const handshake = encoder.encode(HANDSHAKE);
-    const frames = [0, 1, 2].flatMap((i) => // A text frame of one byte, masked with zeros.
-    [0x81, 0x81, 0, 0, 0, 0, 0x30 + i]);
-    await send(conn, new Uint8Array([...handshake, ...frames]));
-    let head = "";
-    while (!head.endsWith("\r\n\r\n")) {
-      head += new TextDecoder().decode(await receive(conn, 1));
-    }
-    assertMatch(head, /^HTTP\/1\.1 101 /);
-    assertMatch(head, /^sec-websocket-protocol: test\r$/im);
-    assertEquals(
-      [...await receive(conn, 9)],
-      [0, 1, 2].flatMap((i) => [0x81, 1, 0x30 + i]),
-    );
+/** Receives the head of a response. */
+async function receiveHead(conn: Deno.Conn): Promise<string> {
+  let head = "";
+  while (!head.endsWith("\r\n\r\n")) {
+    const byte = new TextDecoder().decode(await receive(conn, 1));
+    if (byte === "") throw new Error(`The end has come after ${head}`);
+    head += byte;
   }
-});
+  return head;
+}
+
+/** A text frame of one character, masked with zeros, and its echo. */
+const frame = (text: string) => [0x81, 0x81, 0, 0, 0, 0, text.charCodeAt(0)];
+const echo = (text: string) => [0x81, 1, text.charCodeAt(0)];
+
+for (const transport of TRANSPORTS) {
+  Deno.test(`${transport}: frames that come with the handshake are not lost`, async () => {
+    const { program, address } = await activated(transport);
+    await using _program = program;
+    for (let round = 0; round < 20; round++) {
+      using conn = await dial(address);
+      const handshake = new TextEncoder().encode(HANDSHAKE);
+      const frames = ["0", "1", "2"].flatMap(frame);
+      await send(conn, new Uint8Array([...handshake, ...frames]));
+      const head = await receiveHead(conn);
+      assertMatch(head, /^HTTP\/1\.1 101 /);
+      assertMatch(head, /^sec-websocket-protocol: test\r$/im);
+      assertEquals(
+        [...await receive(conn, 9)],
+        ["0", "1", "2"].flatMap(echo),
+      );
+    }
+  });
+
+  Deno.test(`${transport}: clients that ask for an upgrade and leave leave nothing behind`, async () => {
+    const { program, address } = await activated(transport);
+    await using _program = program;
+    const open = () => Deno.readDirSync(`/proc/${pid}/fd`).toArray().length;
+    const pid = await (async () => {
+      using conn = await dial(address);
+      await send(conn, HANDSHAKE.replace("/echo", "/pid"));
+      return (await receiveAllText(conn)).split("\r\n\r\n")[1];
+    })();
+    const before = open();
+    for (let i = 0; i < 300; i++) {
+      const conn = await dial(address);
+      await send(conn, HANDSHAKE);
+      if (i % 3 === 0) await receive(conn, 1);
+      // With unread bytes, this is a reset.
+      conn.close();
+    }
+    await eventually(
+      "the descriptors are closed",
+      open,
+      // The runtime keeps a few that it has opened on demand.
+      (count) => count <= before + 3,
+    );
+    using conn = await dial(address);
+    await send(conn, HANDSHAKE);
+    await receiveHead(conn);
+    await send(conn, new Uint8Array(frame("x")));
+    assertEquals([...await receive(conn, 3)], echo("x"));
+  });
+
+  Deno.test(`${transport}: SIGTERM sends 1001, and cuts a silent client at the end of the time`, async () => {
+    const { program, address } = await activated(transport, {
+      drainTimeoutMs: 500,
+    });
+    await using _program = program;
+    using conn = await dial(address);
+    await send(conn, HANDSHAKE);
+    await receiveHead(conn);
+    await send(conn, new Uint8Array(frame("x")));
+    assertEquals([...await receive(conn, 3)], echo("x"));
+    program.kill("SIGTERM");
+    const close = [...await receive(conn, 4)];
+    assertEquals([close[0], close[2]! * 256 + close[3]!], [0x88, 1001]);
+    await program.stdout.line("finished");
+    await program.exits(0);
+  });
+}
 
 Deno.test("SIGTERM closes WebSockets with 1001", async () => {
   const { program, address } = await activated();
@@ -132,10 +209,7 @@ Deno.test("a silent client is pinged, and closed when it does not answer", async
   await using _program = program;
   using conn = await dial(address);
   await send(conn, HANDSHAKE.replace("/echo", "/echo?idle=1"));
-  let head = "";
-  while (!head.endsWith("\r\n\r\n")) {
-    head += new TextDecoder().decode(await receive(conn, 1));
-  }
+  await receiveHead(conn);
   const [ping] = await receive(conn, 1);
   assertEquals(ping, 0x89);
   await program.stdout.line(/^closed \d+/);
@@ -160,15 +234,45 @@ Deno.test("a request for an upgrade may be answered, and others are served", asy
   assertEquals(program.running, true);
 });
 
-Deno.test("over a unix socket an upgrade is refused, with the alternative", async () => {
-  using directory = new TempDir();
-  const address = directory.join("web.socket");
-  await using program = await activate({ ...SETTINGS, addresses: [address] });
-  using conn = await dial(address);
+for (
+  const [path, message] of [
+    ["/twice", "Http: Already upgraded"],
+    ["/copy", "TypeError: Cannot upgrade the request: .* it is a copy"],
+    ["/other", "none"],
+  ] as const
+) {
+  Deno.test(`a handler that does not return its upgrade answers: ${path}`, async () => {
+    const { program, address } = await activated();
+    await using _program = program;
+    using conn = await dial(address);
+    await send(conn, HANDSHAKE.replace("/echo", path));
+    assertMatch(
+      await receiveAllText(conn),
+      new RegExp(`^HTTP/1.1 200 OK\r\n[^]*\r\n\r\n${message}`),
+    );
+  });
+}
+
+Deno.test("over TLS an upgrade is refused, with the alternative", async () => {
+  const { program, address } = await activated("TCP", { cert: CERT, key: KEY });
+  await using _program = program;
+  const [hostname, port] = address.split(":");
+  using conn = await Deno.connectTls({
+    ...{ hostname: hostname!, port: Number(port), caCerts: [CERT] },
+  });
   await send(conn, HANDSHAKE);
   assertMatch(await receiveAllText(conn), /^HTTP\/1\.1 500 /);
   assertMatch(
     await program.stderr.line(/Cannot upgrade/),
-    /unix socket or uses TLS; use listenServer\(\) and a package such as ws/,
+    /its connection uses TLS; use listenServer\(\) and a package such as ws/,
   );
+});
+
+Deno.test("without the option, an upgrade is refused, with its name", async () => {
+  const { program, address } = await activated("unix", { webSocket: false });
+  await using _program = program;
+  using conn = await dial(address);
+  await send(conn, HANDSHAKE);
+  assertMatch(await receiveAllText(conn), /^HTTP\/1\.1 500 /);
+  await program.stderr.line(/Cannot upgrade .* webSocket option/);
 });

@@ -1,0 +1,104 @@
+import type { HandledConn } from "../activation/_conn.ts";
+import {
+  NoDescriptor,
+  type PendingUpgrade,
+  type WebSocketBinding,
+} from "../runtime/web_socket.ts";
+import { RefusedRequest } from "./_handler.ts";
+
+const ALTERNATIVE = "use listenServer() and a package such as ws";
+
+/** What a handler may make of the connection of its request. */
+export class Upgrade {
+  readonly #conn: HandledConn;
+  readonly #early: Uint8Array;
+  readonly #binding: WebSocketBinding | undefined;
+  readonly #onTaken: () => void;
+  #pending: PendingUpgrade | undefined;
+
+  /**
+   * @param early The bytes that came after the request.
+   * @param binding Undefined when the internals of the runtime are of another shape.
+   * @param onTaken Called once the WebSocket has the connection, which must be closed.
+   */
+  constructor(
+    conn: HandledConn,
+    early: Uint8Array,
+    binding: WebSocketBinding | undefined,
+    onTaken: () => void,
+  ) {
+    this.#conn = conn;
+    this.#early = early;
+    this.#binding = binding;
+    this.#onTaken = onTaken;
+  }
+
+  /**
+   * Prepares the upgrade, which the response of the handler then accepts.
+   *
+   * @throws {TypeError} The request does not ask for a WebSocket, or its connection
+   * cannot be upgraded.
+   * @throws {RefusedRequest} The process has no free descriptor.
+   */
+  prepare(
+    request: Request,
+    options: Deno.UpgradeWebSocketOptions,
+  ): Deno.WebSocketUpgrade {
+    if (this.#pending !== undefined) {
+      throw new Deno.errors.Http("Already upgraded");
+    }
+    const { handle } = this.#conn;
+    if (handle === undefined) {
+      throw new TypeError(
+        `Cannot upgrade the request: its connection uses TLS; ${ALTERNATIVE}, or let a proxy terminate TLS`,
+      );
+    }
+    if (this.#binding === undefined) {
+      throw new TypeError(
+        `Cannot upgrade the request: this version of Deno has other internals; ${ALTERNATIVE}`,
+      );
+    }
+    try {
+      this.#pending = this.#binding.upgrade(
+        ...[handle, request, this.#early, options] as const,
+        this.#onTaken,
+      );
+    } catch (error) {
+      if (!(error instanceof NoDescriptor)) throw error;
+      throw new RefusedRequest(503, "no descriptor is free for its WebSocket");
+    }
+    const { socket, response } = this.#pending;
+    return { socket, response };
+  }
+
+  /** The prepared WebSocket. */
+  get socket(): WebSocket | undefined {
+    return this.#pending?.socket;
+  }
+
+  /** Whether a response accepts the upgrade. */
+  isAcceptedBy(response: unknown): boolean {
+    return this.#pending !== undefined && response instanceof Response &&
+      response.status === 101;
+  }
+
+  /** Sends the head of the response, and hands the connection over to the WebSocket. */
+  async accept(): Promise<void> {
+    const { head, open } = this.#pending!;
+    await this.#conn.writeChunk(new TextEncoder().encode(head));
+    open();
+  }
+
+  /** Emits "error" on a prepared WebSocket. */
+  refuse(): void {
+    this.#pending?.refuse(
+      new Deno.errors.ConnectionAborted(
+        "The handler did not return the response of the upgrade",
+      ),
+    );
+    this.#pending = undefined;
+  }
+}
+
+/** The requests that may be upgraded, while their handler runs. */
+export const upgrades: WeakMap<Request, Upgrade> = new WeakMap();
