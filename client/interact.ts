@@ -11,7 +11,7 @@ export interface InteractOptions {
 }
 
 /** The input and output of the user. */
-export interface Terminal {
+export interface Stdio {
   /** The typed or piped data. */
   input: ReadableStream<Uint8Array>;
   /** Receives the replies. */
@@ -27,7 +27,7 @@ export interface Terminal {
 export async function interact(
   conn: Deno.Conn,
   options: InteractOptions,
-  { input, output }: Terminal,
+  { input, output }: Stdio,
 ): Promise<void> {
   const closeWord = new CloseWord();
   let sent = 0;

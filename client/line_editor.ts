@@ -1,6 +1,6 @@
 import type { Interface } from "node:readline";
 import { outputError } from "../cli/write_line.ts";
-import type { Terminal } from "./interact.ts";
+import type { Stdio } from "./interact.ts";
 
 /** The signals that end the program, with their exit statuses. */
 const FATAL = {
@@ -17,7 +17,7 @@ const COLUMNS = 80;
  * Edits lines at the terminal, with cursor keys and history, and prints replies above the
  * edited line. Restores the terminal when disposed, at exit and on signals.
  */
-export class LineEditor implements Terminal, Disposable {
+export class LineEditor implements Stdio, Disposable {
   readonly input: ReadableStream<Uint8Array>;
   readonly output = { write: (bytes: Uint8Array) => this.#print(bytes) };
   readonly #readline: Interface;

@@ -14,48 +14,31 @@ const LINE = `${"x".repeat(127)}\n`;
 const WHOLE =
   /^(server start|server recv: x{127}|ipc-server: warning: (Closed|Cannot) .*)$/;
 
-/** A server whose outputs go into a pipe, which is held open and not read. */
-class Blocked implements AsyncDisposable {
-  readonly server: ActivatedServer;
-  readonly pipe: Deno.FsFile;
-  readonly #parts: AsyncDisposableStack;
+/** Redirections of a shell to the pipe. */
+const BOTH_OUTPUTS = '>"$0" 2>&1', STDOUT = '>"$0"';
 
-  private constructor(
-    server: ActivatedServer,
-    pipe: Deno.FsFile,
-    parts: AsyncDisposableStack,
-  ) {
-    this.server = server;
-    this.pipe = pipe;
-    this.#parts = parts;
-  }
-
-  static async with(...options: string[]): Promise<Blocked> {
-    await using parts = new AsyncDisposableStack();
-    const path = parts.use(new TempDir()).join("output");
-    assertEquals((await run("mkfifo", [path])).code, 0);
-    const pipe = await Deno.open(path, { read: true, write: true });
-    const server = parts.use(
-      await ActivatedServer.listen({
-        command: [
-          ...["/bin/sh", "-c", `exec "$0" "$@" >"${path}" 2>&1`],
-          ...[IPC_SERVER, ...options],
-        ],
-      }),
-    );
-    return new Blocked(server, pipe, parts.move());
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#parts.disposeAsync();
-  }
+/** A server with these outputs redirected to a pipe, which is open and not read. */
+async function blocked(redirections: string, ...options: string[]) {
+  await using parts = new AsyncDisposableStack();
+  const path = parts.use(new TempDir()).join("output");
+  assertEquals((await run("mkfifo", [path])).code, 0);
+  const pipe = await Deno.open(path, { read: true, write: true });
+  const server = parts.use(
+    await ActivatedServer.listen({
+      command: [
+        ...["/bin/sh", "-c", `exec "$@" ${redirections}`, path],
+        ...[IPC_SERVER, ...options],
+      ],
+    }),
+  );
+  const moved = parts.move();
+  return { server, pipe, [Symbol.asyncDispose]: () => moved.disposeAsync() };
 }
 
 Deno.test("with blocked outputs it serves and refuses, and later reports the lost lines in whole lines", async () => {
-  await using blocked = await Blocked.with(
-    ...["--max-connections", "1", "--max-waiting", "0"],
-  );
-  const { server } = blocked;
+  const limits = ["--max-connections", "1", "--max-waiting", "0"];
+  await using had = await blocked(BOTH_OUTPUTS, ...limits);
+  const { server, pipe } = had;
   using conn = await server.connect();
   for (let sent = 0; sent < LINES; sent++) await echoOf(conn, LINE);
   using refused = await server.connect();
@@ -64,7 +47,7 @@ Deno.test("with blocked outputs it serves and refuses, and later reports the los
     assertEquals(await echoOf(conn, LINE), LINE);
   }
 
-  const output = new Lines("the pipe", blocked.pipe.readable);
+  const output = new Lines("the pipe", pipe.readable);
   await output.line(/^ipc-server: warning: Closed 1 connection: /);
   await output.line(/^ipc-server: warning: .* lines lost: \d+$/);
   const broken = output.seen.filter((line) => !WHOLE.test(line));
@@ -73,9 +56,9 @@ Deno.test("with blocked outputs it serves and refuses, and later reports the los
 });
 
 Deno.test("with blocked outputs it stops in time", async () => {
-  await using blocked = await Blocked.with("--drain-timeout", "200ms");
-  using _pipe = blocked.pipe;
-  const { server } = blocked;
+  await using had = await blocked(BOTH_OUTPUTS, "--drain-timeout", "200ms");
+  using _pipe = had.pipe;
+  const { server } = had;
   using conn = await server.connect();
   for (let sent = 0; sent < 1_000; sent++) await echoOf(conn, LINE);
   server.program.kill("SIGTERM");
@@ -83,16 +66,9 @@ Deno.test("with blocked outputs it stops in time", async () => {
 });
 
 Deno.test("lines that were not written are reported when the server exits", async () => {
-  using directory = new TempDir();
-  const path = directory.join("output");
-  assertEquals((await run("mkfifo", [path])).code, 0);
-  using _pipe = await Deno.open(path, { read: true, write: true });
-  await using server = await ActivatedServer.listen({
-    command: [
-      ...["/bin/sh", "-c", `exec "$0" "$@" >"${path}"`],
-      ...[IPC_SERVER, "--drain-timeout", "200ms"],
-    ],
-  });
+  await using had = await blocked(STDOUT, "--drain-timeout", "200ms");
+  using _pipe = had.pipe;
+  const { server } = had;
   using conn = await server.connect();
   const sent = 2_000;
   for (let line = 0; line < sent; line++) await echoOf(conn, LINE);
