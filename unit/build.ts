@@ -41,7 +41,7 @@ async function run(
   command: string,
   ...args: string[]
 ): Promise<{ success: boolean; text: string }> {
-  const env = { LC_ALL: "C.UTF-8", SYSTEMD_COLORS: "0", SYSTEMD_PAGER: "cat" };
+  const env = { LC_ALL: "C.UTF-8", NO_COLOR: "1", SYSTEMD_PAGER: "cat" };
   try {
     const process = new Deno.Command(command, { args, env, stdin: "null" });
     const { success, stdout, stderr } = await process.output();

@@ -20,7 +20,7 @@ import { flagsOf, flagsOfSet, parsePermissions } from "./permissions.ts";
 import type { UnitDescription } from "./unit_description.ts";
 import { unitFiles } from "./unit_files.ts";
 
-export { type Grant, KINDS, type Permissions } from "./permissions.ts";
+export type { Grant, Permissions } from "./permissions.ts";
 export type { UnitDescription } from "./unit_description.ts";
 export { unitFiles } from "./unit_files.ts";
 
@@ -31,12 +31,10 @@ const USAGE =
   --name NAME              the name of the service (default: that of PROGRAM)
   --output FOLDER          the folder for the files (default: dist)
   --idle TIME              exit after TIME without work: 500ms, 30s, 10min, 1h
-  --type TYPE              notify (default), notify-reload, or exec for a program
-                           without READY=1 and watchdog
+  --type TYPE              notify (default), notify-reload, or exec without READY=1
   --user USER              the user (default: a dynamic one)
   --instances N            template units: N processes share the ports
-  --no-jit                 compile without JIT and WebAssembly, and allow no memory
-                           that is writable and executable
+  --no-jit                 no JIT, no WebAssembly, no writable and executable memory
   --executable PATH        PROGRAM is compiled and installed already
   --force                  overwrite files
 
@@ -56,6 +54,9 @@ const OPTIONS = {
 const NO_JIT = "--v8-flags=--lite-mode,--single-threaded";
 const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 const MS: Record<string, number> = { ms: 1, s: 1e3, min: 6e4, h: 36e5 };
+
+const tell = (word: string, text: string) =>
+  console.log(`${word.padEnd(11)} ${text}`);
 
 async function main(args: readonly string[]): Promise<void> {
   const end = [...args, "--"].indexOf("--");
@@ -82,20 +83,14 @@ async function main(args: readonly string[]): Promise<void> {
     ...{ jit: !values["no-jit"], template: values.instances !== undefined },
   };
   const count = Number(values.instances ?? 1);
-  if (!(count >= 1 && count < 100)) {
-    throw new Error(`Cannot parse --instances "${count}": give 1 to 99`);
-  }
+  if (!(count >= 1 && count < 100)) throw new Error("Give --instances 1 to 99");
   // Faults of the description are found before anything is written.
   const names = Object.keys(unitFiles(description).files);
   const units = names.map((name) => join(values.output, name));
   const built = values.executable ?? join(values.output, name);
   const made = values.executable === undefined ? [...units, built] : units;
   const existing = values.force ? "" : made.filter(existsSync).join(", ");
-  if (existing !== "") {
-    throw new Error(
-      `Cannot overwrite ${existing}: give --force, and make changes in drop-ins`,
-    );
-  }
+  if (existing) throw new Error(`Cannot overwrite ${existing}: give --force`);
   await Deno.mkdir(values.output, { recursive: true });
   if (values.executable === undefined) {
     const all = parsePermissions([...asked, ...ownPermissions(description)]);
@@ -104,13 +99,9 @@ async function main(args: readonly string[]): Promise<void> {
     await build(program, built, ["--unstable-net", ...flags]);
     tell("compiled", built);
   }
-  description.libraries = await libraries(built);
-  if (description.libraries.length === 0) {
-    throw new Error(
-      `Cannot list the libraries of "${built}": ldd(1) lists none`,
-    );
-  }
-  const { files, limits } = unitFiles(description);
+  const listed = await libraries(built);
+  if (listed.length === 0) throw new Error(`ldd lists nothing for "${built}"`);
+  const { files, limits } = unitFiles({ ...description, libraries: listed });
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(values.output, name), text);
   }
@@ -135,10 +126,6 @@ async function main(args: readonly string[]): Promise<void> {
   ];
   tell("install", install.map((command) => `sudo ${command}`).join(" && "));
   tell("change", `sudo systemctl edit ${names.at(-1)}`);
-}
-
-function tell(word: string, text: string): void {
-  console.log(`${word.padEnd(11)} ${text}`);
 }
 
 function milliseconds(time: string): number {

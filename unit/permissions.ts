@@ -1,10 +1,8 @@
 import { resolve } from "node:path";
 
-/** The kinds of permissions. */
-export const KINDS: readonly (keyof Permissions)[] = [
-  ...["read", "write", "net", "env"] as const,
-  ...["sys", "import", "run", "ffi"] as const,
-];
+const KINDS = "read write net env sys import run ffi".split(
+  " ",
+) as (keyof Permissions)[];
 /** Those of the first six. */
 const LETTERS = "RWNESI";
 

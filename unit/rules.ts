@@ -2,15 +2,18 @@ import type { Grant, Permissions } from "./permissions.ts";
 import type { UnitDescription } from "./unit_description.ts";
 
 /** A row of the table: what a permission becomes. */
-export interface Rule {
+export interface Row {
   /** The permission: a cell of the table, and a comment in the unit. */
   permission: string;
   /** The arguments for which the table shows the lines; by default none. */
-  example?: string;
-  /** Returns lines of the service; nothing if the rule does not apply. */
-  lines(it: Facts): string[] | undefined;
+  example?: string | undefined;
   /** What systemd cannot enforce: a cell of the table, and a line of the output. */
-  limit?: string;
+  limit?: string | undefined;
+}
+
+interface Rule extends Row {
+  /** Returns lines of the service; nothing if the rule does not apply. */
+  lines(it: ReturnType<typeof factsOf>): string[] | undefined;
 }
 
 const TEMPORARY = ["/tmp", "/var/tmp"];
@@ -24,8 +27,7 @@ const CREATED = Object.entries({
   ...{ LogsDirectory: "/var/log/", RuntimeDirectory: "/run/" },
 });
 
-/** All rules, in the order of the table and of the unit. */
-export const RULES: readonly Rule[] = [
+const RULES: readonly Rule[] = [
   {
     permission: "no `net` but `net=unix:PATH`, no `import`",
     lines: (it) => when(it.isLocal, "PrivateNetwork=yes", "IPAddressDeny=any"),
@@ -147,25 +149,22 @@ export const RULES: readonly Rule[] = [
   },
 ];
 
-/** A description, and what follows from it for the rules. */
-interface Facts extends UnitDescription {
-  sockets: string[];
-  writesAll: boolean;
+/**
+ * Returns all rules, in the order of the table and of the unit, with the lines of those
+ * that apply; and the paths that systemd creates or binds for writing.
+ */
+export function applyRules(it: UnitDescription): {
+  rules: (Row & { lines: string[] | undefined })[];
   created: string[];
-  readOnly: string[];
-  journal: string[];
-  isLocal: boolean;
-  isOpen: boolean;
   bound: string[];
-  uses(directories: string[]): boolean;
-  notExecutable: string[];
-  allExecutable: string[];
-  /** Whether a permission is given; with names, for one of them. */
-  may(kind: keyof Permissions, ...names: string[]): boolean;
+} {
+  const facts = factsOf(it);
+  const { created, bound } = facts;
+  const rules = RULES.map((rule) => ({ ...rule, lines: rule.lines(facts) }));
+  return { rules, created, bound };
 }
 
-/** Returns a description with what follows from it for the rules. */
-export function factsOf(it: UnitDescription): Facts {
+function factsOf(it: UnitDescription) {
   const { read, write, net, run, ffi, import: imports } = it.permissions;
   const list = (grant: Grant) => grant === true ? [] : grant;
   const sockets = below(list(net), "unix:");
@@ -192,11 +191,12 @@ export function factsOf(it: UnitDescription): Facts {
       imports !== true && imports.length === 0,
     isOpen: writesAll || [read, run, ffi].includes(true),
     bound: others.filter((path) => !created.includes(path)),
-    uses: (directories) =>
+    uses: (directories: string[]) =>
       writesAll || [...listed, ...writable].some((it) => isIn(it, directories)),
     notExecutable: ["/", "/dev/shm", ...TEMPORARY, ...readOnly, ...writable],
     allExecutable: [it.executable, ...it.libraries, ...it.programs],
-    may(kind, ...names) {
+    /** Whether a permission is given; with names, for one of them. */
+    may(kind: keyof Permissions, ...names: string[]): boolean {
       const grant = it.permissions[kind];
       return grant === true ||
         grant.some((each) => names.length === 0 || names.includes(each));
@@ -232,9 +232,7 @@ function isIn(path: string, directories: readonly string[]): boolean {
  */
 export function unitPath(path: string): string {
   if (!/^[\w/@%+,.~=#^-]+$/.test(path)) {
-    throw new Error(
-      `Cannot write "${path}" to a unit: choose a path of letters, digits and @%+,.~=#^_-`,
-    );
+    throw new Error(`Cannot put "${path}" in a unit: avoid special characters`);
   }
   return path.replaceAll("%", "%%");
 }

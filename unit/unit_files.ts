@@ -1,6 +1,6 @@
 import { IDLE_TIMEOUT } from "../daemon/environment.ts";
 import { flagsOf } from "./permissions.ts";
-import { factsOf, RULES, unitPath } from "./rules.ts";
+import { applyRules, unitPath } from "./rules.ts";
 import type { UnitDescription } from "./unit_description.ts";
 
 /** The kernel queues this number of connections for each socket, as `serve()` asks. */
@@ -50,18 +50,16 @@ export function unitFiles(
   it: UnitDescription,
 ): { files: Record<string, string>; limits: string[] } {
   const { name, template } = it;
-  const facts = factsOf(it);
+  const { rules, created, bound } = applyRules(it);
   const listen = it.listen.map((text) => parseListen(text, template));
   if (!/^[a-z_][a-z0-9_-]{0,30}$/i.test(name)) {
     fail(`name a service "${name}": give --name with letters, digits, _ and -`);
   }
-  const [path] = it.user === undefined ? facts.bound : [];
-  if (path) {
-    fail(`let a dynamic user write to "${path}": give --user its owner`);
-  }
+  const [path] = it.user === undefined ? bound : [];
+  if (path) fail(`write to "${path}" as a dynamic user: give --user`);
   // systemd removes the directories that it has created when the service stops.
   const [removed] = listen.filter(({ address }) =>
-    facts.created.some((path) => address.startsWith(`${path}/`))
+    created.some((path) => address.startsWith(`${path}/`))
   );
   if (removed) fail(`listen on "${removed.address}": --allow-write has it`);
   const sockets = Map.groupBy(
@@ -73,7 +71,7 @@ export function unitFiles(
   const names = [...sockets.keys()].map((unit) => `${unit}${instance}.socket`);
   const head = (title: string) => [
     `# Generated: changes belong in drop-ins, by systemctl edit. Permissions:`,
-    `# ${flagsOf(it.permissions).join(" ") || "none"}`,
+    `# ${flagsOf(it.permissions).join(" ").replace(/\s+/g, " ") || "none"}`,
     ...["[Unit]", `Description=${title}`],
   ];
   const files: Record<string, string> = {};
@@ -88,8 +86,7 @@ export function unitFiles(
       ...["", "[Install]", "WantedBy=sockets.target"],
     );
   }
-  const applied = RULES.map((rule) => [rule, rule.lines(facts)] as const)
-    .filter(([, lines]) => lines !== undefined);
+  const applied = rules.filter(({ lines }) => lines !== undefined);
   const notifies = it.type.startsWith("notify");
   files[`${name}${at}.service`] = text(
     ...head(name),
@@ -105,18 +102,19 @@ export function unitFiles(
     `LimitNOFILE=${BACKLOG * (it.listen.length + 1)}`,
     ...["LimitCORE=0", "TasksMax=256"],
     ...["", "# In every unit", ...EVERYWHERE],
-    ...it.user === undefined ? ["DynamicUser=yes"] : [`User=${it.user}`],
+    // A dynamic user implies the second.
+    ...it.user ? [`User=${it.user}`, "RemoveIPC=yes"] : ["DynamicUser=yes"],
     // Instances share their directories, and none may remove them.
-    ...template && it.user === undefined && facts.created.length > 0
+    ...template && it.user === undefined && created.length > 0
       ? [`User=${name}`, "RuntimeDirectoryPreserve=yes"]
       : [],
     ...notifies ? ["BindReadOnlyPaths=/run/systemd/notify"] : [],
-    ...applied.flatMap(([{ permission }, lines = []]) => {
+    ...applied.flatMap(({ permission, lines = [] }) => {
       const comment = `# ${permission.replaceAll("`", "")}`;
       return lines.length > 0 ? ["", comment, ...lines] : [];
     }),
   );
-  return { files, limits: applied.flatMap(([{ limit }]) => limit ?? []) };
+  return { files, limits: applied.flatMap(({ limit }) => limit ?? []) };
 }
 
 function text(...lines: string[]): string {

@@ -2,27 +2,32 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { parsePermissions } from "../../unit/permissions.ts";
-import { factsOf, RULES } from "../../unit/rules.ts";
+import { applyRules } from "../../unit/rules.ts";
 import { page, tableRows } from "./pages.ts";
 
 const HEAD = ["permission", "example", "directives", "limit"];
 
+/** Returns the rules for permissions, as they apply to an example. */
+function rules(example?: string) {
+  const { permissions } = parsePermissions(example?.split(" ") ?? []);
+  return applyRules({
+    ...{ name: "web", permissions, type: "notify", listen: ["8000"] },
+    ...{ executable: "/usr/local/bin/web", libraries: ["/lib/LIBRARIES"] },
+    programs: permissions.run === true ? [] : permissions.run,
+    ...{ jit: false, template: false },
+  }).rules;
+}
+
 /** The rows of the table, from the rules. */
 function rows(): string[][] {
-  return RULES.map((rule) => {
-    const { permissions } = parsePermissions(rule.example?.split(" ") ?? []);
-    const run = permissions.run === true ? [] : permissions.run;
-    const lines = rule.lines(factsOf({
-      ...{ name: "web", permissions, type: "notify", listen: ["8000"] },
-      ...{ executable: "/usr/local/bin/web", libraries: ["/lib/LIBRARIES"] },
-      ...{ programs: run, jit: false, template: false },
-    }));
-    assert(lines !== undefined, `"${rule.permission}" does not apply`);
+  return rules().map(({ permission, example, limit }, index) => {
+    const { lines } = rules(example)[index]!;
+    assert(lines !== undefined, `"${permission}" does not apply`);
     return [
-      rule.permission,
-      rule.example === undefined ? "" : `\`${rule.example}\``,
+      permission,
+      example === undefined ? "" : `\`${example}\``,
       lines!.map((line) => `\`${line}\``).join(", "),
-      rule.limit ?? "",
+      limit ?? "",
     ];
   });
 }

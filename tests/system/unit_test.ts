@@ -104,6 +104,26 @@ const CASES: Record<string, Case> = {
       ...["write to /var/tmp", "list /sys"],
     ],
   },
+  everything: {
+    permissions: ["--allow-all"],
+    allowed: [
+      ...["read /etc/kept/file", "list /etc/kept", "read /etc/other/file"],
+      ...["list /etc/other", "list /usr/bin", "list /home", "list /sys"],
+      ...["read /etc/passwd", "read /etc/machine-id", "read kernel settings"],
+      ...["write to /tmp", "write to /var/tmp", "run what it wrote to /tmp"],
+      ...["run /bin/sh", "run /usr/bin/env", "run /usr/bin/printf"],
+      "run /etc/kept/program",
+      ...["load a library", "list network interfaces", "list processors"],
+      ...["connect to a host by its name", ...NET],
+    ],
+    limits: [
+      ...["import /etc/passwd as text", "import /etc/machine-id as text"],
+      ...["run what it wrote to /tmp by ld.so", "open a netlink socket"],
+      ...["run /usr/bin/printf by ld.so", "run /etc/kept/program by ld.so"],
+      ABSTRACT,
+    ],
+    exposure: 1.2,
+  },
   sys: {
     permissions: ["--allow-sys=networkInterfaces,cpus"],
     allowed: ["list network interfaces", "list processors"],

@@ -108,7 +108,7 @@ for (
     [["web.ts"], /Give one PROGRAM and --listen/],
     [["web.ts", "--listen", "8000", "--wrong"], /Unknown option '--wrong'/],
     [["web.ts", "--listen", "8000", "--idle", "soon"], /--idle "soon"/],
-    [["web.ts", "--listen", "8000", "--instances", "0"], /--instances "0"/],
+    [["web.ts", "--listen", "8000", "--instances", "0"], /--instances 1 to 99/],
     [["web.ts", "--listen", "8000", "--", "-P=none"], /permission set "none"/],
     [["web.ts", "--listen", "8000", "--", "--allow-run=no-such"], /"no-such"/],
   ] as const

@@ -153,6 +153,11 @@ Deno.test("permissions for everything leave what needs no decision", () => {
   }
 });
 
+Deno.test("a name with a line break adds no directive", () => {
+  const { files } = unitFiles(describe("--allow-env=A\nUser=root"));
+  assert(!/^User=/m.test(files["web.service"]!), files["web.service"]);
+});
+
 Deno.test("a percent sign of a path is no specifier", () => {
   const paths = values(
     describe("--allow-read=/srv/100%n"),
@@ -165,7 +170,7 @@ const REFUSED: [reason: string, description: UnitDescription, RegExp][] = [
   [
     "a dynamic user",
     describe("--allow-write=/srv/web"),
-    /"\/srv\/web": give --user/,
+    /"\/srv\/web" as a dynamic user: give --user/,
   ],
   [
     "a name with a slash",
@@ -187,7 +192,7 @@ const REFUSED: [reason: string, description: UnitDescription, RegExp][] = [
     describe("--allow-write=/run/web", { listen: ["/run/web/a.socket"] }),
     /--allow-write has it/,
   ],
-  ["a space in a path", describe("--allow-read=/a b"), /Cannot|choose a path/],
+  ["a space in a path", describe("--allow-read=/a b"), /special characters/],
   [
     "another directive in a path",
     describe("", { listen: ["/run/a\nUser=root"] }),
