@@ -1,6 +1,9 @@
-import { listenFds } from "../activation/environment.ts";
 import { ActivationError } from "../activation/errors.ts";
-import { mayReadEnv } from "../activation/environment.ts";
+import {
+  listenFds,
+  mayReadEnv,
+  parseDecimal,
+} from "../activation/environment.ts";
 import { ServiceLife, type Surroundings } from "./_service_life.ts";
 import {
   IDLE_TIMEOUT,
@@ -70,8 +73,17 @@ const surroundings: Surroundings = {
     }
   },
   idleTimeoutMs() {
-    const value = mayReadEnv(IDLE_TIMEOUT) && Deno.env.get(IDLE_TIMEOUT);
-    return value && /^\d+$/.test(value) ? Number(value) : undefined;
+    const value = mayReadEnv(IDLE_TIMEOUT)
+      ? Deno.env.get(IDLE_TIMEOUT)
+      : undefined;
+    if (value === undefined) return undefined;
+    const ms = parseDecimal(value);
+    if (ms !== undefined) return Number(ms);
+    const quoted = JSON.stringify(value);
+    surroundings.log(
+      `Cannot use ${IDLE_TIMEOUT}: ${quoted} is not a number of milliseconds; correct Environment= of the service unit`,
+    );
+    return undefined;
   },
   async notify(state) {
     if (!mayReadEnv(NOTIFY_SOCKET) || !Deno.env.get(NOTIFY_SOCKET)) {
