@@ -56,10 +56,6 @@ export class ConnServer implements ServiceServer {
     this.#options = options;
   }
 
-  get connections(): number {
-    return this.#served.size + this.#waiting.size;
-  }
-
   /** The number of connections that are not served yet. */
   get waiting(): number {
     return this.#waiting.size;
@@ -76,7 +72,7 @@ export class ConnServer implements ServiceServer {
   async drain(): Promise<void> {
     this.#isStopping = true;
     this.#acceptor.close();
-    if (this.connections === 0) return;
+    if (this.#isEmpty) return;
     for (const { stopping } of this.#served) stopping.abort(stopReason());
     this.#drained = Promise.withResolvers();
     await this.#drained.promise;
@@ -103,6 +99,10 @@ export class ConnServer implements ServiceServer {
     const method = isRef ? "ref" : "unref";
     this.#acceptor[method]();
     for (const { conn } of [...this.#waiting, ...this.#served]) conn[method]();
+  }
+
+  get #isEmpty(): boolean {
+    return this.#served.size + this.#waiting.size === 0;
   }
 
   #take(accepted: Accepted): void {
@@ -145,7 +145,7 @@ export class ConnServer implements ServiceServer {
       this.#waiting.delete(next);
       void this.#serve(next);
     }
-    if (this.connections === 0) {
+    if (this.#isEmpty) {
       clearInterval(this.#sweeper);
       this.#sweeper = undefined;
       this.#drained.resolve();

@@ -33,7 +33,6 @@ export class NodeMember implements ServiceServer {
   readonly #httpSockets = new Map<Socket, HttpSocket>();
   readonly #sessions = new Set<Http2Session>();
   #events: ServiceServerEvents | undefined;
-  #drained = Promise.withResolvers<void>();
   #isStopping = false;
   #isTls = false;
 
@@ -79,35 +78,37 @@ export class NodeMember implements ServiceServer {
     return listenerAddr(this.#server.address());
   }
 
-  get connections(): number {
-    return this.#sockets.size;
-  }
-
   start(events: ServiceServerEvents): void {
     this.#events = events;
     this.#server.on("error", events.onAcceptError);
     for (const hold of this.#early.splice(0)) hold();
   }
 
+  get isStopping(): boolean {
+    return this.#isStopping;
+  }
+
   async drain(): Promise<void> {
     this.#isStopping = true;
-    // That of an HTTP server also closes idle connections, whatever they have received.
-    Server.prototype.close.call(this.#server);
+    const closed = new Promise<void>((resolve) => {
+      // That of an HTTP server also closes idle connections, whatever they have received.
+      Server.prototype.close.call(this.#server, () => resolve());
+    });
     for (const session of this.#sessions) session.close();
     for (const [socket, { responses }] of this.#httpSockets) {
       responses.forEach(closeAfter);
       if (responses.size === 0) this.#close(socket);
     }
-    if (this.connections === 0) return;
-    if (this.#isTls) setTimeout(() => this.#closePending(), GRACE_MS);
-    this.#drained = Promise.withResolvers();
-    await this.#drained.promise;
+    const timer = this.#isTls
+      ? setTimeout(() => this.#closePending(), GRACE_MS)
+      : undefined;
+    await closed;
+    clearTimeout(timer);
   }
 
   abort(): void {
     for (const session of this.#sessions) session.destroy();
     for (const socket of this.#sockets) socket.destroy();
-    this.#drained.resolve();
   }
 
   ref(): void {
@@ -154,10 +155,7 @@ export class NodeMember implements ServiceServer {
 
   #add(socket: Socket): void {
     this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      if (this.connections === 0) this.#drained.resolve();
-    });
+    socket.once("close", () => this.#sockets.delete(socket));
   }
 
   #of(socket: Socket): HttpSocket {
@@ -201,7 +199,8 @@ export class NodeMember implements ServiceServer {
       // A TLS client must get close_notify.
       if (isIdle && !hasReceived) socket.destroySoon();
     };
-    setTimeout(look, GRACE_MS, TURNS);
+    const timer = setTimeout(look, GRACE_MS, TURNS);
+    socket.once("close", () => clearTimeout(timer));
   }
 
   /** Closes connections whose TLS handshake has not ended. */

@@ -100,7 +100,6 @@ export async function runServers(
   const member = service().join({ ...options, started: started.promise });
   const finished = Promise.withResolvers<void>();
   let servers: ServiceServer[] = [];
-  let holdOfConnections: Disposable | undefined;
 
   const abort = () => servers.forEach((each) => each.abort());
   const drain = async () => {
@@ -125,16 +124,6 @@ export async function runServers(
         hold() {
           const hold = member.hold();
           return () => hold[Symbol.dispose]();
-        },
-        onChange() {
-          const isIdle = servers.every(({ connections = 0 }) =>
-            connections === 0
-          );
-          if (!isIdle) holdOfConnections ??= member.hold();
-          else {
-            holdOfConnections?.[Symbol.dispose]();
-            holdOfConnections = undefined;
-          }
         },
       });
     }

@@ -39,16 +39,12 @@ export interface ServiceServerEvents {
    * result once at its end.
    */
   hold(): () => void;
-  /** The number of connections has changed. */
-  onChange(): void;
 }
 
 /** One listening socket of a service. */
 export interface ServiceServer {
   /** The bound address. */
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
-  /** The number of open connections, of a server that does not call `hold()`. */
-  readonly connections?: number;
   /** Starts to serve. */
   start(events: ServiceServerEvents): void;
   /**

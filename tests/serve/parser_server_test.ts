@@ -55,7 +55,6 @@ class TestServer implements AsyncDisposable {
         this.holds++;
         return () => this.holds--;
       },
-      onChange() {},
     });
   }
 

@@ -25,6 +25,20 @@ const CASES: Record<string, {
     listen: "/run/posting.socket",
     client: ["unix", "/run/posting.socket"],
   },
+  tls: {
+    listen: "127.0.0.1:9003",
+    client: ["tls", "9003", `${CERTIFICATES}/cert.pem`],
+    service: service(
+      "posting",
+      `LoadCredential=cert.pem:${CERTIFICATES}/cert.pem`,
+      `LoadCredential=key.pem:${CERTIFICATES}/key.pem`,
+    ),
+  },
+  "web-socket": {
+    listen: "127.0.0.1:9004",
+    client: ["tcp", "9004"],
+    service: service(`posting '{"webSocket":true}'`),
+  },
   express: {
     listen: "127.0.0.1:9005",
     client: ["tcp", "9005"],
