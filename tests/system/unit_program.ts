@@ -57,7 +57,7 @@ const own = (port: number): Record<string, () => unknown> => ({
   "run /usr/bin/printf": () => run("/usr/bin/printf", "x"),
   "run /usr/bin/printf by ld.so": () => run(LD_SO, "/usr/bin/printf", "x"),
   "load a library": () => {
-    Deno.dlopen("/lib/x86_64-linux-gnu/libz.so.1", {
+    Deno.dlopen(`/lib/${Deno.build.arch}-linux-gnu/libz.so.1`, {
       zlibVersion: { parameters: [], result: "pointer" },
     }).symbols.zlibVersion();
   },

@@ -87,7 +87,7 @@ const CASES: Record<string, Case> = {
     limits: ["run /usr/bin/printf by ld.so"],
   },
   ffi: {
-    permissions: ["--allow-ffi=/lib/x86_64-linux-gnu/libz.so.1"],
+    permissions: [`--allow-ffi=/lib/${Deno.build.arch}-linux-gnu/libz.so.1`],
     options: ["--no-jit"],
     allowed: ["load a library"],
     limits: JIT,
