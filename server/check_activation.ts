@@ -1,13 +1,13 @@
 import {
   type ActivationEnv,
   ActivationError,
+  listen,
   type ListenFd,
   listenFds,
 } from "../mod.ts";
 import { chooseSocket, PASS_A_SOCKET } from "./choose_socket.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
 import type { ServerOptions } from "./options.ts";
-import { probeSocket } from "./probe_socket.ts";
 
 /** The most descriptors to check: one is expected, and a forged count may be huge. */
 const CHECKED_MAX = 8;
@@ -48,13 +48,8 @@ export async function checkActivation(
     ];
   }
   const findings = [isOurs, ok(`LISTEN_FDS=${passed.length}`)];
-  for (const { fd, name } of passed.slice(0, CHECKED_MAX)) {
-    const { listens, kind } = await probeSocket(fd, options.backlog);
-    findings.push(
-      listens ? ok(`fd ${fd} "${name}" is ${kind}`) : wrong(
-        `fd ${fd} "${name}" is ${kind}; use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no`,
-      ),
-    );
+  for (const listenFd of passed.slice(0, CHECKED_MAX)) {
+    findings.push(await checkSocket(listenFd, options.backlog));
   }
   try {
     chooseSocket(passed, options.name);
@@ -62,6 +57,33 @@ export async function checkActivation(
     findings.push(finding(error));
   }
   return findings;
+}
+
+/**
+ * Listens as the server does, and closes the descriptor before the runtime polls it:
+ * pending connections stay in the kernel's queue, and a unix socket keeps its path.
+ *
+ * @param backlog The same as in serving: listen(2) changes that of a unix socket.
+ */
+async function checkSocket(
+  listenFd: ListenFd,
+  backlog: number,
+): Promise<Finding> {
+  try {
+    using listener = await listen(listenFd, { backlog });
+    return ok(
+      `fd ${listenFd.fd} "${listenFd.name}" is ${describe(listener.addr)}`,
+    );
+  } catch (error) {
+    return finding(error);
+  }
+}
+
+function describe(addr: Deno.NetAddr | Deno.UnixAddr): string {
+  if ("path" in addr) return "a unix stream socket that listens";
+  const { hostname, port } = addr;
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return `a TCP socket that listens on ${host}:${port}`;
 }
 
 /** The message of an activation error names the next step. */
