@@ -16,8 +16,8 @@ export interface ParsedHead {
 export interface ParserEvents {
   onBegin(): void;
   onHead(head: ParsedHead): void;
-  /** The bytes share memory with the parsed chunk. */
-  onBody(bytes: Uint8Array): void;
+  /** The bytes do not share memory with the parsed chunk. */
+  onBody(bytes: Uint8Array<ArrayBuffer>): void;
   onComplete(): void;
 }
 
@@ -85,6 +85,7 @@ export function parserOf(module: unknown): NewParser {
     // Headers come in parts when they span chunks.
     let early: string[] = [];
     let earlyUrl = "";
+    let parsed: Uint8Array | undefined;
     parser[HTTPParser.kOnMessageBegin] = () => {
       early = [];
       earlyUrl = "";
@@ -116,7 +117,8 @@ export function parserOf(module: unknown): NewParser {
       // Other results skip the body.
       return 0;
     };
-    parser[HTTPParser.kOnBody] = (bytes: Uint8Array) => events.onBody(bytes);
+    parser[HTTPParser.kOnBody] = (bytes: Uint8Array<ArrayBuffer>) =>
+      events.onBody(bytes.buffer === parsed?.buffer ? bytes.slice() : bytes);
     parser[HTTPParser.kOnMessageComplete] = () => events.onComplete();
     let consumed = 0;
     return {
@@ -124,7 +126,9 @@ export function parserOf(module: unknown): NewParser {
         return consumed;
       },
       execute(chunk) {
+        parsed = chunk;
         const result = parser.execute(chunk);
+        parsed = undefined;
         if (typeof result !== "number") return result;
         consumed = result;
       },

@@ -43,14 +43,14 @@ export class ReceivedBody {
     return this.#error !== undefined;
   }
 
-  /** Adds received bytes, whose memory is reused. */
-  push(bytes: Uint8Array): void {
+  /** Adds received bytes, which must not change. */
+  push(bytes: Bytes): void {
     if (this.#isDiscarded || this.#error !== undefined) return;
     this.#receivedBytes += bytes.length;
     if (this.#receivedBytes > this.#maxBytes) {
       return this.fail(bodyTooLong(this.#maxBytes));
     }
-    this.#chunks.push(new Uint8Array(bytes));
+    this.#chunks.push(bytes);
     this.#unreadBytes += bytes.length;
     this.#changed?.();
   }

@@ -17,6 +17,18 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
+/** What the names of headers mean here. Programs use few names, always the same. */
+const kinds = new Map<string, string>();
+const KINDS_MAX = 1_000;
+
+function kindOf(name: string): string {
+  const key = name.toLowerCase();
+  const isOwn = key === "connection" || !HOP_BY_HOP.has(key);
+  const kind = isOwn ? key : "hop-by-hop";
+  if (kinds.size < KINDS_MAX) kinds.set(name, kind);
+  return kind;
+}
+
 /** Responses without a body have no length either (RFC 9110, section 8.6). */
 const WITHOUT_LENGTH = [204, 304];
 
@@ -47,19 +59,24 @@ export function sendResponse(
   let announced: number | undefined;
   for (let i = 0; i < headers.length; i++) {
     const [name, value] = headers[i]!;
-    const key = name.toLowerCase();
-    if (key === "content-length") {
-      if (!isDecoded && /^\d{1,15}$/.test(value)) announced = Number(value);
-      continue;
+    switch (kinds.get(name) ?? kindOf(name)) {
+      case "content-length":
+        if (!isDecoded && /^\d{1,15}$/.test(value)) announced = Number(value);
+        continue;
+      case "connection":
+        exchange.isLast ||= /\bclose\b/i.test(value);
+        continue;
+      case "hop-by-hop":
+        continue;
+      case "content-encoding":
+        if (isDecoded) continue;
+        break;
+      case "date":
+        hasDate = true;
     }
-    if (HOP_BY_HOP.has(key)) {
-      if (key === "connection") exchange.isLast ||= /\bclose\b/i.test(value);
-      continue;
-    }
-    if (isDecoded && key === "content-encoding") continue;
-    if (key === "date") hasDate = true;
     lines += `${name}: ${value}${CRLF}`;
   }
+
   // A stream is made of a body in memory when this is read.
   const stream = bytes === undefined ? response.body : null;
   const length = WITHOUT_LENGTH.includes(status)

@@ -19,8 +19,6 @@ import {
 /** The bytes of chunk extensions and trailers that a client may send in one go. */
 const OVERHEAD_BYTES_MAX = 16 * 1024;
 
-const NOTHING = new Uint8Array();
-
 /** The head of bytes that are no request. */
 const NO_REQUEST: ParsedHead = {
   ...{ method: "GET", url: "", httpVersion: "1.1", rawHeaders: [] },
@@ -60,11 +58,11 @@ export class ServedConnection implements ExchangeConnection {
   #isEnded = false;
   /** Whether later bytes of the client are discarded unparsed. */
   #ignoresInput = false;
-  /** The chunk that is being parsed. */
-  #chunk: Uint8Array = NOTHING;
-  /** The bytes since the last byte of a body, and the end of those in the chunk. */
-  #overhead = 0;
-  #counted: number | undefined = 0;
+  /**
+   * The bytes since the last byte of a body; in the chunk that is being parsed, the bytes
+   * and the number of the parts of the body, and whether the head ends there.
+   */
+  #count = { overhead: 0, body: 0, parts: 0, isFromHead: false };
   #room: PromiseWithResolvers<void> | undefined;
   /** Whether it is half-closed, after its last response. */
   #isLingering = false;
@@ -86,8 +84,7 @@ export class ServedConnection implements ExchangeConnection {
       onHead: (head) => {
         this.#isInHead = false;
         this.#receiving = this.#add(head);
-        this.#overhead = 0;
-        this.#counted = undefined;
+        this.#count = { overhead: 0, body: 0, parts: 0, isFromHead: true };
       },
       onBody: (bytes) => this.#onBody(bytes),
       onComplete: () => this.#onComplete(),
@@ -200,12 +197,9 @@ export class ServedConnection implements ExchangeConnection {
     this.#answerNext();
   }
 
-  #onBody(bytes: Uint8Array): void {
-    // They share memory with the chunk.
-    const start = bytes.byteOffset - this.#chunk.byteOffset;
-    this.#countOverhead(start);
-    if (this.#overhead <= OVERHEAD_BYTES_MAX) this.#overhead = 0;
-    this.#counted = start + bytes.length;
+  #onBody(bytes: Uint8Array<ArrayBuffer>): void {
+    this.#count.body += bytes.length;
+    this.#count.parts++;
     this.#receiving!.body?.push(bytes);
   }
 
@@ -234,9 +228,16 @@ export class ServedConnection implements ExchangeConnection {
     );
   }
 
-  #countOverhead(end: number): void {
-    this.#overhead += end - (this.#counted ?? headEnd(this.#chunk, end));
-    this.#counted = end;
+  /** Whether a parsed chunk has too many bytes for its parts of a body. */
+  #isPadded(chunk: Uint8Array): boolean {
+    const count = this.#count;
+    const start = count.isFromHead ? headEnd(chunk) : 0;
+    count.overhead += Math.max(chunk.length - start - count.body, 0);
+    const isPadded = count.overhead > OVERHEAD_BYTES_MAX * (count.parts + 1);
+    if (count.parts > 0) count.overhead = 0;
+    count.body = count.parts = 0;
+    count.isFromHead = false;
+    return isPadded;
   }
 
   /**
@@ -257,20 +258,15 @@ export class ServedConnection implements ExchangeConnection {
   }
 
   #parse(chunk: Uint8Array): void {
-    this.#chunk = chunk;
-    this.#counted = 0;
     const error = this.#parser.execute(chunk);
-    if (this.#receiving !== undefined) this.#countOverhead(chunk.length);
-    this.#chunk = NOTHING;
+    const isPadded = this.#receiving !== undefined && this.#isPadded(chunk);
     this.#offerUpgrade(chunk);
     if (error?.code === "HPE_CLOSED_CONNECTION") {
       // A client that has announced its last request has no other.
       this.#ignoresInput = true;
     } else if (error !== undefined) {
       return this.#refuse(error.code, error.message);
-    } else if (
-      this.#receiving !== undefined && this.#overhead > OVERHEAD_BYTES_MAX
-    ) {
+    } else if (isPadded) {
       const reason = "its chunk extensions or trailers are too long";
       return this.#refuse("HPE_CHUNK_EXTENSIONS_OVERFLOW", reason);
     }
@@ -334,10 +330,10 @@ export class ServedConnection implements ExchangeConnection {
   }
 }
 
-/** Returns the end of the last head before a position, or 0 if it began earlier. */
-function headEnd(chunk: Uint8Array, before: number): number {
+/** Returns the end of the last head in a chunk, or 0 if it began earlier. */
+function headEnd(chunk: Uint8Array): number {
   const [cr, lf] = [13, 10];
-  for (let at = before; at >= 4; at--) {
+  for (let at = chunk.length; at >= 4; at--) {
     if (
       chunk[at - 1] === lf && chunk[at - 2] === cr && chunk[at - 3] === lf &&
       chunk[at - 4] === cr

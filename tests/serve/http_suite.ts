@@ -940,6 +940,98 @@ export const CASES: Case[] = [
       assertMatch(text, /answer to \/1HTTP\/1\.1 200 OK[^]*answer to \/2$/);
     },
   })),
+  ...["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "GET", "HEAD"].map((
+    method,
+  ): Case => ({
+    name: `the body of a ${method} without content`,
+    async run(place) {
+      await using _service = await place.serve(({ body }) =>
+        new Response(null, { headers: { "x-body": `${body}` } })
+      );
+      const { head } = await ask(place, request(`${method} /`, LAST));
+      const expected = /GET|HEAD/.test(method)
+        ? "null"
+        : "[object ReadableStream]";
+      assertEquals(/^x-body: (.*)$/im.exec(head)?.[1], expected);
+    },
+  })),
+  {
+    name: "the headers of a request are immutable",
+    not: { node: "without internals, they are those of a new Request" },
+    async run(place) {
+      await using _service = await place.serve(({ headers }) => {
+        headers.set("x-y", "z");
+        return new Response();
+      }, { onError: (error) => new Response(`${error}`) });
+      const { body } = await ask(place, request("GET /", LAST));
+      assertStringIncludes(body, "TypeError: Cannot change headers");
+    },
+  },
+  ...["a text", "a stream"].map((what): Case => ({
+    name: `${what} of a Response that was sent cannot be sent again`,
+    not: what === "a text"
+      ? { node: "without internals, its body is still unread" }
+      : undefined,
+    async run(place) {
+      const response = new Response(
+        what === "a text" ? "sent" : new Blob(["sent"]).stream(),
+      );
+      let errors = 0;
+      await using _service = await place.serve(() => response, {
+        onError() {
+          errors++;
+          return new Response("not again", { status: 500 });
+        },
+      });
+      assertStringIncludes(
+        (await ask(place, request("GET /", LAST))).body,
+        "sent",
+      );
+      const { head, body } = await ask(place, request("GET /", LAST));
+      assertMatch(head, /^HTTP\/1\.1 500 /);
+      assertEquals(body, "not again");
+      assertEquals(errors, 1);
+    },
+  })),
+  ...["as it is", "as a clone"].map((how): Case => ({
+    name: `a compressed response of fetch(), passed on ${how}, is readable`,
+    async run(place) {
+      const zipped = await new Response(
+        new Blob(["text ".repeat(100)]).stream()
+          .pipeThrough(new CompressionStream("gzip")),
+      ).bytes();
+      await using upstream = Deno.serve(
+        { hostname: "127.0.0.1", port: 0, onListen() {} },
+        () => new Response(zipped, { headers: { "content-encoding": "gzip" } }),
+      );
+      await using _service = await place.serve(async () => {
+        const { port } = upstream.addr;
+        const response = await fetch(`http://127.0.0.1:${port}`);
+        if (how === "as it is") return response;
+        const copy = response.clone();
+        void response.body?.cancel();
+        return copy;
+      });
+      const { head, body } = await ask(place, request("GET /", LAST));
+      assertMatch(head, /^HTTP\/1\.1 200 /);
+      assertEquals(/^content-encoding:/im.test(head), false, head);
+      assertStringIncludes(body, "text ".repeat(100));
+    },
+  })),
+  {
+    name: "the time for the next request is announced",
+    not: {
+      ...notDeno("it leaves it to the client"),
+      node: "it announces its own time",
+    },
+    async run(place) {
+      await using _service = await place.serve(() => new Response("x"));
+      using conn = await place.dial();
+      await send(conn, request("GET /"));
+      const head = await receiveUpTo(conn, CRLF + CRLF + "x");
+      assertMatch(head, /^keep-alive: timeout=75\r$/m);
+    },
+  },
   {
     name:
       "shutdown closes idle connections, and lets responses come to their end",

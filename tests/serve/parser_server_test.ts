@@ -11,11 +11,12 @@ import {
   type RequestSource,
 } from "../../runtime/fetch_objects.ts";
 import { type NewParser, requestParser } from "../../runtime/request_parser.ts";
-import type { HandledConn } from "../../activation/_conn.ts";
+import type { ChunkConn, HandledConn } from "../../activation/_conn.ts";
 import { UNIX_ADDR } from "../../activation/_address.ts";
 import type { Acceptor } from "../../activation/_transport.ts";
 import type { AnswerOptions } from "../../serve/_answer.ts";
 import { ParserServer } from "../../serve/_parser_server.ts";
+import { sendParts } from "../../serve/_send_parts.ts";
 import type { ServeHandler } from "../../serve/mod.ts";
 import { soon } from "../support/eventually.ts";
 import { receive, receiveAll, receiveAllText, send } from "../support/peer.ts";
@@ -169,6 +170,216 @@ testServed(
     assertStringIncludes(await receiveAllText(peer), "\r\n\r\nz abc");
   },
 );
+
+const CHUNKED =
+  "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
+
+for (
+  const [what, parts] of [
+    ["in the packet of the head", [`${CHUNKED}2;${"x".repeat(20_000)}`]],
+    ["byte by byte", [CHUNKED, "2;", ...Array(17).fill("x".repeat(1_000))]],
+    ["after a part of the body", [
+      `${CHUNKED}2\r\nab\r\n`,
+      `2;${"x".repeat(17_000)}`,
+    ]],
+    ["as trailers", [`${CHUNKED}0\r\n`, `x: ${"x".repeat(17_000)}\r\n`]],
+  ] as [string, string[]][]
+) {
+  testServed(
+    `chunk extensions of 17 KB ${what} are refused`,
+    echo,
+    async (peer) => {
+      for (const part of parts) {
+        await send(peer, part);
+        // A part is received on its own.
+        await new Promise((resolve) => setTimeout(resolve));
+      }
+      assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 4(13|31) /);
+    },
+  );
+}
+
+testServed(
+  "many small chunks with extensions are a body, also behind other requests",
+  echo,
+  async (peer) => {
+    const chunks = "1;name=value\r\na\r\n".repeat(10_000);
+    const head = CHUNKED.replace("Host", `${LAST}Host`);
+    await send(peer, `${get()}${get()}${head}${chunks}0\r\n\r\n`);
+    const text = await receiveAllText(peer);
+    assertEquals(text.split("\r\n\r\n").at(-1), "a".repeat(10_000));
+  },
+);
+
+/** A handler that answers only when its client has gone. */
+function waiting() {
+  const called = Promise.withResolvers<void>();
+  const aborted = Promise.withResolvers<void>();
+  return {
+    called: called.promise,
+    aborted: aborted.promise,
+    handler({ signal }: Request): Promise<Response> {
+      called.resolve();
+      signal.addEventListener("abort", () => aborted.resolve());
+      return aborted.promise.then(() => new Response());
+    },
+  };
+}
+
+const LEFT_BEHIND: [what: string, text: string][] = [
+  ["nothing", get()],
+  ["a pipelined request", get().repeat(3)],
+  ["pipelined requests of 150 KB", get().repeat(5_500)],
+  [
+    "an unread body",
+    `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n${
+      "x".repeat(150_000)
+    }`,
+  ],
+];
+
+for (const [what, text] of LEFT_BEHIND) {
+  testConn(
+    `a client that leaves ${what} behind aborts the request`,
+    async (conn, peer) => {
+      const { called, aborted, handler } = waiting();
+      await using server = await TestServer.serve(conn, { handler });
+      // The buffers have room for it: a pending write would keep the socket open.
+      await soon("the requests are sent", send(peer, text));
+      await soon("the handler is called", called);
+      peer.close();
+      await soon("the signal is aborted", aborted);
+      assertEquals(server.holds, 0);
+    },
+    ["handles"],
+  );
+}
+
+testServed(
+  "a half-close does not abort a request, and its streamed response is whole",
+  ({ signal }) => {
+    let chunks = 0;
+    return new Response(
+      new ReadableStream({
+        async pull(controller) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          const text = signal.aborted ? "aborted" : "a".repeat(1_000);
+          controller.enqueue(new TextEncoder().encode(text));
+          if (++chunks === 100) controller.close();
+        },
+      }),
+      { headers: { "content-length": "100000" } },
+    );
+  },
+  async (peer) => {
+    await send(peer, get());
+    await peer.closeWrite();
+    const text = await receiveAllText(peer);
+    assertEquals(text.split("\r\n\r\n")[1], "a".repeat(100_000));
+  },
+);
+
+testServed(
+  "a refused upload has its answer, although the client sends on",
+  hello,
+  async (peer) => {
+    const length = 20_000_000;
+    const post =
+      `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n`;
+    await send(peer, post);
+    await send(peer, new Uint8Array(length));
+    assertMatch(
+      await receiveAllText(peer),
+      /^HTTP\/1\.1 413 [^]*connection: close\r\n\r\nPayload Too Large\n$/,
+    );
+  },
+);
+
+testServed(
+  "a body of chunks that is too long fails in the handler, with status 413",
+  echo,
+  async (peer) => {
+    const chunk = `f4240\r\n${"x".repeat(1_000_000)}\r\n`;
+    await send(peer, CHUNKED + chunk + chunk + "0\r\n\r\n");
+    assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 413 /);
+  },
+);
+
+testServed(
+  "a client that keeps sending its body after the response is cut off",
+  hello,
+  async (peer) => {
+    await send(
+      peer,
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n",
+    );
+    const answer = receiveAllText(peer);
+    await inFastTime(() => answer);
+    assertMatch(await answer, /hello$/);
+  },
+);
+
+testServed(
+  "half a head does not delay the drain",
+  hello,
+  async (peer, { server }) => {
+    await send(peer, get() + "GET / HT");
+    await receive(peer, 15);
+    await soon("all connections are closed", server.drain(), { within: 3_000 });
+  },
+);
+
+for (const isLate of [false, true]) {
+  testServed(
+    `after the response, reading ${
+      isLate ? "all" : "the rest"
+    } of a body fails`,
+    (request, { completed }) => {
+      const reader = isLate ? undefined : request.body!.getReader();
+      const reading = reader?.read();
+      outcome = completed.then(async () => {
+        await reading;
+        return reader === undefined
+          ? await request.text()
+          : await reader.read();
+      }).then(() => "read", (error) => error.message);
+      return new Response();
+    },
+    async (peer) => {
+      const length = isLate ? "4" : "5";
+      await send(
+        peer,
+        `POST / HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\nbody`,
+      );
+      await receive(peer, 15);
+      await send(peer, "y");
+      assertMatch(
+        await soon("the outcome is known", outcome),
+        /Cannot read the request/,
+      );
+    },
+  );
+}
+let outcome: Promise<string>;
+
+Deno.test("a large body is sent from its own memory, in slices", async () => {
+  const body = new Uint8Array(1_000_000);
+  const written: Uint8Array[] = [];
+  const conn = {
+    writeChunk(chunk: Uint8Array) {
+      written.push(chunk.buffer === body.buffer ? chunk : chunk.slice());
+      return undefined;
+    },
+  } as Partial<ChunkConn> as ChunkConn;
+  await sendParts(conn, "head é", body, "tail");
+  const text = (bytes?: Uint8Array) => new TextDecoder("latin1").decode(bytes);
+  assertEquals(text(written[0]), "head é");
+  assertEquals(text(written.at(-1)), "tail");
+  const slices = written.slice(1, -1);
+  assertEquals(slices.every(({ buffer }) => buffer === body.buffer), true);
+  assertEquals(slices.reduce((sum, { length }) => sum + length, 0), 1_000_000);
+  assertEquals(slices.length > 1, true);
+});
 
 for (const length of [10, 100_000]) {
   testServed(
