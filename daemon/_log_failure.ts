@@ -1,6 +1,7 @@
+import { hostAndPort } from "../activation/_address.ts";
 import { mayReadEnv } from "../activation/environment.ts";
 import { JOURNAL_STREAM } from "./environment.ts";
-import { logger } from "./logger.ts";
+import { type Logger, logger } from "./logger.ts";
 
 /**
  * Logs a failure as one line, also without the permission to detect the journal.
@@ -14,7 +15,19 @@ export function logFailure(
   error?: unknown,
   level: "error" | "warning" = "error",
 ): void {
-  const log = logger(mayReadEnv(JOURNAL_STREAM) ? {} : { journal: false });
   const line = error === undefined ? problem : `${problem}: ${error}`;
-  log[level](line.replaceAll(/\s*[\r\n]+\s*/g, " "));
+  ownLogger()[level](line.replaceAll(/\s*[\r\n]+\s*/g, " "));
+}
+
+/** Logs where a program listens that was run by hand. */
+export function logAddress(addr: Deno.NetAddr | Deno.UnixAddr): void {
+  const where = "path" in addr
+    ? addr.path
+    : hostAndPort(addr.hostname, addr.port);
+  ownLogger().info(`Listening on ${where}`);
+}
+
+/** Returns a logger that needs no permission. */
+function ownLogger(): Logger {
+  return logger(mayReadEnv(JOURNAL_STREAM) ? {} : { journal: false });
 }

@@ -3,6 +3,7 @@ import { notActivated, openFallback } from "../activation/_no_socket.ts";
 import type { ListenAddress } from "../runtime/stream_binding.ts";
 import { BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
+import { logAddress } from "../daemon/_log_failure.ts";
 import type { ServerOptions } from "./_run_servers.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
@@ -19,15 +20,18 @@ export interface Opener {
  * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
 export async function openEach(
-  { name, fallback, backlog = BACKLOG }: ServerOptions,
+  { name, fallback, backlog = BACKLOG, onListen }: ServerOptions,
   { adopt, listenAt }: Opener,
 ): Promise<ServiceServer[]> {
   const listenFds = listenFdsNamed(name);
   if (listenFds.length === 0) {
     if (fallback === undefined) throw notActivated("serve");
-    return [
-      await openFallback(fallback, (where) => listenAt(where, backlog)),
-    ];
+    const server = await openFallback(
+      fallback,
+      (where) => listenAt(where, backlog),
+    );
+    if (onListen === undefined) logAddress(server.addr);
+    return [server];
   }
   return await adoptListening(
     listenFds,

@@ -10,7 +10,12 @@ export interface ServerOptions {
    * default the name of the unit. Without a name, all passed sockets are served.
    */
   name?: string | undefined;
-  /** The address to listen on when the process was not activated. @default {undefined} */
+  /**
+   * The address to listen on when the process was not activated. It is not used below a
+   * shell that got the socket in place of this process: the call then throws.
+   *
+   * @default {undefined}
+   */
   fallback?: ServeFallback | undefined;
   /**
    * The most connections that the kernel queues, as for `listen()`.
@@ -36,7 +41,9 @@ export interface ServerOptions {
    * @default {0}
    */
   idleTimeoutMs?: number | undefined;
-  /** Called with the address of each socket. */
+  /**
+   * Called with the address of each socket. By default, that of the fallback is logged.
+   */
   onListen?: ((addr: Deno.NetAddr | Deno.UnixAddr) => void) | undefined;
   /**
    * Whether to notify the service manager of the start and the stop of the service

@@ -125,6 +125,26 @@ Deno.test("a fallback that fails names its address, and the socket that is missi
   }
 });
 
+Deno.test("by hand, serve() logs where it listens, unless the program does", async () => {
+  for (const onListen of [false, true]) {
+    const [command, ...args] = scriptCommand(
+      `const server = await serve(() => new Response(), {
+        fallback: { port: 0 },
+        ${onListen ? 'onListen: ({ port }) => console.error("at", port),' : ""}
+      });
+      console.log(server.addr.port);
+      await server.shutdown();`,
+      [ALLOW_ACTIVATION, "--allow-net"],
+    );
+    const { stdout, stderr } = await run(command!, args, { env: denoEnv() });
+    const port = stdout.trimEnd();
+    assertEquals(
+      stderr,
+      onListen ? `at ${port}\n` : `info: Listening on 127.0.0.1:${port}\n`,
+    );
+  }
+});
+
 Deno.test("a program that deno run --watch has restarted names the restart", async () => {
   using directory = new TempDir();
   const [socket, file] = [directory.join("socket"), directory.join("file")];
