@@ -51,6 +51,9 @@ const REFUSED: [args: string[], message: string][] = [
   [["--drain-timeout", "soon"], 'Cannot parse --drain-timeout: "soon"'],
   [["--drain-timeout=-1s"], 'Cannot parse --drain-timeout: "-1s"'],
   [["--drain-timeout", "30d"], 'Cannot parse --drain-timeout: "30d"'],
+  [["--max-connections=0"], "is not an integer from 1 to 1000000"],
+  [["--max-waiting=1000001"], "is not an integer from 0 to 1000000"],
+  [["--backlog=0"], "is not an integer from 1 to 1000000"],
 ];
 for (const [args, message] of REFUSED) {
   Deno.test(`ipc-server: [${args.join(" ")}] is refused`, () => {
