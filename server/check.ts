@@ -3,7 +3,12 @@ import { type LineSink, writeLine } from "../cli/write_line.ts";
 import type { ActivationEnv } from "../mod.ts";
 import { checkActivation } from "./check_activation.ts";
 import { checkManager } from "./check_manager.ts";
-import { type Finding, note } from "./finding.ts";
+import {
+  connectionsHeld,
+  freeDescriptors,
+  moreDescriptors,
+} from "./descriptors.ts";
+import { type Finding, note, ok } from "./finding.ts";
 import type { ServerOptions } from "./options.ts";
 
 /**
@@ -36,37 +41,23 @@ export async function check(
   return isWrong ? EXIT.config : EXIT.ok;
 }
 
-/** The settings of units that the server needs but cannot read. */
+/** The settings of units that limit the server. */
 function limits(options: ServerOptions): Finding[] {
   const { maxConnections, maxWaiting, backlog } = options;
+  const held = connectionsHeld(options);
+  const free = freeDescriptors(held);
   return [
-    note(
-      `LimitNOFILE= of the service must be at least ${
-        descriptorsNeeded(options)
-      } for ${maxConnections} connections and ${maxWaiting} waiting; see "systemctl show --property=LimitNOFILE ipc-server.service"`,
-    ),
+    free < held
+      ? note(
+        `LimitNOFILE= is too low: the server can open ${free} files, and cannot accept or notify without a free one; ${
+          moreDescriptors(options)
+        }`,
+      )
+      : ok(
+        `LimitNOFILE= suffices for ${maxConnections} connections and ${maxWaiting} waiting`,
+      ),
     note(
       `Backlog= of the socket unit must be ${backlog}, the value of --backlog`,
     ),
   ];
-}
-
-/** The most connections that the runtime accepts before JavaScript runs. */
-const ACCEPTED_AT_ONCE = 128;
-
-/** Descriptors that are not connections: standard streams, the runtime's own. */
-const RESERVE = 64;
-
-/**
- * Returns the lowest `LimitNOFILE=` with which the server cannot run out of
- * descriptors: the inequality of docs/limits.md.
- */
-export function descriptorsNeeded(
-  { maxConnections, maxWaiting, backlog }: Pick<
-    ServerOptions,
-    "maxConnections" | "maxWaiting" | "backlog"
-  >,
-): number {
-  const pending = Math.max(backlog, ACCEPTED_AT_ONCE);
-  return maxConnections + maxWaiting + pending + RESERVE;
 }

@@ -79,8 +79,9 @@ async function serve(options: ServerOptions): Promise<number> {
   const { StatusReport, statusLine } = await import("./status_report.ts");
   const reporting = new Reporting(NAME, options);
   loading.resolve(reporting);
-  using status = new StatusReport(() =>
-    statusLine(echo.status, server.waiting)
+  using status = new StatusReport(
+    () => statusLine(echo.status, server.waiting),
+    () => reporting.lackOfDescriptors(),
   );
   if (!life.stopping.aborted) {
     life.join({

@@ -1,10 +1,14 @@
 import { type Logger, logger, type NotifyError } from "../mod.ts";
+import { moreDescriptors } from "./descriptors.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
 import { notifyProblem } from "./status_report.ts";
 
 /** The shortest interval between two reports of refused connections, in milliseconds. */
 const REFUSED_INTERVAL_MS = 1_000;
+
+/** The shortest interval between two reports of lacking descriptors, in milliseconds. */
+const DESCRIPTORS_INTERVAL_MS = 60_000;
 
 /** The shortest interval between two reports of lost lines, in milliseconds. */
 const LOST_INTERVAL_MS = 10_000;
@@ -17,11 +21,12 @@ export class Reporting {
   readonly #log: Logger;
   readonly #lost: Throttled;
   readonly #refused: Throttled;
+  readonly #descriptors: Throttled;
   #reason = "";
 
   constructor(
     name: string,
-    { maxConnections, maxWaiting }: ServerOptions,
+    options: ServerOptions,
   ) {
     // Like the log, warnings must not block on a journal that does not read.
     this.#warnings = new LineLog(Deno.stderr, () => {});
@@ -29,6 +34,14 @@ export class Reporting {
       name,
       sink: this.#warnings,
       journal: Deno.stderr.isTerminal() ? false : undefined,
+    });
+    const { maxConnections, maxWaiting } = options;
+    this.#descriptors = throttle(DESCRIPTORS_INTERVAL_MS, () => {
+      log.warning(
+        `No file descriptor is free: new connections wait, and systemd cannot be notified, so that WatchdogSec= may end the server; ${
+          moreDescriptors(options)
+        }`,
+      );
     });
     this.#refused = throttle(REFUSED_INTERVAL_MS, (count) => {
       const connections = count === 1 ? "connection" : "connections";
@@ -45,6 +58,11 @@ export class Reporting {
   /** Reports a connection that was closed above the limits. */
   refused(): void {
     this.#refused();
+  }
+
+  /** Reports that the process has no free descriptor. */
+  lackOfDescriptors(): void {
+    this.#descriptors();
   }
 
   /** Reports lines that could not be written. */

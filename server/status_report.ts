@@ -1,4 +1,5 @@
 import { notify, type NotifyError } from "../mod.ts";
+import { isLackOfDescriptors } from "./descriptors.ts";
 import type { EchoStatus } from "./echo.ts";
 
 /** The shortest interval between two statuses, in milliseconds. */
@@ -7,12 +8,18 @@ const STATUS_INTERVAL_MS = 1_000;
 /** Notifies the service manager of the status when it has changed, once a second. */
 export class StatusReport {
   readonly #read: () => string;
+  readonly #onLackOfDescriptors: () => void;
   #sent = "";
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  /** @param read Returns the status. */
-  constructor(read: () => string) {
+  /**
+   * @param read Returns the status.
+   * @param onLackOfDescriptors Called when a status cannot be sent without a free
+   * descriptor. It is sent again.
+   */
+  constructor(read: () => string, onLackOfDescriptors: () => void = () => {}) {
     this.#read = read;
+    this.#onLackOfDescriptors = onLackOfDescriptors;
   }
 
   /** Starts to report, and returns the first status. */
@@ -29,9 +36,16 @@ export class StatusReport {
     const status = this.#read();
     if (status === this.#sent) return;
     this.#sent = status;
+    try {
+      if (await notify({ status })) return;
+    } catch (error) {
+      if (isLackOfDescriptors(error)) {
+        this.#sent = "";
+        return this.#onLackOfDescriptors();
+      }
+    }
     // The service has reported that its manager cannot be notified.
-    const isSent = await notify({ status }).catch(() => false);
-    if (!isSent) this[Symbol.dispose]();
+    this[Symbol.dispose]();
   }
 }
 

@@ -58,7 +58,7 @@ a connection has received "close", it is closed.`,
   },
   notes:
     `TIME is 200ms, 1.5s or plain seconds. The limits on connections require a
-LimitNOFILE= of the service, which --check prints.
+LimitNOFILE= of the service, which --check judges.
 
 Start it with "systemctl start ipc-server.socket", or by hand with
   systemd-socket-activate --listen=/tmp/job.socket \\

@@ -74,6 +74,12 @@ const DIFFERENCES: [
     ({ watchdog }) => watchdog === "error",
   ],
   [
+    "WatchdogSec=infinity is no watchdog",
+    "watchdog",
+    ({ WATCHDOG_USEC }) => WATCHDOG_USEC === "18446744073709551615",
+    ({ watchdog }) => watchdog === 0,
+  ],
+  [
     "LISTEN_FDS=0 is no descriptors",
     "listen",
     ({ LISTEN_FDS }) => LISTEN_FDS === "0",

@@ -1,7 +1,7 @@
 // The shipped units match the server's defaults.
 
 import { assert, assertEquals } from "@std/assert";
-import { descriptorsNeeded } from "../../server/check.ts";
+import { descriptorsNeeded } from "../../server/descriptors.ts";
 import { parseServerOptions } from "../../server/options.ts";
 
 function setting(unit: string, name: string): string | undefined {
@@ -9,6 +9,16 @@ function setting(unit: string, name: string): string | undefined {
   const text = Deno.readTextFileSync(file);
   return new RegExp(`^${name}=(.*)$`, "m").exec(text)?.[1];
 }
+
+Deno.test("the descriptors that are needed follow the options", () => {
+  const options = { maxConnections: 10, maxWaiting: 5 };
+  for (const [backlog, pending] of [[7, 128], [200, 200]] as const) {
+    assertEquals(
+      descriptorsNeeded({ ...options, backlog }),
+      10 + 5 + pending + 64,
+    );
+  }
+});
 
 for (const manager of ["system", "user"]) {
   const folder = manager === "user" ? "user/" : "";

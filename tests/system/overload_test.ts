@@ -150,3 +150,52 @@ Deno.test("after the overload new peers are served", async () => {
   );
   assertMatch(StatusText, /^0 open, \d+ served, \d+ bytes received$/);
 });
+
+Deno.test("with too few descriptors the server warns as soon as none is free, and the check says how many it needs", async () => {
+  const limit = 128;
+  const path = `/run/systemd/system/${SERVER}.d/small.conf`;
+  await machine.systemctl("stop", SERVER, SOCKET);
+  await machine.write(path, `[Service]\nLimitNOFILE=${limit}\n`);
+  await machine.run("rm", "/etc/default/ipc-server");
+  await machine.run("rm", `/run/systemd/system/${SOCKET}.d/small.conf`);
+  await machine.systemctl("daemon-reload");
+  await machine.systemctl("start", SOCKET);
+  const advice =
+    "set LimitNOFILE= of the service to at least 6208, for 4096 connections and 1024 waiting";
+
+  using first = await machine.connect();
+  assertEquals(await echoOf(first, "a"), "a");
+  const earlier = (await machine.journal(SERVER)).length;
+  const warnings = async () =>
+    (await machine.journal(SERVER)).slice(earlier)
+      .map(({ message }) => message)
+      .filter((line) => line.startsWith("No file descriptor is free: "));
+  {
+    await using _ = new ConnectedPeers(2 * limit);
+    const [warning] = await eventually(
+      "the server has warned",
+      warnings,
+      (lines) => lines.length > 0,
+    );
+    assert(warning!.includes(advice), warning);
+    assertEquals(await echoOf(first, "b"), "b");
+  }
+  await eventually(
+    "the status is sent again",
+    () => machine.show(SERVER, "StatusText"),
+    ({ StatusText }) => StatusText!.startsWith("1 open, "),
+  );
+  assertEquals((await warnings()).length, 1);
+
+  const checked = async () => {
+    const { stdout } = await machine.attempt(
+      ...["systemd-run", "--quiet", "--pipe", "--wait"],
+      ...[`--property=LimitNOFILE=${limit}`, "/usr/libexec/ipc/ipc-server"],
+      "--check",
+    );
+    return stdout;
+  };
+  const told = await checked();
+  assert(told.includes("note: LimitNOFILE= is too low: "), told);
+  assert(told.includes(advice), told);
+});
