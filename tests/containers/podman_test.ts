@@ -1,0 +1,75 @@
+// docs/containers.md: an image with the server, which podman runs with a passed socket.
+
+import { assertEquals } from "@std/assert";
+import { ActivatedServer } from "../integration/activated_server.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { echoOf } from "../support/peer.ts";
+import { REPOSITORY, run } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+
+const PODMAN = `${REPOSITORY}tests/containers/podman`;
+
+let directory: TempDir;
+let env: Record<string, string>;
+
+/** Runs the first commands of the page, where the page expects it. */
+async function buildImage(): Promise<void> {
+  const page = await Deno.readTextFile(`${REPOSITORY}docs/containers.md`);
+  const [, commands = ""] = /^```sh\n(.*?)^```$/ms.exec(page)!;
+  for (const name of ["bin", "examples"]) {
+    await Deno.symlink(`${REPOSITORY}${name}`, directory.join(name));
+  }
+  const script = `set -e; podman() { ${PODMAN} "$@"; }; ${commands}`;
+  const { code, stdout, stderr } = await run("bash", ["-c", script], {
+    cwd: directory.path,
+    env,
+  });
+  assertEquals(code, 0, stdout + stderr);
+}
+
+Deno.test.beforeAll(async () => {
+  directory = new TempDir();
+  env = { PODMAN_DIRECTORY: directory.join("podman") };
+  await buildImage();
+});
+Deno.test.afterAll(() => directory?.[Symbol.dispose]());
+
+/** The options of `examples/container/echo.container`, as podman takes them. */
+const OPTIONS = ["--network=none", "--read-only", "--cap-drop=all"];
+
+/** Listens, and runs the image at the first connection. */
+function activated(
+  options: string[],
+  variables: Record<string, string> = {},
+): Promise<ActivatedServer> {
+  return ActivatedServer.listen({
+    command: [PODMAN, "run", "--rm", ...OPTIONS, ...options, "ipc-server"],
+    options: Object.entries({ ...env, ...variables })
+      .map(([name, value]) => `--setenv=${name}=${value}`),
+  });
+}
+
+for (const init of [[], ["--init"]]) {
+  Deno.test(`the server in a container serves the passed socket, and stops on SIGTERM ${init}`, async () => {
+    await using server = await activated(init);
+    using conn = await server.connect();
+    assertEquals(await echoOf(conn, "hello\n"), "hello\n");
+    await server.stdout.line("server start");
+    server.program.kill("SIGTERM");
+    assertEquals(await server.program.exitCode({ within: 30_000 }), 0);
+  });
+}
+
+Deno.test("podman relays READY=1, and WATCHDOG=1 if WATCHDOG_USEC is passed", async () => {
+  using receiver = new NotifyReceiver(directory.join("notify"));
+  await using server = await activated([
+    "--sdnotify=container",
+    "--env=WATCHDOG_USEC",
+  ], { NOTIFY_SOCKET: receiver.socket, WATCHDOG_USEC: "1000000" });
+  using conn = await server.connect();
+  assertEquals(await echoOf(conn, "hello\n"), "hello\n");
+  for (const wanted of ["READY=1", "WATCHDOG=1"]) {
+    let state = "";
+    while (!state.split("\n").includes(wanted)) state = await receiver.next();
+  }
+});
