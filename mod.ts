@@ -39,7 +39,7 @@
  * | `listenTls`, `listenServer`                         | the same                                                                |
  * | `listenDatagram`                                    | the same; sending needs `--allow-net` for the receiver                  |
  * | `listenOr`                                          | the same; when not activated, also what `Deno.listen` needs             |
- * | `serve`                                             | the same; see there for the fallback                                    |
+ * | `serve`, `serveConns`, `serveNode`                  | the same; see there for the fallback                                    |
  * | `service`                                           | none; as `notify`, `watchdog` and `listenFds` where granted             |
  * | `notify`, `ready`, `stopping`, `status`             | `--allow-env=NOTIFY_SOCKET --allow-net=unix:P --allow-write=P`          |
  * | the same, with an abstract notify socket            | `--allow-env=NOTIFY_SOCKET --allow-net`                                 |

@@ -27,7 +27,9 @@ export interface Certificate {
  * @throws {Deno.errors.InvalidData} As `listenTls()`; also the errors of `listen`.
  */
 export async function acceptTls(
-  { cert, key, alpnProtocols }: Certificate & { alpnProtocols?: string[] },
+  { cert, key, alpnProtocols }: Certificate & {
+    alpnProtocols?: string[] | undefined;
+  },
   listen: (server: Server) => Promise<void>,
 ): Promise<TlsAcceptor> {
   await checkCertificate({ cert, key });

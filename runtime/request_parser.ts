@@ -131,6 +131,7 @@ export function parserOf(module: unknown): NewParser {
         parsed = undefined;
         if (typeof result !== "number") return result;
         consumed = result;
+        return undefined;
       },
       close: () => parser.close(),
     };

@@ -115,7 +115,7 @@ Deno.test("each call of the permission table works with its permissions, and fai
   using byPath = new NotifyReceiver(directory.join("notify"));
   using byName = new NotifyReceiver(`@ipc-test-${crypto.randomUUID()}`);
   const table = tableRows(await Deno.readTextFile(`${ROOT}mod.ts`))
-    .filter(({ needs }) => !needs.startsWith("the same"));
+    .filter(({ needs }) => !/^(the same|none)/.test(needs));
   const credentials = directory.join("credentials");
   await Deno.mkdir(credentials);
   await Deno.writeTextFile(`${credentials}/key`, "secret");
@@ -143,6 +143,18 @@ Deno.test("each call of the permission table works with its permissions, and fai
   }
 });
 
+Deno.test("the calls that the table has without permissions need none", async () => {
+  const source = await Deno.readTextFile(`${ROOT}mod.ts`);
+  assertEquals(
+    tableRows(source).filter(({ needs }) => needs.startsWith("none"))
+      .map(({ calls }) => calls),
+    ["service"],
+  );
+  const script = "await service().join({ idleTimeoutMs: 1 }).stop(); done();";
+  const { stdout, stderr } = await runDone(script, [], {});
+  assertEquals(stdout, "done\n", stderr);
+});
+
 /** The rows that say "the same", and scripts that take one connection, `c`. */
 const ADOPTED: Record<string, [script: string, ...options: string[]][]> = {
   "listen, listeners, connection, claim": [
@@ -160,7 +172,7 @@ const ADOPTED: Record<string, [script: string, ...options: string[]][]> = {
   "listenOr": [
     ["const l = await listenOr({ port: 1 }); using c = await l.accept();"],
   ],
-  "serve": [],
+  "serve, serveConns, serveNode": [],
 };
 
 Deno.test("the table has these rows of calls that adopt", async () => {
