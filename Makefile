@@ -115,6 +115,7 @@ MINUTES = 5
 .PHONY: soak
 soak: all
 	@SOAK_MINUTES='$(MINUTES)' toolchain/deno test --allow-all --no-check --frozen \
+		tests/serve/fuzz_test.ts \
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
 		$(if $(filter 0,$(shell id -u)),\
 			tests/system/life_test.ts tests/system/web_idle_test.ts \
@@ -256,8 +257,8 @@ help:
 #:   check         run all checks and tests; the last line counts them
 #:   check-release run the tests on the oldest Deno and the newest systemd
 #:   bench         our server beside others, in a few minutes; needs a C compiler
-#:   soak          peers of every kind for MINUTES=5, then 100,000 short ones, idle
-#:                 exits and kills; SEED= repeats a run
+#:   soak          random HTTP requests, then peers of every kind, each for MINUTES=5;
+#:                 100,000 short ones, idle exits and kills; SEED= repeats a run
 #:   install       install all files; starts and enables nothing
 #:   installcheck  run and verify the installed files
 #:   uninstall     remove the installed files

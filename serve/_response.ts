@@ -91,10 +91,11 @@ export function sendResponse(
   else if (isEndless) exchange.isLast = true;
   if (!hasDate) lines += `date: ${currentDate()}${CRLF}`;
   exchange.isLast ||= exchange.connection.isStopping;
-  lines += exchange.isLast
-    ? `connection: close${CRLF}`
-    : (httpVersion === "1.0" ? `connection: keep-alive${CRLF}` : "") +
-      exchange.connection.keepAlive;
+  if (!exchange.isLast) lines += exchange.connection.keepAlive;
+  // Each version names what is not its default.
+  if (exchange.isLast === (httpVersion !== "1.0")) {
+    lines += `connection: ${exchange.isLast ? "close" : "keep-alive"}${CRLF}`;
+  }
 
   const version = httpVersion === "1.0" ? "1.0" : "1.1";
   exchange.begin(

@@ -94,19 +94,23 @@ export interface HttpServer extends RunningServer {
  * `webSocket`, and TCP sockets in workers and under `deno test`. Further differences
  * there:
  *
- * - HTTP/1.1 and 1.0. No HTTP/2, no CONNECT or TRACE, no compression. The
- *   handler does not get the body of a GET or HEAD request.
- * - If the `Host` header is no host of a URL, such as the path that some clients of
- *   unix sockets send, the host of the URL is `localhost`. A request of HTTP/1.1
- *   without `Host` is refused.
- * - Headers have at most 16 KiB in all; a client has 60 seconds for them, and 5 seconds
- *   for its next request. The time for its body is not limited: use
- *   `AbortSignal.timeout()`.
- * - `request.signal` is aborted when the client closes or half-closes the connection
- *   before its response starts, and not after a complete response.
- * - Refused requests are logged. A response whose length differs from its
- *   `Content-Length`, and a body that fails before its first byte, become status 500.
- * - Over TLS, header values other than ASCII are sent as UTF-8.
+ * - HTTP/1.1 and 1.0 only. CONNECT and TRACE get status 501.
+ * - A request of HTTP/1.1 without `Host`, lines that end without CR, and targets with
+ *   other bytes than ASCII get status 400. Headers have at most 16 KiB; so have the
+ *   extensions of a chunk, and trailers. Refused requests are logged.
+ * - URLs of unix sockets begin with `http:`. If the `Host` header is no host of a URL,
+ *   such as the path that some clients of unix sockets send, the host of the URL is
+ *   `localhost`.
+ * - A client has 60 seconds for its headers and `keepAliveTimeoutMs` for its next request.
+ *   The time for its body is not limited: use `AbortSignal.timeout()`.
+ * - A client that half-closes the connection gets its response. `request.signal` is aborted
+ *   when the client has closed a unix socket, or has reset the connection; over TCP, when
+ *   the response cannot be sent.
+ * - The client of `Expect: 100-continue` is asked for its body when the handler reads it.
+ *   A body that is not read is discarded, and the connection is used again.
+ * - A body that fails before its first byte, or whose first chunk is longer than its
+ *   `Content-Length`, becomes status 500. Headers about the connection are not sent; with
+ *   `Connection: close`, the response is the last. So is that to a request with `Upgrade`.
  *
  * Without free descriptors, new connections wait until descriptors are free: set
  * `LimitNOFILE=` above the number of connections.

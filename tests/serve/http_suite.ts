@@ -218,6 +218,24 @@ const REFUSED: [
   ["a NUL in a header", request("GET /", { X: "a\0b" }), "400"],
   ["headers of 1 MiB", request("GET /", { X: "x".repeat(MIB) }), "4"],
   [
+    "lines that end without CR",
+    "GET / HTTP/1.1\nHost: a\n\n",
+    "400",
+    notDeno("it takes them"),
+  ],
+  [
+    "a target with other bytes than ASCII",
+    request("GET /é"),
+    "400",
+    notDeno("it takes them"),
+  ],
+  [
+    "headers of 17 KiB",
+    request("GET /", { X: "x".repeat(17 * 1024) }),
+    "4",
+    notDeno("it takes 64 KiB"),
+  ],
+  [
     "TRACE",
     request("TRACE /"),
     "501",

@@ -171,6 +171,25 @@ testServed(
   },
 );
 
+testServed("a refused request is logged as one line", hello, async (peer) => {
+  const { stderr } = Deno;
+  const { writeSync } = stderr;
+  const logged: string[] = [];
+  stderr.writeSync = (bytes) => {
+    logged.push(new TextDecoder().decode(bytes));
+    return bytes.length;
+  };
+  try {
+    await send(peer, "GET / HTTP/1.1\r\n\r\n");
+    assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 400 /);
+  } finally {
+    stderr.writeSync = writeSync;
+  }
+  assertEquals(logged, [
+    "error: Refused a request with status 400: it has no host\n",
+  ]);
+});
+
 const CHUNKED =
   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
 
