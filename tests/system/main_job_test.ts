@@ -160,6 +160,8 @@ Deno.test("the main job: the client's connection starts the server", async (t) =
       "--quiet",
       ...units,
     );
-    assertEquals(warnings, "");
+    // Of a container without all controllers (systemd 258 and newer).
+    const others = warnings.replaceAll(/.*Failed to read pids\.max .*\n/g, "");
+    assertEquals(others, "");
   });
 });
