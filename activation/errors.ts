@@ -78,12 +78,7 @@ export class ActivationError extends Error {
   /** The environment variable at fault, if any. */
   readonly variable: string | undefined;
 
-  /**
-   * Creates an error. Programs usually catch this class instead.
-   *
-   * @param message The fault and the next step.
-   * @param options The kind of the fault, the descriptor or variable, and the cause.
-   */
+  /** @ignore */
   constructor(message: string, options: ActivationErrorOptions) {
     super(message, options);
     this.code = options.code;

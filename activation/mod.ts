@@ -22,11 +22,7 @@ export {
   listenFdsByName,
   type ListenFdsOptions,
 } from "./environment.ts";
-export {
-  ActivationError,
-  type ActivationErrorCode,
-  type ActivationErrorOptions,
-} from "./errors.ts";
+export { ActivationError, type ActivationErrorCode } from "./errors.ts";
 export {
   type InheritedListener,
   listen,

@@ -59,12 +59,7 @@ export class NotifyError extends Error {
   /** The environment variable at fault, if any. */
   readonly variable: string | undefined;
 
-  /**
-   * Creates an error. Programs usually catch this class instead.
-   *
-   * @param message The fault and the next step.
-   * @param options The kind of the fault, the variable, and the cause.
-   */
+  /** @ignore */
   constructor(message: string, options: NotifyErrorOptions) {
     super(message, options);
     this.code = options.code;
@@ -129,12 +124,7 @@ export class CredentialError extends Error {
   /** The name of the credential. */
   readonly credential: string;
 
-  /**
-   * Creates an error. Programs usually catch this class instead.
-   *
-   * @param message The fault and the next step.
-   * @param options The kind of the fault, the credential, and the cause.
-   */
+  /** @ignore */
   constructor(message: string, options: CredentialErrorOptions) {
     super(message, options);
     this.code = options.code;
@@ -195,12 +185,7 @@ export class JournalError extends Error {
   /** The kind of the fault. */
   readonly code: JournalErrorCode;
 
-  /**
-   * Creates an error. Programs usually catch this class instead.
-   *
-   * @param message The fault and the next step.
-   * @param options The kind of the fault, and the cause.
-   */
+  /** @ignore */
   constructor(message: string, options: JournalErrorOptions) {
     super(message, options);
     this.code = options.code;

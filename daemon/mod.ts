@@ -20,13 +20,10 @@ export type { ReadableEnv } from "./environment.ts";
 export {
   CredentialError,
   type CredentialErrorCode,
-  type CredentialErrorOptions,
   JournalError,
   type JournalErrorCode,
-  type JournalErrorOptions,
   NotifyError,
   type NotifyErrorCode,
-  type NotifyErrorOptions,
 } from "./errors.ts";
 export { escapeControl } from "./escape_control.ts";
 export {

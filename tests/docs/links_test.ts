@@ -3,6 +3,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path/posix";
 import * as mod from "../../mod.ts";
+import { run } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { page, quoted, REPOSITORY } from "./pages.ts";
 import { files } from "./tree.ts";
 
@@ -14,8 +16,9 @@ function anchor(heading: string): string {
   return heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
 }
 
-Deno.test("links between the pages lead somewhere", () => {
-  const links = PAGES.flatMap((path) =>
+/** Returns the relative links of pages. */
+function linksOf(paths: string[]) {
+  return paths.flatMap((path) =>
     [...page(path).matchAll(/\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)/g)]
       .map(([, target, fragment]) => ({
         path,
@@ -23,6 +26,10 @@ Deno.test("links between the pages lead somewhere", () => {
         fragment,
       }))
   );
+}
+
+Deno.test("links between the pages lead somewhere", () => {
+  const links = linksOf(PAGES);
   assert(links.length > 5, `there are ${links.length} links`);
   for (const { path, target, fragment } of links) {
     assert(isThere(target), `${path}: there is no ${target}`);
@@ -33,6 +40,27 @@ Deno.test("links between the pages lead somewhere", () => {
     assert(
       anchors.includes(fragment),
       `${path}: no "${fragment}" in ${target}`,
+    );
+  }
+});
+
+Deno.test("links of published pages lead to published files", async () => {
+  const { code, stderr } = await run(
+    Deno.execPath(),
+    ["publish", "--dry-run", "--allow-dirty"],
+    { cwd: REPOSITORY, env: denoEnv() },
+  );
+  assertEquals(code, 0, stderr);
+  const published = [...stderr.matchAll(/^ +(file:\S+) \(/gm)]
+    .map(([, url]) => new URL(url!).pathname.slice(REPOSITORY.length));
+  const pages = published.filter((path) => path.endsWith(".md"));
+  assert(pages.includes("README.md"), stderr);
+  for (const { path, target } of linksOf(pages)) {
+    assert(
+      published.some((file) =>
+        file === target || file.startsWith(`${target}/`)
+      ),
+      `${path} links to ${target}, which is not published`,
     );
   }
 });
