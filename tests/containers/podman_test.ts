@@ -34,16 +34,40 @@ Deno.test.beforeAll(async () => {
 });
 Deno.test.afterAll(() => directory?.[Symbol.dispose]());
 
-/** The options of `examples/container/echo.container`, as podman takes them. */
-const OPTIONS = ["--network=none", "--read-only", "--cap-drop=all"];
+/** How podman's generator translates the lines of a container unit. */
+const TRANSLATED: Record<string, (value: string) => string> = {
+  Network: (value) => `--network=${value}`,
+  ReadOnly: () => "--read-only",
+  DropCapability: (value) => `--cap-drop=${value}`,
+  NoNewPrivileges: () => "--security-opt=no-new-privileges",
+  Notify: () => "--sdnotify=container",
+  PodmanArgs: (value) => value,
+  Pull: (value) => `--pull=${value}`,
+};
+
+/** The options in `examples/container/echo.container`, and its image. */
+async function containerUnit(): Promise<string[]> {
+  const path = `${REPOSITORY}examples/container/echo.container`;
+  const [, section = ""] = /^\[Container\]\n(.*?)^\[/ms.exec(
+    await Deno.readTextFile(path),
+  )!;
+  const lines = [...section.matchAll(/^(\w+)=(.*)$/gm)]
+    .map(([, name, value]) => ({ name: name!, value: value! }));
+  const image = lines.find(({ name }) => name === "Image")!.value;
+  const others = lines.filter(({ name }) => name !== "Image");
+  return [
+    ...others.map(({ name, value }) => TRANSLATED[name]!(value)),
+    image,
+  ];
+}
 
 /** Listens, and runs the image at the first connection. */
-function activated(
+async function activated(
   options: string[],
   variables: Record<string, string> = {},
 ): Promise<ActivatedServer> {
-  return ActivatedServer.listen({
-    command: [PODMAN, "run", "--rm", ...OPTIONS, ...options, "ipc-server"],
+  return await ActivatedServer.listen({
+    command: [PODMAN, "run", "--rm", ...options, ...await containerUnit()],
     options: Object.entries({ ...env, ...variables })
       .map(([name, value]) => `--setenv=${name}=${value}`),
   });
@@ -62,10 +86,10 @@ for (const init of [[], ["--init"]]) {
 
 Deno.test("podman relays READY=1, and WATCHDOG=1 if WATCHDOG_USEC is passed", async () => {
   using receiver = new NotifyReceiver(directory.join("notify"));
-  await using server = await activated([
-    "--sdnotify=container",
-    "--env=WATCHDOG_USEC",
-  ], { NOTIFY_SOCKET: receiver.socket, WATCHDOG_USEC: "1000000" });
+  await using server = await activated([], {
+    NOTIFY_SOCKET: receiver.socket,
+    WATCHDOG_USEC: "1000000",
+  });
   using conn = await server.connect();
   assertEquals(await echoOf(conn, "hello\n"), "hello\n");
   for (const wanted of ["READY=1", "WATCHDOG=1"]) {
