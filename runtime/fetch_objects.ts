@@ -1,6 +1,9 @@
 // A program may replace the globals, by classes whose objects have no such internals.
 const { Request, Response } = globalThis;
 
+/** An object by the symbols of its properties: `Reflect.get()` takes longer. */
+type Internal<Value> = Record<symbol, Value>;
+
 /** What a `Request` is made of. */
 export interface RequestSource {
   readonly method: string;
@@ -32,7 +35,7 @@ export function innerRequest<Inner>(request: Request): Inner | undefined {
       null;
   return requestSymbol === null
     ? undefined
-    : Reflect.get(request, requestSymbol);
+    : (request as unknown as Internal<Inner>)[requestSymbol];
 }
 
 let requestSymbol: symbol | null | undefined;
@@ -147,6 +150,7 @@ type CompleteBody = string | Uint8Array<ArrayBuffer>;
 
 /** What Deno keeps of a response. */
 export interface InnerResponse {
+  readonly status: number;
   body: { streamOrStatic: { body?: CompleteBody; consumed?: boolean } } | null;
   /** The names and values of the headers, of which `response.headers` is a view. */
   readonly headerList: [name: string, value: string][];
@@ -184,18 +188,31 @@ export function innerResponse(response: Response): InnerResponse | undefined {
   responseSymbols ??= findResponseSymbols();
   return responseSymbols === null
     ? undefined
-    : Reflect.get(response, responseSymbols.inner);
+    : (response as unknown as Internal<InnerResponse> | undefined)
+      ?.[responseSymbols.inner];
 }
 
 /** Returns the body of an unread response if all of it is in memory. */
 export function completeBody(response: Response): CompleteBody | undefined {
   const inner = innerResponse(response);
   if (inner === undefined) return undefined;
-  const body: unknown = Reflect.get(response, responseSymbols!.lazyBody) ??
+  const { lazyBody } = responseSymbols!;
+  const body = (response as unknown as Internal<unknown>)[lazyBody] ??
     inner.body?.streamOrStatic.body;
   return typeof body === "string" || body instanceof Uint8Array
     ? body as CompleteBody
     : undefined;
+}
+
+/** Whether a response is one of Deno, unread, and has a body in memory. */
+export function hasReadyBody(response: unknown): response is Response {
+  const inner = innerResponse(response as Response);
+  if (inner === undefined) return false;
+  const { lazyBody, isConsumed } = responseSymbols!;
+  const own = response as Internal<unknown>;
+  if (typeof own[lazyBody] === "string") return own[isConsumed] !== true;
+  const kept = inner.body?.streamOrStatic;
+  return kept?.body !== undefined && kept.consumed !== true;
 }
 
 /**

@@ -26,12 +26,9 @@ export function headerOf(request: Request, name: string): string | null {
  * Makes `Deno.upgradeWebSocket()` throw for a request of Deno's own server, which would
  * close the connection without a response.
  */
-export function forbidUpgrade(request: Request, error: () => Error): void {
+export function forbidUpgrade(request: Request, refuse: () => never): void {
   const inner = innerRequest<NativeInner>(request);
-  if (typeof inner?._wantsUpgrade !== "function") return;
-  inner._wantsUpgrade = () => {
-    throw error();
-  };
+  if (inner?._wantsUpgrade !== undefined) inner._wantsUpgrade = refuse;
 }
 
 /**

@@ -1,4 +1,5 @@
 import { logFailure } from "../daemon/_log_failure.ts";
+import { hasReadyBody, innerResponse } from "../runtime/fetch_objects.ts";
 import { checkHeaders } from "./_header_guard.ts";
 import { REASONS } from "./_reasons.ts";
 import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
@@ -46,6 +47,11 @@ export const WRONG_UPGRADE =
  * @throws {TypeError} It is not a response that can be sent.
  */
 export function checked(response: unknown): Response {
+  // The properties of a response take a tenth of the time of a small one.
+  if (hasReadyBody(response) && innerResponse(response)!.status >= 200) {
+    checkHeaders(response);
+    return response;
+  }
   if (!(response instanceof Response)) {
     throw new TypeError("The handler did not return a Response");
   }

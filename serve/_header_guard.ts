@@ -12,11 +12,13 @@ const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
  */
 export function checkHeaders(response: Response): void {
   // Reading `response.headers` would take up to a quarter of a small response.
-  const list = innerResponse(response)?.headerList ?? response.headers;
-  for (const [name, value] of list) {
-    if (CONTROL.test(value)) {
+  const list = innerResponse(response)?.headerList ?? [...response.headers];
+  for (let i = 0; i < list.length; i++) {
+    if (CONTROL.test(list[i]![1])) {
       throw new TypeError(
-        `The handler returned a control character in the header "${name}"`,
+        `The handler returned a control character in the header "${
+          list[i]![0]
+        }"`,
       );
     }
   }

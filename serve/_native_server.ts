@@ -17,6 +17,7 @@ import {
   serviceResponse,
   WRONG_UPGRADE,
 } from "./_handler.ts";
+import { RequestHold } from "./_request_hold.ts";
 import {
   GRACE_MS,
   type ServiceServer,
@@ -40,6 +41,7 @@ export class NativeServer implements ServiceServer {
   readonly #acceptor: Acceptor<StreamHandle>;
   readonly #options: HandlerOptions;
   readonly #connections = new Set<NativeConnection>();
+  #hold: RequestHold | undefined;
   #isRef = true;
 
   constructor(
@@ -53,15 +55,17 @@ export class NativeServer implements ServiceServer {
     this.#options = options;
   }
 
-  start(events: ServiceServerEvents): void {
+  start({ hold, onAcceptError }: ServiceServerEvents): void {
+    const requests = this.#hold = new RequestHold(hold);
     this.#acceptor.start(
-      (handle) => this.#serve(handle, events),
-      events.onAcceptError,
+      (handle) => this.#serve(handle, requests),
+      onAcceptError,
     );
   }
 
   async drain(): Promise<void> {
     this.#acceptor.close();
+    this.#hold?.stop();
     this.#connections.forEach((each) => each.drain());
     await Promise.all([...this.#connections].map((each) => each.finished));
   }
@@ -85,8 +89,8 @@ export class NativeServer implements ServiceServer {
     this.#connections.forEach((each) => each[method]());
   }
 
-  #serve(handle: StreamHandle, { hold }: ServiceServerEvents): void {
-    const connection = new NativeConnection(this.#options, hold);
+  #serve(handle: StreamHandle, requests: RequestHold): void {
+    const connection = new NativeConnection(this.#options, requests);
     try {
       if (!connection.open(this.#binding, handle)) return;
     } catch (error) {
@@ -101,7 +105,7 @@ export class NativeServer implements ServiceServer {
 /** A connection of Deno's own HTTP server, and its requests. */
 class NativeConnection {
   readonly #options: HandlerOptions;
-  readonly #hold: () => () => void;
+  readonly #requests: RequestHold;
   #http!: HttpConnection;
   /** The requests that have no response yet, or whose response is a stream. */
   #pending = 0;
@@ -112,9 +116,9 @@ class NativeConnection {
   #isDraining = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(options: HandlerOptions, hold: () => () => void) {
+  constructor(options: HandlerOptions, requests: RequestHold) {
     this.#options = options;
-    this.#hold = hold;
+    this.#requests = requests;
   }
 
   /** @returns Whether the client is still there. */
@@ -157,31 +161,52 @@ class NativeConnection {
     this.#pending++;
     this.#isSending = false;
     clearTimeout(this.#timer);
-    const release = this.#hold();
-    const end = () => {
-      release();
-      this.#pending--;
-      if (this.#isDraining && this.#pending === 0) this.#closeAfterGrace();
-    };
+    this.#requests.begin();
     this.#isMultiplexed ??= headerOf(request, "host") === null;
-    forbidUpgrade(request, () => new TypeError(WRONG_UPGRADE));
+    forbidUpgrade(request, refuseUpgrade);
     try {
       request = this.#limitBody(request, info);
     } catch (error) {
       const response = serviceResponse(error, request);
       announceClose(response);
-      return this.#send(response, info, end);
+      return this.#send(response, info);
     }
     try {
       const result = this.#options.handler(request, info);
-      if (result instanceof Promise) {
-        return this.#settle(result, request, info, end);
+      if (!(result instanceof Promise)) {
+        return this.#send(checked(result), info);
       }
-      return this.#send(checked(result), info, end);
+      return result.then(
+        (response) => {
+          try {
+            return this.#send(checked(response), info);
+          } catch (error) {
+            return this.#fail(error, request, info);
+          }
+        },
+        (error) => this.#fail(error, request, info),
+      );
     } catch (error) {
-      return this.#settle(Promise.reject(error), request, info, end);
+      return this.#fail(error, request, info);
     }
   }
+
+  /** Never rejects: Deno 2.9.4 and older then exit. */
+  async #fail(
+    error: unknown,
+    request: Request,
+    info: ServeInfo,
+  ): Promise<Response> {
+    const response = await failureResponse(error, this.#options, request);
+    return this.#send(response, info);
+  }
+
+  /** The response of a request is complete, or its client has gone. */
+  readonly #end = (): void => {
+    this.#requests.end();
+    this.#pending--;
+    if (this.#isDraining && this.#pending === 0) this.#closeAfterGrace();
+  };
 
   /**
    * Deno reserves memory for an announced length before a byte of it has arrived.
@@ -189,7 +214,8 @@ class NativeConnection {
    * @throws {RefusedRequest} The body is too long.
    */
   #limitBody(request: Request, info: ServeInfo): Request {
-    if (["GET", "HEAD"].includes(request.method)) return request;
+    const { method } = request;
+    if (method === "GET" || method === "HEAD") return request;
     const { maxBodyBytes } = this.#options;
     const refuse = () => {
       // After the response, Deno would read on, as fast as the client sends.
@@ -205,24 +231,8 @@ class NativeConnection {
       : request;
   }
 
-  /** Never rejects: Deno 2.9.4 and older then exit. */
-  async #settle(
-    result: Promise<Response>,
-    request: Request,
-    info: ServeInfo,
-    end: () => void,
-  ): Promise<Response> {
-    let response: Response;
-    try {
-      response = checked(await result);
-    } catch (error) {
-      response = await failureResponse(error, this.#options, request);
-    }
-    return this.#send(response, info, end);
-  }
-
   /** Every response passes here on its way to Deno, which sends it. */
-  #send(response: Response, info: ServeInfo, end: () => void): Response {
+  #send(response: Response, info: ServeInfo): Response {
     if (this.#isDraining && !this.#isMultiplexed) {
       announceClose(response);
       this.#http.drain();
@@ -230,10 +240,10 @@ class NativeConnection {
     const body = completeBody(response);
     if (body === undefined) {
       passBodyThrough(response);
-      info.completed.then(end, end);
+      info.completed.then(this.#end, this.#end);
     } else {
       this.#isSending ||= body.length > BUFFERED_BYTES;
-      end();
+      this.#end();
     }
     return response;
   }
@@ -266,4 +276,8 @@ function announceClose(response: Response): void {
   } catch {
     innerResponse(response)?.headerList.push(["connection", "close"]);
   }
+}
+
+function refuseUpgrade(): never {
+  throw new TypeError(WRONG_UPGRADE);
 }
