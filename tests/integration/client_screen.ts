@@ -16,8 +16,9 @@ export class Screen implements AsyncDisposable {
     try {
       await screen.#tmux(
         ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
-        // It stays open until it is disposed of, so that its content can be read.
-        `${script}\nexec cat`,
+        // Ctrl-C ends other shells with the program. The terminal stays open until it is
+        // disposed of, so that its content can be read.
+        ...["bash", "-c", `${script}\nexec cat`],
       );
     } catch (error) {
       screen.#directory[Symbol.dispose]();
