@@ -7,7 +7,12 @@ import {
   freePorts,
 } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
-import { CERT, KEY } from "../support/certificate.ts";
+import {
+  CERT,
+  KEY,
+  RENEWED_CERT,
+  RENEWED_KEY,
+} from "../support/certificate.ts";
 import { echoOf, receiveAll, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CASES } from "./listener_suite.ts";
@@ -31,7 +36,7 @@ async function service(address: string, cert = CERT, key = KEY) {
     addresses: [address],
     module: "tests/activation/tls_service.ts",
     allow: [ALLOW_ACTIVATION],
-    args: [cert, key],
+    args: [cert, key, RENEWED_CERT, RENEWED_KEY],
   });
 }
 
@@ -45,6 +50,22 @@ Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
   assertEquals(await conn.handshake(), { alpnProtocol: "echo/2" });
   assertEquals(await echoOf(conn, "hello"), "hello");
   await program.stdout.line("negotiated echo/2");
+});
+
+Deno.test("a listener takes a renewed certificate, and no invalid one", async () => {
+  const [port] = freePorts("127.0.0.1", 1);
+  await using program = await service(`127.0.0.1:${port}`);
+  const connect = (cert: string) =>
+    Deno.connectTls({ hostname: "localhost", port: port!, caCerts: [cert] });
+  using conn = await connect(CERT);
+  assertEquals(await echoOf(conn, "invalid"), "invalid");
+  await program.stdout.line("kept the certificate");
+  assertEquals(await echoOf(conn, "renew"), "renew");
+  await program.stdout.line("renewed the certificate");
+  using renewed = await connect(RENEWED_CERT);
+  for (const each of [conn, renewed]) {
+    assertEquals(await echoOf(each, "hello"), "hello");
+  }
 });
 
 Deno.test("peers that do not speak TLS, or send nothing, do not block others", async () => {

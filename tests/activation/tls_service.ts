@@ -1,10 +1,10 @@
-/** Echoes over TLS, and prints the negotiated protocol. */
+/** Echoes over TLS, prints the negotiated protocol, and renews its certificate. */
 
 import { ActivationError } from "../../activation/errors.ts";
 import { listenFds } from "../../activation/environment.ts";
 import { listenTls } from "../../activation/listen_tls.ts";
 
-const [cert = "", key = ""] = Deno.args;
+const [cert = "", key = "", renewedCert = "", renewedKey = ""] = Deno.args;
 try {
   const listener = await listenTls(listenFds()[0]!, {
     ...{ cert, key },
@@ -13,7 +13,20 @@ try {
   console.log("listening");
   for await (const conn of listener) {
     console.log(`negotiated ${(await conn.handshake()).alpnProtocol}`);
-    conn.readable.pipeTo(conn.writable).catch(() => {});
+    conn.forEachChunk(async (chunk) => {
+      const text = new TextDecoder().decode(chunk);
+      const renewed = { cert: renewedCert, key: renewedKey };
+      if (text === "invalid") {
+        await listener.setCertificate({ ...renewed, key }).catch(() =>
+          console.log("kept the certificate")
+        );
+      }
+      if (text === "renew") {
+        await listener.setCertificate(renewed);
+        console.log("renewed the certificate");
+      }
+      await conn.writeChunk(chunk);
+    }).then(() => conn.close(), () => {});
   }
 } catch (error) {
   if (

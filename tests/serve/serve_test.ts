@@ -12,7 +12,12 @@ import { serve, type ServeHandler } from "../../serve/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { CERT, KEY } from "../support/certificate.ts";
+import {
+  CERT,
+  KEY,
+  RENEWED_CERT,
+  RENEWED_KEY,
+} from "../support/certificate.ts";
 
 // Handlers for Deno.serve() and for serve() are the same, and so is the server.
 ((handler: ServeHandler) =>
@@ -200,6 +205,43 @@ for (const secure of [false, true]) {
     );
   });
 }
+
+Deno.test("a renewed certificate is used by new handshakes, and connections stay", async () => {
+  await using server = await serve(hello, { ...HERE, cert: CERT, key: KEY });
+  const { port } = server.addr as Deno.NetAddr;
+  const connect = (cert: string) =>
+    Deno.connectTls({ hostname: "127.0.0.1", port, caCerts: [cert] });
+  const ask = async (conn: Deno.Conn, last = "") => {
+    await send(conn, `GET / HTTP/1.1\r\nHost: here\r\n${last}\r\n`);
+  };
+  using old = await connect(CERT);
+  await ask(old);
+  const invalid = { cert: RENEWED_CERT, key: KEY };
+  const { InvalidData } = Deno.errors;
+  await assertRejects(() => server.setCertificate(invalid), InvalidData);
+  (await connect(CERT)).close();
+
+  await server.setCertificate({ cert: RENEWED_CERT, key: RENEWED_KEY });
+  await assertRejects(async () => {
+    using conn = await connect(CERT);
+    await conn.handshake();
+  }, InvalidData);
+  const last = "Connection: close\r\n";
+  using renewed = await connect(RENEWED_CERT);
+  for (const conn of [renewed, old]) {
+    await ask(conn, last);
+    assertMatch(await receiveAllText(conn), /hello$/);
+  }
+});
+
+Deno.test("a server without TLS takes no certificate", async () => {
+  await using server = await serve(hello, HERE);
+  await assertRejects(
+    () => server.setCertificate({ cert: CERT, key: KEY }),
+    TypeError,
+    "set cert and key",
+  );
+});
 
 /** A key that is fit for use, with another certificate. */
 async function otherKey(): Promise<string> {
