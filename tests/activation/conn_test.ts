@@ -6,7 +6,12 @@ import {
   assertThrows,
 } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
-import { assertSameBytes, receiveAllText, send } from "../support/peer.ts";
+import {
+  assertSameBytes,
+  readText,
+  receiveAllText,
+  send,
+} from "../support/peer.ts";
 import { Random } from "../support/random.ts";
 import {
   testConn,
@@ -16,15 +21,6 @@ import {
 
 const text = (bytes: Uint8Array | null) =>
   bytes && new TextDecoder().decode(bytes);
-
-async function readText(
-  conn: Deno.Conn,
-  size: number,
-): Promise<string | null> {
-  const buffer = new Uint8Array(size);
-  const count = await conn.read(buffer);
-  return count === null ? null : text(buffer.subarray(0, count));
-}
 
 testConn(
   "readChunk: returns chunks in order",

@@ -18,6 +18,16 @@ export async function send(
   }
 }
 
+/** Reads once, and returns the text; null at the end. */
+export async function readText(
+  conn: Deno.Conn,
+  size = 1024,
+): Promise<string | null> {
+  const buffer = new Uint8Array(size);
+  const count = await conn.read(buffer);
+  return count === null ? null : decoder.decode(buffer.subarray(0, count));
+}
+
 /** Receives N bytes, or fewer when the connection ends before. */
 export async function receive(
   conn: Deno.Conn,
