@@ -22,14 +22,6 @@ const PROGRAMS = {
     for await (const conn of listener!) echo(conn);
   },
 
-  /** Adopts fd 3 three times. */
-  async "adopt again"() {
-    await listen(3);
-    console.log(await failure(() => listen(3)));
-    console.log(await failure(() => listen(listenFds()[0]!)));
-    console.log(await failure(() => connection(3)));
-  },
-
   /** Accepts one connection, closes the listener, and reads to the end. */
   async "take one"() {
     const listener = await listen(3);

@@ -3,10 +3,10 @@ import { connect } from "node:net";
 import {
   ALLOW_ACTIVATION,
   dial,
-  freeAddresses,
   hostAndPort,
-  type Kind,
   KINDS,
+  listenFor,
+  type ListenOptions,
 } from "../support/activate.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { soon } from "../support/eventually.ts";
@@ -40,96 +40,33 @@ function adopting(program: ProgramName, ...permissions: string[]): string[] {
   ];
 }
 
-interface ActivationOptions {
-  kind?: Kind;
-  /** The number of sockets. */
-  sockets?: number;
-  /** Options of systemd-socket-activate. */
-  options?: string[];
-}
+/** Options of {@linkcode listenFor}. */
+type Options = Omit<ListenOptions, "command">;
 
-/** A program that its first connection starts. */
-class Activated implements AsyncDisposable {
-  readonly addresses: string[];
-  readonly program: Program;
-  readonly #directory: TempDir;
-
-  private constructor(
-    directory: TempDir,
-    command: string[],
-    { kind = "unix path", sockets = 1, options = [] }: ActivationOptions,
-  ) {
-    this.#directory = directory;
-    this.addresses = freeAddresses(kind, directory, sockets);
-    const listening = this.addresses.map((address) => `--listen=${address}`);
-    this.program = new Program(
-      "systemd-socket-activate",
-      [...listening, ...options, ...command],
-      { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } },
-    );
-  }
-
-  static async listen(
-    command: string[],
-    options: ActivationOptions = {},
-  ): Promise<Activated> {
-    const activated = new Activated(new TempDir(), command, options);
-    const last = 2 + activated.addresses.length;
-    try {
-      await activated.program.stderr.line(new RegExp(` as ${last}\\.$`));
-    } catch (error) {
-      await activated[Symbol.asyncDispose]();
-      throw error;
-    }
-    return activated;
-  }
-
-  dial(): Promise<Deno.Conn> {
-    return dial(this.addresses[0]!);
-  }
-
-  /** Waits for exit status 0, and returns the printed lines. */
-  async end(): Promise<string[]> {
-    await this.program.exits(0);
-    return this.program.stdout.seen;
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.program[Symbol.asyncDispose]();
-    this.#directory[Symbol.dispose]();
-  }
-}
+/** Listens for one of the programs. */
+const listening = (program: ProgramName, options: Options = {}) =>
+  listenFor({ names: "job", ...options, command: adopting(program) });
 
 for (const kind of KINDS) {
   Deno.test(`adopting, ${kind}: needs only the permission to read the variables`, async () => {
-    await using activated = await Activated.listen(adopting("echo"), { kind });
+    await using activated = await listening("echo", { kind });
     using first = await activated.dial();
     assertEquals(await echoOf(first, "first"), "first");
     using second = await activated.dial();
     assertEquals(await echoOf(second, "second"), "second");
-    const told = await activated.program.stdout.line(/^net/);
+    const told = await activated.stdout.line(/^net/);
     assertEquals(told.includes(" granted"), false, told);
-    assertEquals(activated.program.running, true);
+    assertEquals(activated.running, true);
   });
 
   Deno.test(`adopting, ${kind}: a reset by the peer is Deno's ConnectionReset`, async () => {
-    await using activated = await Activated.listen(adopting("be reset"), {
+    await using activated = await listening("be reset", {
       kind,
     });
-    await soon("the peer has reset", reset(activated.addresses[0]!));
+    await soon("the peer has reset", reset(activated.address));
     assertEquals(await activated.end(), ["ConnectionReset ECONNRESET"]);
   });
 }
-
-Deno.test("adopting: an adopted descriptor has one owner", async () => {
-  await using activated = await Activated.listen(adopting("adopt again"), {
-    options: ["--fdname=job"],
-  });
-  using _conn = await activated.dial();
-  const refusal =
-    '3 job: Cannot adopt fd 3 "job": it was adopted before, and is open; keep the first listener or connection';
-  assertEquals(await activated.end(), [refusal, refusal, refusal]);
-});
 
 Deno.test("adopting: a closed listener keeps the path, and new connections wait for the next owner", async () => {
   // The shell holds the socket, as systemd does, and starts one after the other.
@@ -137,13 +74,16 @@ Deno.test("adopting: a closed listener keeps the path, and new connections wait 
     export LISTEN_PID=$$
     exec "$@" "print received"`;
   const command = adopting("take one").slice(0, -1);
-  await using activated = await Activated.listen([
-    ...["sh", "-c", script, "sh"],
-    ...command,
-  ]);
-  const path = activated.addresses[0]!;
+  await using activated = await listenFor({
+    names: "job",
+    command: [
+      ...["sh", "-c", script, "sh"],
+      ...command,
+    ],
+  });
+  const path = activated.address;
   using first = await activated.dial();
-  await activated.program.stdout.line("closed");
+  await activated.stdout.line("closed");
   assertEquals(Deno.lstatSync(path).isSocket, true);
   using second = await activated.dial();
   await send(second, "for the next");
@@ -155,17 +95,20 @@ Deno.test("adopting: a closed listener keeps the path, and new connections wait 
 Deno.test("adopting: a for await yields connections accepted before the close", async () => {
   // Starts after all peers have connected.
   const script = 'read -r _; exec "$@"';
-  await using activated = await Activated.listen([
-    ...["sh", "-c", script, "sh"],
-    ...adopting("close on the first"),
-  ]);
+  await using activated = await listenFor({
+    names: "job",
+    command: [
+      ...["sh", "-c", script, "sh"],
+      ...adopting("close on the first"),
+    ],
+  });
   using first = await activated.dial();
   using second = await activated.dial();
   using third = await activated.dial();
   for (const [i, conn] of [first, second, third].entries()) {
     await send(conn, `${i}`);
   }
-  await activated.program.type("go\n");
+  await activated.type("go\n");
   assertEquals(await activated.end(), [
     "received 0",
     "received 1",
@@ -180,16 +123,16 @@ const IDLE = [
 ] as const;
 for (const program of IDLE) {
   Deno.test(`adopting: a listener keeps no process alive when ${program}`, async () => {
-    await using activated = await Activated.listen(adopting(program));
+    await using activated = await listening(program);
     using _conn = await activated.dial();
     assertEquals(await activated.end(), ["nothing to do"]);
   });
 }
 
 Deno.test("adopting: sockets keep their names and their order", async () => {
-  await using activated = await Activated.listen(adopting("names"), {
+  await using activated = await listening("names", {
     sockets: 3,
-    options: ["--fdname=web:control:web"],
+    names: "web:control:web",
   });
   const conns = await Promise.all(activated.addresses.map(dial));
   assertEquals(
@@ -205,60 +148,60 @@ Deno.test("adopting: sockets keep their names and their order", async () => {
 });
 
 Deno.test("adopting: sockets without names are named 'unknown'", async () => {
-  await using activated = await Activated.listen(adopting("names"));
+  await using activated = await listening("names", { names: undefined });
   using conn = await activated.dial();
   assertEquals(await receiveAllText(conn), "unknown 0");
   assertEquals(await activated.end(), ["unknown 1", "3 unknown"]);
 });
 
 Deno.test("adopting all: one failure closes the other listeners", async () => {
-  await using activated = await Activated.listen(adopting("adopt all"), {
+  await using activated = await listening("adopt all", {
     sockets: 2,
-    options: ["--fdname=good:bad"],
+    names: "good:bad",
   });
   using _conn = await activated.dial();
-  const told = await activated.program.stdout.line(/./);
+  const told = await activated.stdout.line(/./);
   assertMatch(told, /^4 bad: Cannot adopt fd 4 "bad": it was adopted before/);
-  assertEquals(activated.program.running, true);
+  assertEquals(activated.running, true);
   const refused = await activated.dial().catch((error) => error);
   assertEquals(refused.name, "ConnectionRefused");
-  await activated.program.endInput();
+  await activated.endInput();
   await activated.end();
 });
 
-const ACCEPTED: [style: string, options: string[], who: string][] = [
-  ["Accept=yes", ["--accept", "--fdname=job"], "job 3"],
-  ["inetd", ["--accept", "--inetd"], "stdin 0"],
+const ACCEPTED: [style: string, options: Options, who: string][] = [
+  ["Accept=yes", { options: ["--accept"] }, "job 3"],
+  ["inetd", { names: undefined, options: ["--accept", "--inetd"] }, "stdin 0"],
 ];
 for (const kind of KINDS) {
   for (const [style, options, who] of ACCEPTED) {
     Deno.test(`connection, ${style}, ${kind}: writes to a peer that has half-closed`, async () => {
-      await using activated = await Activated.listen(
-        adopting("answer after the end"),
-        { kind, options },
-      );
+      await using activated = await listening("answer after the end", {
+        kind,
+        ...options,
+      });
       using conn = await activated.dial();
       await send(conn, "a question");
       await conn.closeWrite();
       assertEquals(await receiveAllText(conn), `${who} got a question`);
-      await activated.program.stderr.line(/died with code 0$/);
+      await activated.stderr.line(/died with code 0$/);
     });
   }
 }
 
 Deno.test("connection: reads after a half-close", async () => {
-  await using activated = await Activated.listen(adopting("write first"), {
+  await using activated = await listening("write first", {
     options: ["--accept"],
   });
   using conn = await activated.dial();
   assertEquals(await receiveAllText(conn), "hello");
   await send(conn, "and you");
-  await activated.program.stderr.line("received and you");
-  await activated.program.stderr.line(/died with code 0$/);
+  await activated.stderr.line("received and you");
+  await activated.stderr.line(/died with code 0$/);
 });
 
 Deno.test("connection: carries megabytes both ways at once", async () => {
-  await using activated = await Activated.listen(adopting("stream"), {
+  await using activated = await listening("stream", {
     options: ["--accept"],
   });
   using conn = await activated.dial();
@@ -266,62 +209,41 @@ Deno.test("connection: carries megabytes both ways at once", async () => {
   const sending = send(conn, sent).then(() => conn.closeWrite());
   assertSameBytes(await receiveAll(conn), sent);
   await soon("all has been sent", sending);
-  await activated.program.stderr.line(/died with code 0$/);
+  await activated.stderr.line(/died with code 0$/);
 });
 
-Deno.test("connection: each connection has its own instance", async () => {
-  await using activated = await Activated.listen(
-    adopting("answer after the end"),
-    { options: ["--accept", "--fdname=job"] },
-  );
-  const conns = await Promise.all([activated.dial(), activated.dial()]);
-  for (const [i, conn] of conns.entries()) {
-    await send(conn, `${i}`);
-    await conn.closeWrite();
-  }
-  assertEquals(
-    await Promise.all(conns.map(receiveAllText)),
-    ["job 3 got 0", "job 3 got 1"],
-  );
-  for (const conn of conns) conn.close();
+Deno.test("adopting: fd 3 is not touched when nothing is passed", async () => {
+  const { stdout, stderr } = await run("sh", [
+    ...["-c", 'exec "$@"', "sh"],
+    ...adopting("adopt other numbers", "--allow-net"),
+    ...["3", "4"],
+  ]);
+  assertEquals(stderr, "");
+  assertEquals(stdout.trimEnd().split("\n"), [
+    ...notPassed(3, "none"),
+    ...notPassed(4, "none"),
+    "works",
+  ]);
 });
 
-const NOT_OURS: [when: string, setup: string, passed: string][] = [
-  ["nothing is passed", "", "none"],
-  ["it is for another process", "LISTEN_PID=1 LISTEN_FDS=1", "none"],
-  ["none are passed", "LISTEN_PID=$$ LISTEN_FDS=0", "none"],
-];
-for (const [when, setup, passed] of NOT_OURS) {
-  Deno.test(`adopting: fd 3 is not touched when ${when}`, async () => {
-    const { code, stdout, stderr } = await run("sh", [
-      ...["-c", `${setup} exec "$@"`, "sh"],
-      ...adopting("adopt other numbers", "--allow-net"),
-      ...["3", "4"],
-    ]);
-    const refusal = (fd: number) =>
-      `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: ${passed}); start the program from a socket unit`;
-    assertEquals({ code, stderr, lines: stdout.trimEnd().split("\n") }, {
-      code: 0,
-      stderr: "",
-      lines: [refusal(3), refusal(3), refusal(4), refusal(4), "works"],
-    });
-  });
-}
+/** The messages of listen() and connection(). */
+const notPassed = (fd: number, passed: string) =>
+  Array(2).fill(
+    `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: ${passed}); start the program from a socket unit`,
+  );
 
 Deno.test("adopting: only passed numbers are touched", async () => {
-  await using activated = await Activated.listen([
-    ...adopting("adopt other numbers", "--allow-net"),
-    ...["2", "4"],
-  ], { options: ["--fdname=job"] });
+  await using activated = await listenFor({
+    names: "job",
+    command: [
+      ...adopting("adopt other numbers", "--allow-net"),
+      ...["2", "4"],
+    ],
+  });
   using _conn = await activated.dial();
-  const lines = await activated.end();
-  const refusal = (fd: number) =>
-    `${fd} undefined: Cannot adopt fd ${fd}: it was not passed to this process (passed: 3 "job"); start the program from a socket unit`;
-  assertEquals(lines, [
-    refusal(2),
-    refusal(2),
-    refusal(4),
-    refusal(4),
+  assertEquals(await activated.end(), [
+    ...notPassed(2, '3 "job"'),
+    ...notPassed(4, '3 "job"'),
     "works",
   ]);
 });
@@ -359,28 +281,27 @@ for (const call of CALLS) {
   const isListen = name === "listen";
 
   Deno.test(`${name}: a datagram socket is refused by number, name and reason`, async () => {
-    await using activated = await Activated.listen(adopting(program), {
-      options: ["--datagram", "--fdname=job"],
+    await using activated = await listening(program, {
+      options: ["--datagram"],
     });
-    await datagram({ transport: "unixpacket", path: activated.addresses[0]! });
+    await datagram({ transport: "unixpacket", path: activated.address });
     assertEquals(await activated.end(), [refusal(call, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a UDP socket is refused by number, name and reason`, async () => {
-    await using activated = await Activated.listen(adopting(program), {
+    await using activated = await listening(program, {
       kind: "IPv4",
-      options: ["--datagram", "--fdname=job"],
+      options: ["--datagram"],
     });
-    const tcp = hostAndPort(activated.addresses[0]!)!;
+    const tcp = hostAndPort(activated.address)!;
     await datagram({ transport: "udp", ...tcp });
     assertEquals(await activated.end(), [refusal(call, DATAGRAM)]);
   });
 
   Deno.test(`${name}: a seqpacket socket is refused by number, name and reason`, async () => {
-    await using activated = await Activated.listen(adopting(program), {
+    await using activated = await listening(program, {
       options: [
         "--seqpacket",
-        "--fdname=job",
         ...(isListen ? [] : ["--accept"]),
       ],
     });
@@ -388,7 +309,7 @@ for (const call of CALLS) {
     await using _peer = new Program("socat", ["-u", address, "-"]);
     const wanted = refusal(call, DATAGRAM);
     if (isListen) assertEquals(await activated.end(), [wanted]);
-    else await activated.program.stdout.line(wanted);
+    else await activated.stdout.line(wanted);
   });
 
   const FILES: [what: string, redirection: string, kind: string][] = [
@@ -424,10 +345,7 @@ for (const kind of KINDS) {
   const socket = `it is a ${type} socket that listens`;
 
   Deno.test(`connection, ${kind}: a listening socket is refused, by name and reason`, async () => {
-    await using activated = await Activated.listen(
-      adopting("connect, and end"),
-      { kind, options: ["--fdname=job"] },
-    );
+    await using activated = await listening("connect, and end", { kind });
     using _conn = await activated.dial();
     const lines = await activated.end();
     assertEquals(lines, [refusal(CONNECTION, socket)]);
@@ -437,18 +355,18 @@ for (const kind of KINDS) {
   if (PRELOAD.length > 0) continue;
 
   Deno.test(`listen, ${kind}: a refused connection stays available, and becomes closed`, async () => {
-    await using activated = await Activated.listen(
-      adopting("listen, then connect"),
-      { kind, options: ["--accept", "--fdname=job"] },
-    );
+    await using activated = await listening("listen, then connect", {
+      kind,
+      options: ["--accept"],
+    });
     using conn = await activated.dial();
     const text = "first ".repeat(50_000);
     assertEquals(await echoOf(conn, text), text);
     await conn.closeWrite();
     assertEquals(await receiveAllText(conn), "");
     const reason = refusal(LISTEN, `it is a ${type} connection`);
-    await activated.program.stdout.atLeast(4);
-    assertEquals(activated.program.stdout.seen, [
+    await activated.stdout.atLeast(4);
+    assertEquals(activated.stdout.seen, [
       reason,
       reason,
       CLOSED,
@@ -457,14 +375,11 @@ for (const kind of KINDS) {
   });
 
   Deno.test(`connection, ${kind}: a refused listening socket stays available and keeps new connections`, async () => {
-    await using activated = await Activated.listen(
-      adopting("connect, then listen"),
-      { kind, options: ["--fdname=job"] },
-    );
+    await using activated = await listening("connect, then listen", { kind });
     const conns = [await activated.dial()];
-    await activated.program.stdout.line(/refused|Cannot/);
+    await activated.stdout.line(/refused|Cannot/);
     conns.push(await activated.dial());
-    await activated.program.type("\n");
+    await activated.type("\n");
     conns.push(await activated.dial());
     for (const [i, conn] of conns.entries()) await send(conn, `${i}`);
     const lines = await activated.end();
@@ -478,11 +393,11 @@ for (const kind of KINDS) {
 }
 
 Deno.test("listen: a connected socket is refused by number, name and reason", async () => {
-  await using activated = await Activated.listen(adopting("listen on 3"), {
-    options: ["--accept", "--fdname=job"],
+  await using activated = await listening("listen on 3", {
+    options: ["--accept"],
   });
   using _conn = await activated.dial();
-  await activated.program.stdout.line(
+  await activated.stdout.line(
     refusal(LISTEN, "it is a unix connection"),
   );
 });

@@ -1,6 +1,6 @@
 /**
- * Claims what its first argument says, as JSON. Prints the kinds it was given, or
- * why not; and then whether each descriptor can still be adopted. Ends with its
+ * Claims the sockets of its first argument, in JSON. Prints their transports or the
+ * error, then whether each descriptor is adopted, and exits at the end of its
  * standard input.
  */
 

@@ -1,12 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { claim } from "../../activation/claim.ts";
 import type { ChunkConn } from "../../activation/_conn.ts";
-import {
-  activate,
-  ALLOW_ACTIVATION,
-  dial,
-  freePorts,
-} from "../support/activate.ts";
+import { activate, dial, freePorts } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -42,7 +37,6 @@ async function claimed(
     addresses,
     names: passed.map((each) => each.split("=")[0]!),
     module: "tests/activation/claim_program.ts",
-    allow: [ALLOW_ACTIVATION],
     args: [JSON.stringify(kinds)],
   });
   using conns = new DisposableStack();
@@ -52,14 +46,13 @@ async function claimed(
     received.push(receiveAllText(conn).catch(() => ""));
   }
   await program.stdout.line("done");
-  // Whatever came of it, the program listens on none of them any more.
+  // With any result, the program listens on none of them any more.
   for (const address of addresses) {
     await assertRejects(() => dial(address), Deno.errors.ConnectionRefused);
   }
   await program.endInput();
-  await program.exits(0);
   return {
-    lines: program.stdout.seen.slice(0, -1),
+    lines: (await program.end()).slice(0, -1),
     received: await Promise.all(received),
   };
 }

@@ -2,12 +2,7 @@
 // descriptor.
 
 import { assert, assertEquals } from "@std/assert";
-import {
-  activate,
-  ALLOW_ACTIVATION,
-  dial,
-  freePorts,
-} from "../support/activate.ts";
+import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
@@ -21,7 +16,7 @@ const SPARE = 5;
 /** Longer than a handshake may take. */
 const TIMED_OUT_MS = 20_000;
 
-/** Connects, sends what it is told to, and ends as it is told to. */
+/** Connects to the port of its first argument; each client ends as the second says. */
 const CLIENTS = `
 import socket, struct, sys
 port, how = int(sys.argv[1]), sys.argv[2]
@@ -66,13 +61,11 @@ async function leavesNoDescriptor(
   module: string,
   t: Deno.TestContext,
 ): Promise<void> {
-  const [port] = freePorts("127.0.0.1", 1);
-  const address = `127.0.0.1:${port}`;
   await using program = await activate({
-    ...{ addresses: [address], module, args: [CERT, KEY] },
-    allow: [ALLOW_ACTIVATION],
+    ...{ kind: "IPv4", module, args: [CERT, KEY] },
   });
-  (await dial(address)).close();
+  const { port } = hostAndPort(program.address)!;
+  (await program.dial()).close();
   await program.stdout.line("listening");
   const descriptors = () =>
     [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
@@ -99,7 +92,7 @@ async function leavesNoDescriptor(
     });
   }
   using conn = await Deno.connectTls({
-    ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
+    ...{ hostname: "localhost", port, caCerts: [CERT] },
   });
   const request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
   assert((await echoOf(conn, request)).length > 0);

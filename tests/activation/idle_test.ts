@@ -1,9 +1,18 @@
-// What listening costs while nobody comes: a timer a second, and none once it is over.
+// What a listener costs while no client connects: one timer a second, until it is closed.
 
 import { assert } from "@std/assert";
-import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
+import { activate } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
-import { TempDir } from "../support/temp_dir.ts";
+
+/** Stays until the end of its standard input. */
+const LISTENS_TWICE = `
+  const listener = await listen(3);
+  (await listener.accept()).close();
+  (await listener.accept()).close();
+  listener.close();
+  console.log("closed");
+  await new Response(Deno.stdin.readable).text();
+`;
 
 const WINDOW_MS = 2_000;
 
@@ -23,14 +32,8 @@ async function sleepsWithin(pid: number, ms: number): Promise<number> {
 }
 
 Deno.test("an idle listener wakes up once a second, and does not when it is closed", async () => {
-  using directory = new TempDir();
-  const address = directory.join("socket");
-  await using program = await activate({
-    addresses: [address],
-    module: "tests/activation/idle_program.ts",
-    allow: [ALLOW_ACTIVATION],
-  });
-  using first = await dial(address);
+  await using program = await activate({ script: LISTENS_TWICE });
+  using first = await program.dial();
   await receiveAllText(first);
   // What starting, and ending a timer, has left to do is done soon.
   await sleepsWithin(program.pid, 1_000);
@@ -41,7 +44,7 @@ Deno.test("an idle listener wakes up once a second, and does not when it is clos
     `${listening} while it listens`,
   );
 
-  using second = await dial(address);
+  using second = await program.dial();
   await receiveAllText(second);
   await program.stdout.line("closed");
   await sleepsWithin(program.pid, 1_200);

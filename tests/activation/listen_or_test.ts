@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { listenOr } from "../../activation/listen_or.ts";
-import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
+import { activate, dial } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -13,26 +13,38 @@ Deno.test("when not activated, the listener is Deno's own", async () => {
   assertEquals(unix.addr, { transport: "unix", path });
 });
 
+const HELLO = `
+  try {
+    using listener = await listenOr(JSON.parse(Deno.args[0]));
+    console.log(JSON.stringify(listener.addr));
+    using conn = await listener.accept();
+    await conn.write(new TextEncoder().encode("hello"));
+  } catch (error) {
+    console.log(\`\${error.code}: \${error.message}\`);
+  }
+`;
+
 /** Passes sockets of these names; returns what was printed, and what came back. */
 async function taken(
   names: string[],
   options: Record<string, unknown>,
 ): Promise<{ lines: string[]; received: string[] }> {
-  using directory = new TempDir();
-  const addresses = names.map((_, i) => directory.join(`${i}.socket`));
+  const { length: sockets } = names;
   await using program = await activate({
-    ...{ addresses, names, module: "tests/activation/listen_or_program.ts" },
-    allow: [ALLOW_ACTIVATION],
-    args: [JSON.stringify({ ...options, port: 0 })],
+    sockets,
+    names,
+    script: HELLO,
+    args: [
+      JSON.stringify({ ...options, port: 0 }),
+    ],
   });
   using conns = new DisposableStack();
   const received: Promise<string>[] = [];
-  for (const address of addresses) {
+  for (const address of program.addresses) {
     const conn = conns.use(await dial(address));
     received.push(receiveAllText(conn).catch(() => ""));
   }
-  await program.exits(0);
-  return { lines: program.stdout.seen, received: await Promise.all(received) };
+  return { lines: await program.end(), received: await Promise.all(received) };
 }
 
 const UNIX = JSON.stringify({ transport: "unix", path: "" });

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { connect } from "node:http2";
-import { activate, ALLOW_ACTIVATION, freePorts } from "../support/activate.ts";
+import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { soon } from "../support/eventually.ts";
 import { receiveAllText } from "../support/peer.ts";
@@ -42,14 +42,13 @@ for (const [kind, ask] of Object.entries(CLIENTS)) {
   Deno.test({
     name: `listenServer: ${kind}`,
     async fn() {
-      const [port] = freePorts("127.0.0.1", 1);
       await using program = await activate({
-        addresses: [`127.0.0.1:${port}`],
+        kind: "IPv4",
         module: "tests/activation/listen_server_program.ts",
-        allow: [ALLOW_ACTIVATION],
         args: [kind, CERT, KEY],
       });
-      const asked = soon("the server answers", ask(port!), { within: 20_000 });
+      const { port } = hostAndPort(program.address)!;
+      const asked = soon("the server answers", ask(port), { within: 20_000 });
       assertEquals(await asked, "hello");
       assertMatch(
         await program.stdout.line(/adopted/),

@@ -2,9 +2,9 @@ import { assertEquals } from "@std/assert";
 import type { InheritedTlsListener } from "../../activation/listen_tls.ts";
 import {
   activate,
-  ALLOW_ACTIVATION,
-  dial,
-  freePorts,
+  type Activated,
+  freeAddresses,
+  hostAndPort,
 } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import {
@@ -22,41 +22,43 @@ import { TLS_CASES } from "./tls_suite_program.ts";
 ((listener: InheritedTlsListener) => listener satisfies Deno.TlsListener);
 
 Deno.test("adopted, TLS", async (t) => {
+  using directory = new TempDir();
   assertEquals(CASES.length - TLS_CASES.length, 2);
   await runActivated(t, {
-    addresses: freePorts("127.0.0.1", 1 + TLS_CASES.length)
-      .map((port) => `127.0.0.1:${port}`),
+    addresses: freeAddresses("IPv4", directory, 1 + TLS_CASES.length),
     module: "tests/activation/tls_suite_program.ts",
     allow: ["--allow-all"],
   });
 });
 
-async function service(address: string, cert = CERT, key = KEY) {
-  return await activate({
-    addresses: [address],
+const service = (kind: "IPv4" | "unix path" = "IPv4", cert = CERT) =>
+  activate({
+    kind,
     module: "tests/activation/tls_service.ts",
-    allow: [ALLOW_ACTIVATION],
-    args: [cert, key, RENEWED_CERT, RENEWED_KEY],
+    args: [cert, KEY, RENEWED_CERT, RENEWED_KEY],
   });
-}
+
+/** Connects over TLS. */
+const dialTls = ({ address }: Activated, options = {}) =>
+  Deno.connectTls({
+    hostname: "localhost",
+    port: hostAndPort(address)!.port,
+    caCerts: [CERT],
+    ...options,
+  });
 
 Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
-  const [port] = freePorts("127.0.0.1", 1);
-  await using program = await service(`127.0.0.1:${port}`);
-  using conn = await Deno.connectTls({
-    ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
-    alpnProtocols: ["echo/1", "echo/2"],
-  });
+  await using program = await service();
+  const alpnProtocols = ["echo/1", "echo/2"];
+  using conn = await dialTls(program, { alpnProtocols });
   assertEquals(await conn.handshake(), { alpnProtocol: "echo/2" });
   assertEquals(await echoOf(conn, "hello"), "hello");
   await program.stdout.line("negotiated echo/2");
 });
 
 Deno.test("a listener takes a renewed certificate, and no invalid one", async () => {
-  const [port] = freePorts("127.0.0.1", 1);
-  await using program = await service(`127.0.0.1:${port}`);
-  const connect = (cert: string) =>
-    Deno.connectTls({ hostname: "localhost", port: port!, caCerts: [cert] });
+  await using program = await service();
+  const connect = (cert: string) => dialTls(program, { caCerts: [cert] });
   using conn = await connect(CERT);
   assertEquals(await echoOf(conn, "invalid"), "invalid");
   await program.stdout.line("kept the certificate");
@@ -69,29 +71,23 @@ Deno.test("a listener takes a renewed certificate, and no invalid one", async ()
 });
 
 Deno.test("peers that do not speak TLS, or send nothing, do not block others", async () => {
-  const [port] = freePorts("127.0.0.1", 1);
-  const address = `127.0.0.1:${port}`;
-  await using program = await service(address);
-  using silent = await dial(address);
+  await using program = await service();
+  using silent = await program.dial();
   {
-    using noise = await dial(address);
+    using noise = await program.dial();
     await send(noise, "hello?\r\n\r\n");
     await receiveAll(noise).catch(() => {});
   }
-  (await dial(address)).close();
-  using conn = await Deno.connectTls({
-    ...{ hostname: "localhost", port: port!, caCerts: [CERT] },
-  });
+  (await program.dial()).close();
+  using conn = await dialTls(program);
   assertEquals(await echoOf(conn, "hello"), "hello");
   assertEquals(program.stdout.seen, ["listening", "negotiated null"]);
   silent.close();
 });
 
 Deno.test("TLS is refused on a unix socket", async () => {
-  using directory = new TempDir();
-  const path = directory.join("socket");
-  await using program = await service(path);
-  using conn = await dial(path);
+  await using program = await service("unix path");
+  using conn = await program.dial();
   assertEquals(await receiveAllText(conn).catch(() => ""), "");
   await program.exitCode();
   assertEquals(program.stdout.seen, [
@@ -100,9 +96,8 @@ Deno.test("TLS is refused on a unix socket", async () => {
 });
 
 Deno.test("an invalid certificate is refused", async () => {
-  const [port] = freePorts("127.0.0.1", 1);
-  await using program = await service(`127.0.0.1:${port}`, "none");
-  using _conn = await dial(`127.0.0.1:${port}`);
+  await using program = await service("IPv4", "none");
+  using _conn = await program.dial();
   await program.exitCode();
   assertEquals(program.stdout.seen, [
     "Cannot parse the certificate: it is not in PEM format",

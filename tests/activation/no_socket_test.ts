@@ -1,7 +1,7 @@
 // The message of a call that gets no socket names the cause that the variables show.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
+import { activate, ALLOW_ACTIVATION } from "../support/activate.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { run } from "../support/program.ts";
 import { denoEnv, scriptCommand } from "../support/script.ts";
@@ -147,10 +147,9 @@ Deno.test("by hand, serve() logs where it listens, unless the program does", asy
 
 Deno.test("a program that deno run --watch has restarted names the restart", async () => {
   using directory = new TempDir();
-  const [socket, file] = [directory.join("socket"), directory.join("file")];
+  const file = directory.join("file");
   await Deno.writeTextFile(file, "");
   await using program = await activate({
-    addresses: [socket],
     module: "tests/activation/watched_program.ts",
     allow: [
       "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES,SYSTEMD_EXEC_PID",
@@ -158,7 +157,7 @@ Deno.test("a program that deno run --watch has restarted names the restart", asy
     ],
     wrapper: ["sh", "-c", 'SYSTEMD_EXEC_PID=$$ exec "$@"', "sh"],
   });
-  using _conn = await dial(socket);
+  using _conn = await program.dial();
   await program.stdout.line("adopted");
   await Deno.writeTextFile(file, "changed");
   assertEquals(

@@ -1,15 +1,9 @@
-// Services that write first, to clients that have sent nothing but their end.
+// Services that write first, to clients that half-close without sending.
 
 import { assertEquals } from "@std/assert";
-import {
-  activate,
-  ALLOW_ACTIVATION,
-  dial,
-  freePorts,
-} from "../support/activate.ts";
+import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
 import { REPOSITORY } from "../support/program.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 /** By node:net, each first write waits for 10 ms. */
 const CLIENTS = { handles: 1_000, net: 100 };
@@ -24,7 +18,7 @@ const TRANSPORTS: [what: string, how: string, flags: string[]][] = [
   ],
 ];
 
-/** Half-closes at once, and returns what comes. */
+/** Half-closes at once, and returns the received text. */
 async function listenOnly(address: string): Promise<string> {
   using conn = await dial(address);
   await conn.closeWrite();
@@ -32,25 +26,21 @@ async function listenOnly(address: string): Promise<string> {
 }
 
 for (const [what, how, flags] of TRANSPORTS) {
-  for (const kind of ["TCP", "unix path"] as const) {
+  for (const kind of ["IPv4", "unix path"] as const) {
     // Unix sockets never lost one.
-    const clients = kind === "TCP" && flags.length === 0
+    const clients = kind === "IPv4" && flags.length === 0
       ? CLIENTS.handles
       : CLIENTS.net;
     Deno.test(`${what}, ${kind}: each of ${clients} half-closed clients gets its banner`, async () => {
-      using directory = new TempDir();
-      const address = kind === "TCP"
-        ? `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`
-        : directory.join("socket");
-      await using _program = await activate({
-        addresses: [address],
+      await using program = await activate({
+        kind,
         module: "tests/activation/write_first_program.ts",
         allow: [ALLOW_ACTIVATION, ...flags],
         args: ["listen", how],
       });
       const banners = new Map<string, number>();
       for (let client = 0; client < clients; client++) {
-        const banner = await listenOnly(address);
+        const banner = await listenOnly(program.address);
         banners.set(banner, (banners.get(banner) ?? 0) + 1);
       }
       assertEquals([...banners], [["first second\n", clients]]);
@@ -60,16 +50,15 @@ for (const [what, how, flags] of TRANSPORTS) {
 
 for (const [what, how, flags] of TRANSPORTS) {
   Deno.test(`${what}: a service of one connection writes first as well`, async () => {
+    await using program = await activate({
+      kind: "IPv4",
+      module: "tests/activation/write_first_program.ts",
+      allow: [ALLOW_ACTIVATION, ...flags],
+      args: ["connection", how],
+      options: ["--accept"],
+    });
     for (let round = 0; round < 10; round++) {
-      const address = `127.0.0.1:${freePorts("127.0.0.1", 1)[0]}`;
-      await using _program = await activate({
-        addresses: [address],
-        module: "tests/activation/write_first_program.ts",
-        allow: [ALLOW_ACTIVATION, ...flags],
-        args: ["connection", how],
-        options: ["--accept"],
-      });
-      assertEquals(await listenOnly(address), "first second\n");
+      assertEquals(await listenOnly(program.address), "first second\n");
     }
   });
 }

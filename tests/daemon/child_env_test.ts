@@ -1,8 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { childEnv } from "../../mod.ts";
-import { ActivatedServer } from "../integration/activated_server.ts";
+import { activate } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
-import { denoEnv, scriptCommand } from "../support/script.ts";
 
 const OURS: Record<string, string> = {
   LISTEN_PID: "1",
@@ -41,23 +40,18 @@ Deno.test("a child gets the environment without its parent's variables", async (
 });
 
 Deno.test("a child inherits the descriptors: Deno cannot keep them from it", async () => {
-  await using server = await ActivatedServer.listen({
-    command: scriptCommand(
-      `const listener = await listen(listenFds()[0]);
-       using conn = await listener.accept();
-       const child = new Deno.Command("sh", {
-         ...childEnv(),
-         args: ["-c", "[ -S /proc/self/fd/3 ] && echo inherited; env"],
-       });
-       const { stdout } = await child.output();
-       await conn.write(stdout);`,
-      ["--allow-env", "--allow-run=sh"],
-    ),
-    options: Object.entries(denoEnv()).map(([name, value]) =>
-      `--setenv=${name}=${value}`
-    ),
+  await using server = await activate({
+    script: `const listener = await listen(listenFds()[0]);
+      using conn = await listener.accept();
+      const child = new Deno.Command("sh", {
+        ...childEnv(),
+        args: ["-c", "[ -S /proc/self/fd/3 ] && echo inherited; env"],
+      });
+      const { stdout } = await child.output();
+      await conn.write(stdout);`,
+    allow: ["--allow-env", "--allow-run=sh"],
   });
-  using conn = await server.connect();
+  using conn = await server.dial();
   const [first, ...environment] = (await receiveAllText(conn)).split("\n");
   assertEquals(first, "inherited");
   assertEquals(environment.filter((line) => line.startsWith("LISTEN_")), []);

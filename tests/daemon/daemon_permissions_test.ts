@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
-import { ActivatedServer } from "../integration/activated_server.ts";
+import { activate } from "../support/activate.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { receiveAllText } from "../support/peer.ts";
-import { denoEnv, runScript, scriptCommand } from "../support/script.ts";
+import { runScript } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const ROOT = new URL("../../", import.meta.url).pathname;
@@ -20,8 +20,6 @@ interface Use {
   flags?: string[];
   env?: Record<string, string>;
 }
-
-const ACTIVATION = "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES";
 
 /** Uses of each row, for notify sockets with these addresses. */
 function uses(
@@ -186,20 +184,11 @@ Deno.test("the table has these rows of calls that adopt", async () => {
 
 for (const [script, ...options] of Object.values(ADOPTED).flat()) {
   Deno.test(`adopting and serving needs no more than listenFds: ${script}`, async () => {
-    await using server = await ActivatedServer.listen({
-      fdNames: null,
-      command: scriptCommand(
-        `${script} await c.write(new TextEncoder().encode("served"));`,
-        [ACTIVATION],
-      ),
-      options: [
-        ...options,
-        ...Object.entries(denoEnv()).map(([name, value]) =>
-          `--setenv=${name}=${value}`
-        ),
-      ],
+    await using server = await activate({
+      script: `${script} await c.write(new TextEncoder().encode("served"));`,
+      options,
     });
-    using conn = await server.connect();
+    using conn = await server.dial();
     assertEquals(await receiveAllText(conn), "served");
   });
 }

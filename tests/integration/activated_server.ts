@@ -4,64 +4,37 @@
  */
 
 import {
-  dial,
-  freeAddresses,
-  type Kind,
+  type Activated,
   listenFor,
   type ListenOptions,
 } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
-import { IPC_SERVER, type Program } from "../support/program.ts";
-import { TempDir } from "../support/temp_dir.ts";
+import { IPC_SERVER } from "../support/program.ts";
 
 /** The name that the server expects its socket to have. */
 export const SOCKET_NAME = "ipc-server.socket";
 
 export interface ActivationOptions
-  extends Partial<Pick<ListenOptions, "command" | "env" | "options">> {
-  /** The kind of socket; a unix path by default. */
-  kind?: Kind;
-  /** The number of sockets; one by default. */
-  sockets?: number;
+  extends Partial<Omit<ListenOptions, "addresses" | "names">> {
   /** Their names, joined with colons; null for none. */
   fdNames?: string | null;
 }
 
 export class ActivatedServer implements AsyncDisposable {
-  /** Where it listens, as ipc-client takes it. */
-  readonly address: string;
   /** Until the first connection systemd-socket-activate, from then on the server. */
-  readonly program: Program;
-  readonly #started: AsyncDisposableStack;
+  readonly program: Activated;
 
-  private constructor(
-    address: string,
-    program: Program,
-    started: AsyncDisposableStack,
-  ) {
-    this.address = address;
+  private constructor(program: Activated) {
     this.program = program;
-    this.#started = started;
   }
 
   /** Waits until it listens. The command is the server without options by default. */
   static async listen(
-    {
-      kind = "unix path",
-      sockets = 1,
-      fdNames = SOCKET_NAME,
-      command = [IPC_SERVER],
-      ...others
-    }: ActivationOptions = {},
+    { fdNames = SOCKET_NAME, command = [IPC_SERVER], ...others }:
+      ActivationOptions = {},
   ): Promise<ActivatedServer> {
-    await using started = new AsyncDisposableStack();
-    const directory = started.use(new TempDir());
-    const addresses = freeAddresses(kind, directory, sockets);
     const names = fdNames ?? undefined;
-    const program = started.use(
-      await listenFor({ addresses, names, command, ...others }),
-    );
-    return new ActivatedServer(addresses[0]!, program, started.move());
+    return new ActivatedServer(await listenFor({ names, command, ...others }));
   }
 
   /** As {@linkcode listen}, for a server with these options and one unix socket. */
@@ -69,12 +42,17 @@ export class ActivatedServer implements AsyncDisposable {
     return await ActivatedServer.listen({ command: [IPC_SERVER, ...args] });
   }
 
+  /** Where it listens, as ipc-client takes it. */
+  get address() {
+    return this.program.address;
+  }
+
   get stdout() {
     return this.program.stdout;
   }
 
   connect(): Promise<Deno.TcpConn | Deno.UnixConn> {
-    return dial(this.address);
+    return this.program.dial();
   }
 
   /** The lines that the server itself wrote to stderr. */
@@ -110,7 +88,7 @@ export class ActivatedServer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#started.disposeAsync();
+    await this.program[Symbol.asyncDispose]();
   }
 
   #status(field: string): string {

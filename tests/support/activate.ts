@@ -2,15 +2,20 @@
 
 import { DENO_RUN } from "./deno_run.ts";
 import { Program, REPOSITORY } from "./program.ts";
-import type { TempDir } from "./temp_dir.ts";
+import { scriptCommand } from "./script.ts";
+import { TempDir } from "./temp_dir.ts";
 import { HAS_IPV6, tcpAddress } from "./test_server.ts";
 
 /** Sockets, and the command that gets them. */
 export interface ListenOptions {
-  /** Where to listen, as `systemd-socket-activate` takes it. */
-  addresses: string[];
-  /** The names of the sockets, joined with colons; by default they have none. */
-  names?: string;
+  /** Where to listen, as `systemd-socket-activate` takes it; by default {@linkcode kind}. */
+  addresses?: string[];
+  /** Free addresses of this kind, by default unix paths in a directory of their own. */
+  kind?: Kind;
+  /** The number of free addresses; one by default. */
+  sockets?: number;
+  /** The names of the sockets, also joined with colons; by default they have none. */
+  names?: string | string[];
   /** The command. */
   command: string[];
   /** Variables for the command, which has no others. */
@@ -19,22 +24,62 @@ export interface ListenOptions {
   options?: string[];
 }
 
+/** Until the first connection systemd-socket-activate, from then on the command. */
+export class Activated extends Program {
+  readonly addresses: string[];
+  readonly #directory: TempDir;
+
+  constructor(
+    { kind = "unix path", sockets = 1, names, command, env = {}, ...others }:
+      ListenOptions,
+  ) {
+    const directory = new TempDir();
+    const addresses = others.addresses ??
+      freeAddresses(kind, directory, sockets);
+    super("systemd-socket-activate", [
+      ...addresses.map((address) => `--listen=${address}`),
+      ...(names === undefined ? [] : [`--fdname=${[names].flat().join(":")}`]),
+      ...Object.entries(env).map(([name, value]) =>
+        `--setenv=${name}=${value}`
+      ),
+      ...others.options ?? [],
+      ...command,
+    ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
+    this.addresses = addresses;
+    this.#directory = directory;
+  }
+
+  /** The first address. */
+  get address(): string {
+    return this.addresses[0]!;
+  }
+
+  /** Connects to the first address. */
+  dial(): Promise<Deno.TcpConn | Deno.UnixConn> {
+    return dial(this.address);
+  }
+
+  /** Waits for exit status 0, and returns the printed lines. */
+  async end(): Promise<string[]> {
+    await this.exits(0);
+    return this.stdout.seen;
+  }
+
+  override async [Symbol.asyncDispose](): Promise<void> {
+    await super[Symbol.asyncDispose]();
+    this.#directory[Symbol.dispose]();
+  }
+}
+
 /**
  * Listens, and runs a command with the sockets at the first connection to one of them.
  * Resolves once it listens; the program has the process id of the command.
  */
-export async function listenFor(
-  { addresses, names, command, env = {}, options = [] }: ListenOptions,
-): Promise<Program> {
-  const program = new Program("systemd-socket-activate", [
-    ...addresses.map((address) => `--listen=${address}`),
-    ...(names === undefined ? [] : [`--fdname=${names}`]),
-    ...Object.entries(env).map(([name, value]) => `--setenv=${name}=${value}`),
-    ...options,
-    ...command,
-  ], { env: { SYSTEMD_LOG_LEVEL: "info", SYSTEMD_LOG_TARGET: "console" } });
+export async function listenFor(options: ListenOptions): Promise<Activated> {
+  const program = new Activated(options);
   try {
-    await program.stderr.line(new RegExp(` as ${2 + addresses.length}\\.$`));
+    const last = 2 + program.addresses.length;
+    await program.stderr.line(new RegExp(` as ${last}\\.$`));
     return program;
   } catch (error) {
     await program[Symbol.asyncDispose]();
@@ -42,14 +87,13 @@ export async function listenFor(
   }
 }
 
-export interface ActivateOptions
-  extends Omit<ListenOptions, "names" | "command"> {
-  /** The names of the sockets; by default they have none. */
-  names?: string[];
+export interface ActivateOptions extends Omit<ListenOptions, "command"> {
   /** A module of this repository. */
-  module: string;
+  module?: string;
+  /** In place of a module, a script that uses the exports of `mod.ts` by name. */
+  script?: string;
   /** The permissions of the module, as Deno's options. */
-  allow: string[];
+  allow?: string[];
   /** The module's arguments. */
   args?: string[];
   /** The limit of descriptors. */
@@ -67,31 +111,30 @@ export const CACHE: Record<string, string> = {
   DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
 };
 
-/** As {@linkcode listenFor}, for a module of this repository. */
+/** As {@linkcode listenFor}, for a module of this repository, or a script. */
 export function activate(
   {
-    names,
-    module,
-    allow,
+    module = "",
+    script,
+    allow = [ALLOW_ACTIVATION],
     args = [],
     env = {},
     descriptors,
     wrapper = [],
     ...listening
   }: ActivateOptions,
-): Promise<Program> {
+): Promise<Activated> {
   return listenFor({
     ...listening,
-    names: names?.join(":"),
     env: { ...CACHE, NO_COLOR: "1", ...env },
     command: [
       ...(descriptors === undefined
         ? []
         : ["prlimit", `--nofile=${descriptors}`]),
       ...wrapper,
-      ...DENO_RUN,
-      ...allow,
-      `${REPOSITORY}${module}`,
+      ...(script === undefined
+        ? [...DENO_RUN, ...allow, `${REPOSITORY}${module}`]
+        : scriptCommand(script, allow)),
       ...args,
     ],
   });

@@ -33,6 +33,7 @@ export async function runCases<Case extends { name: string }>(
 export async function runActivated(
   t: Deno.TestContext,
   { addresses, start = dial, ...options }: Omit<ActivateOptions, "args"> & {
+    addresses: string[];
     start?: (address: string) => Promise<Disposable>;
   },
 ): Promise<void> {
