@@ -1,7 +1,7 @@
 // Deno 2.9.5 and older close the descriptor of an adopted unix connection twice.
 
 import { assert, assertEquals } from "@std/assert";
-import { activate, ALLOW_ACTIVATION, dial } from "../support/activate.ts";
+import { activate } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -21,19 +21,16 @@ Deno.test({
     : "the descriptor of a unix connection is closed twice, as documented",
   async fn() {
     using directory = new TempDir();
-    const address = directory.join("socket");
     const trace = directory.join("trace");
     await using program = await activate({
-      addresses: [address],
-      module: "tests/activation/accept_descriptors_program.ts",
-      allow: [ALLOW_ACTIVATION],
+      module: "tests/activation/accept_program.ts",
       args: ["listen"],
       wrapper: [
         ...["strace", "-D", "-f", "-qq", "-e", "trace=close", "-o", trace],
       ],
     });
     for (let conns = 0; conns < 3; conns++) {
-      using conn = await dial(address);
+      using conn = await program.dial();
       assertEquals(await echoOf(conn, "hello"), "hello");
     }
     const open = `/proc/${program.pid}/fd`;

@@ -1,10 +1,10 @@
-/** Accepts on what it was passed, in one of the ways there are, and echoes. */
+/** Accepts on the passed sockets in the way of its first argument, and echoes. */
 
 import { listen, listenFds, listenTls } from "../../activation/mod.ts";
 import { serve } from "../../serve/mod.ts";
 
-// As services do. Without, "deno run" needs descriptors half a second after its
-// start, and panics when there are none.
+// As services do. Without it, "deno run" needs descriptors half a second after its
+// start, and panics if none is free.
 Deno.addSignalListener("SIGTERM", () => Deno.exit());
 
 const [way, cert = "", key = ""] = Deno.args;
