@@ -48,14 +48,11 @@ export class Exchange {
   /** What the handler may make of the connection. */
   upgrade: Upgrade | undefined;
   isStarted = false;
-  /** Whether all of the request has been received. */
-  isComplete = false;
   /** Whether the connection ends with the response. */
   isLast: boolean;
   /** Whether the client still waits for `100 Continue`. */
   awaitsContinue = false;
   isHeadSent = false;
-  isWriting = false;
   /** The head of the response until it is sent. */
   #head = "";
   #framing: Framing = { length: 0, isChunked: false };
@@ -179,12 +176,7 @@ export class Exchange {
     tail: string,
   ): Promise<void> | undefined {
     const { connection } = this;
-    const sending = sendParts(connection.conn, head, body, tail);
-    if (sending === undefined) return undefined;
-    this.isWriting = true;
-    return sending.then(() => {
-      this.isWriting = false;
-    }, () => {
+    return sendParts(connection.conn, head, body, tail)?.catch(() => {
       connection.destroy();
       throw clientGone();
     });

@@ -105,7 +105,7 @@ export interface HttpServer extends RunningServer {
  *   The time for its body is not limited: use `AbortSignal.timeout()`.
  * - A client that half-closes the connection gets its response. `request.signal` is aborted
  *   when the client has closed a unix socket, or has reset the connection; over TCP, when
- *   the response cannot be sent.
+ *   the response cannot be sent; and not after a complete response.
  * - The client of `Expect: 100-continue` is asked for its body when the handler reads it.
  *   A body that is not read is discarded, and the connection is used again.
  * - A body that fails before its first byte, or whose first chunk is longer than its

@@ -640,6 +640,23 @@ export const CASES: Case[] = [
     },
   })),
   {
+    name: "a complete response does not abort the signal",
+    not: notDeno("each response does"),
+    async run(place) {
+      let signal: AbortSignal | undefined;
+      let completed: Promise<void> | undefined;
+      await using _service = await place.serve((request, info) => {
+        ({ signal } = request);
+        ({ completed } = info);
+        return new Response("x");
+      });
+      await ask(place, request("GET /", LAST));
+      await soon("the response is completed", completed!);
+      await ask(place, request("GET /", LAST));
+      assertEquals(signal!.aborted, false);
+    },
+  },
+  {
     name: "several lines of cookies are one header",
     async run(place) {
       await using _service = await place.serve(({ headers }) =>
