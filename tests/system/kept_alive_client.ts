@@ -47,22 +47,31 @@ async function post(conn: Deno.Conn, body: string): Promise<boolean> {
 
 async function client(): Promise<void> {
   let conn: Deno.Conn | undefined;
+  let before = 0;
+  let answeredAt = 0;
   for (let request = 0; !isOver; request++) {
     conn ??= await connect();
+    const pause = performance.now() - answeredAt;
     let isKept = false;
     try {
       isKept = await post(conn, `request ${request}`);
+      before++;
+      answeredAt = performance.now();
       if (++responses % 25 === 0) console.log(`responses: ${responses}`);
     } catch (error) {
-      console.log(`lost: ${error}`);
+      console.log(
+        `lost: ${error} (after ${before} responses and ${pause} ms)`,
+      );
     }
     if (!isKept) {
       conn.close();
       conn = undefined;
+      before = 0;
     }
     // The tested condition: requests come at any moment of a restart.
-    const pause = Math.random() * PAUSE_MS;
-    await new Promise((resolve) => setTimeout(resolve, pause));
+    await new Promise((resolve) =>
+      setTimeout(resolve, Math.random() * PAUSE_MS)
+    );
   }
   conn?.close();
 }
