@@ -67,7 +67,7 @@ export async function answerMessage(
   message.resume();
   if (message.complete) return;
   const timer = setTimeout(() => socket.destroy(), LINGER_MS);
-  timer.unref();
+  Deno.unrefTimer(timer);
   message.once("end", () => clearTimeout(timer));
 }
 
