@@ -160,6 +160,7 @@ export interface InnerResponse {
 
 /** What a server sends of a response. */
 export interface ResponseParts {
+  status: number;
   /** Names and values, as the program has set them. */
   headers: [name: string, value: string][];
   /** The body, if all of it is in memory. */
@@ -222,25 +223,32 @@ export function hasReadyBody(response: unknown): response is Response {
 export function takeResponse(response: Response): ResponseParts {
   const inner = innerResponse(response);
   if (inner === undefined) return partsByDocumentedApi(response);
-  const { lazyType, isConsumed } = responseSymbols!;
-  const { headerList: headers, bodyDecoded: isDecoded } = inner;
+  const { status, headerList: headers, bodyDecoded: isDecoded } = inner;
   const body = completeBody(response);
-  if (body === undefined) return { headers, body, isDecoded };
+  if (body === undefined) return { status, headers, body, isDecoded };
   if (inner.body !== null) {
     inner.body.streamOrStatic.consumed = true;
-    return { headers, body, isDecoded };
+    return { status, headers, body, isDecoded };
   }
   // Deno has not made the header of the type yet, either.
-  Reflect.set(response, isConsumed, true);
-  const type = Reflect.get(response, lazyType) ?? "text/plain;charset=UTF-8";
-  return { headers: [...headers, ["content-type", type]], body, isDecoded };
+  const { lazyType, isConsumed } = responseSymbols!;
+  const own = response as unknown as Internal<unknown>;
+  own[isConsumed] = true;
+  const type = own[lazyType] as string ?? "text/plain;charset=UTF-8";
+  return {
+    status,
+    headers: [...headers, ["content-type", type]],
+    body,
+    isDecoded,
+  };
 }
 
 function partsByDocumentedApi(response: Response): ResponseParts {
+  const { status } = response;
   const headers = [...response.headers];
   const coding = response.headers.get("content-encoding") ?? "";
   const isDecoded = response.type === "basic" && /^(gzip|br)$/i.test(coding);
-  return { headers, body: undefined, isDecoded };
+  return { status, headers, body: undefined, isDecoded };
 }
 
 /** Finds the properties, and validates them. */

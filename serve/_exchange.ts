@@ -22,6 +22,8 @@ export interface ExchangeConnection {
   onRead(): void;
   /** Hands the connection over to the WebSocket of the exchange. */
   upgrade(exchange: Exchange): Promise<void>;
+  /** The exchange needs the service no longer. */
+  onOver(): void;
   /** The kernel has taken the last byte of the response. */
   onAnswered(exchange: Exchange): void;
   /** Closes the connection at once. */
@@ -59,17 +61,10 @@ export class Exchange {
   #bodyBytes = 0;
   #isOver = false;
   #info: ExchangeInfo | undefined;
-  readonly #release: () => void;
 
-  /** @param release Called once the exchange is over. */
-  constructor(
-    head: ParsedHead,
-    connection: ExchangeConnection,
-    release: () => void,
-  ) {
+  constructor(head: ParsedHead, connection: ExchangeConnection) {
     this.head = head;
     this.connection = connection;
-    this.#release = release;
     // The parser reads no request after one that asks for an upgrade.
     this.isLast = !head.keepAlive || head.isUpgrade;
     if (!mayHaveBody(head)) return;
@@ -197,6 +192,6 @@ export class Exchange {
       ),
     );
     this.body?.discard();
-    this.#release();
+    this.connection.onOver();
   }
 }

@@ -4,6 +4,7 @@ import type { NewParser } from "../runtime/request_parser.ts";
 import type { WebSocketBinding } from "../runtime/web_socket.ts";
 import { WebSockets } from "./_web_sockets.ts";
 import type { AnswerOptions } from "./_answer.ts";
+import { RequestHold } from "./_request_hold.ts";
 import {
   type ConnectionOptions,
   ServedConnection,
@@ -27,6 +28,7 @@ export class ParserServer implements ServiceServer {
   readonly #webSockets: WebSockets | undefined;
   /** Set while the server drains. */
   #drained: PromiseWithResolvers<void> | undefined;
+  #requests: RequestHold | undefined;
   #isRef = true;
   #timer: ReturnType<typeof setInterval> | undefined;
 
@@ -46,10 +48,12 @@ export class ParserServer implements ServiceServer {
   }
 
   start({ hold, onAcceptError }: ServiceServerEvents): void {
+    const requests = this.#requests = new RequestHold(hold);
     const options: ConnectionOptions = {
       newParser: this.#newParser,
       answer: this.#options,
       hold,
+      requests,
       isStopping: () => this.#drained !== undefined,
       onClosed: (connection) => this.#delete(connection),
       webSockets: this.#webSockets,
@@ -69,6 +73,7 @@ export class ParserServer implements ServiceServer {
   async drain(): Promise<void> {
     this.#drained = Promise.withResolvers();
     this.#acceptor.close();
+    this.#requests?.stop();
     for (const each of this.#connections) each.stop();
     this.#webSockets?.drain();
     this.#settle();

@@ -48,10 +48,9 @@ export function sendResponse(
   response: Response,
   exchange: Exchange,
 ): Promise<void> | undefined {
-  const { status } = response;
   const { method, httpVersion } = exchange.head;
   const isHead = method === "HEAD";
-  const { headers, body, isDecoded } = takeResponse(response);
+  const { status, headers, body, isDecoded } = takeResponse(response);
   const bytes = typeof body === "string" ? encode(body) : body;
 
   let lines = "";

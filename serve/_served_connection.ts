@@ -7,6 +7,7 @@ import type {
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { Exchange, type ExchangeConnection } from "./_exchange.ts";
 import { RefusedRequest } from "./_handler.ts";
+import type { RequestHold } from "./_request_hold.ts";
 import { Upgrade } from "./_upgrade.ts";
 import type { WebSockets } from "./_web_sockets.ts";
 import {
@@ -31,6 +32,7 @@ export interface ConnectionOptions {
   answer: AnswerOptions;
   isStopping(): boolean;
   hold(): () => void;
+  requests: RequestHold;
   onClosed(connection: ServedConnection): void;
   /** Undefined unless handlers may upgrade connections. */
   webSockets: WebSockets | undefined;
@@ -161,6 +163,10 @@ export class ServedConnection implements ExchangeConnection {
     }
   }
 
+  onOver(): void {
+    this.#options.requests.end();
+  }
+
   onRead(): void {
     if (this.#mayReceive) this.#room?.resolve();
   }
@@ -176,7 +182,8 @@ export class ServedConnection implements ExchangeConnection {
   }
 
   #add(head: ParsedHead): Exchange {
-    const exchange = new Exchange(head, this, this.#options.hold());
+    this.#options.requests.begin();
+    const exchange = new Exchange(head, this);
     this.#exchanges.push(exchange);
     return exchange;
   }
