@@ -1,6 +1,7 @@
 /**
  * Posts over kept-alive connections, with pauses below the grace period of a stop, until
- * its standard input ends. Prints a line for each 25 responses, and for each lost request.
+ * its standard input ends. Prints a line for each 25 responses, and for each lost request:
+ * "late" when a busy machine has made its pause longer than the grace period.
  *
  * Arguments: `tcp PORT`, `unix PATH` or `tls PORT CERTIFICATE`.
  */
@@ -8,6 +9,7 @@
 const CONNECTIONS = 8;
 /** Below the 250 ms for which a connection stays open, also on a busy machine. */
 const PAUSE_MS = 150;
+const GRACE_MS = 250;
 
 const [kind, where, certificate] = Deno.args;
 const encoder = new TextEncoder();
@@ -28,11 +30,15 @@ function connect(): Promise<Deno.Conn> {
     : Deno.connect(address);
 }
 
-/** Posts a body and returns whether the connection can be used again. */
-async function post(conn: Deno.Conn, body: string): Promise<boolean> {
+/** Posts a body. */
+async function send(conn: Deno.Conn, body: string): Promise<void> {
   const head =
     `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
   await conn.write(encoder.encode(head + body));
+}
+
+/** Receives a response, and returns whether the connection can be used again. */
+async function receive(conn: Deno.Conn): Promise<boolean> {
   const buffer = new Uint8Array(64 * 1024);
   for (let text = "";;) {
     const count = await conn.read(buffer);
@@ -47,26 +53,30 @@ async function post(conn: Deno.Conn, body: string): Promise<boolean> {
 
 async function client(): Promise<void> {
   let conn: Deno.Conn | undefined;
-  let before = 0;
-  let answeredAt = 0;
+  /** The last time at which the server may have begun to wait for a request. */
+  let waitsSince = 0;
   for (let request = 0; !isOver; request++) {
-    conn ??= await connect();
-    const pause = performance.now() - answeredAt;
+    if (conn === undefined) {
+      waitsSince = performance.now();
+      conn = await connect();
+    }
     let isKept = false;
+    let pause = 0;
     try {
-      isKept = await post(conn, `request ${request}`);
-      before++;
-      answeredAt = performance.now();
+      await send(conn, `request ${request}`);
+      const now = performance.now();
+      pause = now - waitsSince;
+      waitsSince = now;
+      isKept = await receive(conn);
       if (++responses % 25 === 0) console.log(`responses: ${responses}`);
     } catch (error) {
-      console.log(
-        `lost: ${error} (after ${before} responses and ${pause} ms)`,
-      );
+      pause ||= performance.now() - waitsSince;
+      const what = pause < GRACE_MS ? "lost" : "late";
+      console.log(`${what}: ${error} (request ${request}, after ${pause} ms)`);
     }
     if (!isKept) {
       conn.close();
       conn = undefined;
-      before = 0;
     }
     // The tested condition: requests come at any moment of a restart.
     await new Promise((resolve) =>
