@@ -193,6 +193,7 @@ export class ServedConnection implements ExchangeConnection {
     const status = CLIENT_ERRORS[code ?? ""] ?? 400;
     const refusal = new RefusedRequest(status, reason);
     this.#ignoresInput = true;
+    this.#isInHead = false;
     const receiving = this.#receiving;
     this.#receiving = undefined;
     if (receiving === undefined) this.#add(NO_REQUEST).refusal = refusal;

@@ -171,24 +171,39 @@ testServed(
   },
 );
 
-testServed("a refused request is logged as one line", hello, async (peer) => {
-  const { stderr } = Deno;
-  const { writeSync } = stderr;
-  const logged: string[] = [];
-  stderr.writeSync = (bytes) => {
-    logged.push(new TextDecoder().decode(bytes));
-    return bytes.length;
-  };
-  try {
-    await send(peer, "GET / HTTP/1.1\r\n\r\n");
-    assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 400 /);
-  } finally {
-    stderr.writeSync = writeSync;
-  }
-  assertEquals(logged, [
-    "error: Refused a request with status 400: it has no host\n",
-  ]);
-});
+for (
+  const [text, reason] of [
+    ["GET / HTTP/1.1\r\n\r\n", "400: it has no host"],
+    [`${get().slice(0, -2)}x: ${"y".repeat(20_000)}`, "431: .*overflow"],
+  ] as const
+) {
+  testConn(
+    `a request is refused with ${reason}, logged as one line`,
+    async (conn, peer) => {
+      const { stderr } = Deno;
+      const { writeSync } = stderr;
+      let logged = "";
+      stderr.writeSync = (bytes) => {
+        logged += new TextDecoder().decode(bytes);
+        return bytes.length;
+      };
+      try {
+        const { server } = await TestServer.serve(conn, {});
+        await send(peer, text);
+        assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 4/);
+        peer.close();
+        await soon("all connections are closed", server.drain());
+      } finally {
+        stderr.writeSync = writeSync;
+      }
+      assertMatch(
+        logged,
+        new RegExp(`^error: Refused a request with status ${reason}\\n$`),
+      );
+    },
+    ["handles"],
+  );
+}
 
 const CHUNKED =
   "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n";
