@@ -5,6 +5,9 @@
  * @module
  */
 
+import { CACHE, freePorts, listenFor } from "../support/activate.ts";
+import { eventually } from "../support/eventually.ts";
+import { Program } from "../support/program.ts";
 import { compileC, HERE } from "./build.ts";
 import { cpuMs, residentBytes, settled } from "./process.ts";
 import { markdownTable, showNumber } from "./report.ts";
@@ -57,9 +60,7 @@ const CONTENDERS: readonly HttpContender[] = [
     isActivated: true,
     isProxy: true,
     commands: (path, port) => {
-      const behind = path === ""
-        ? ["", String(Number(port) + 1)]
-        : [`${path}.behind`, ""];
+      const behind = path === "" ? ["", freePort()] : [`${path}.behind`, ""];
       const target = behind[0] || `127.0.0.1:${behind[1]}`;
       return [[PROXYD, target], deno(program("http_deno.ts"), ...behind)];
     },
@@ -218,74 +219,53 @@ async function load(
 
 /** Starts a server, and waits for its first response. */
 async function start(
-  { key, commands, isActivated, isProxy }: HttpContender,
+  { commands, isActivated, isProxy }: HttpContender,
   transport: "TCP" | "unix",
   loadProgram: string,
   scratch: string,
 ): Promise<Running> {
-  const path = transport === "unix" ? `${scratch}/${key}` : "";
+  const path = transport === "unix"
+    ? `${Deno.makeTempDirSync({ dir: scratch })}/socket`
+    : "";
   const port = transport === "unix" ? "" : freePort();
   const address = path || port;
-  const [first, ...others] = commands(path, port, scratch);
-  const started = others.map(spawn);
-  if (isActivated) {
-    const listen = `--listen=${path || `127.0.0.1:${port}`}`;
-    started.push(spawn(["systemd-socket-activate", listen, ...first!]));
-  } else started.push(spawn(first!));
+  const [command, ...others] = commands(path, port, scratch);
+  await using stack = new AsyncDisposableStack();
+  const started = others.map((other) => stack.use(spawn(other)));
+  const first = isActivated
+    ? await listenFor({
+      addresses: [path || `127.0.0.1:${port}`],
+      command: command!,
+      env: CACHE,
+    })
+    : spawn(command!);
+  started.push(stack.use(first));
   await listening(address);
   if (isProxy) await listening(others[0]!.slice(-2).find(Boolean)!);
   const { ms } = await load(loadProgram, address, "1", "once");
+  const running = stack.move();
   return {
     address,
     pids: started.map(({ pid }) => pid),
     firstResponseMs: ms!,
-    async [Symbol.asyncDispose]() {
-      for (const process of started) process.kill("SIGKILL");
-      await Promise.all(started.map(({ status }) => status));
-      for (const each of [path, `${path}.behind`]) {
-        if (path !== "") await Deno.remove(each).catch(() => {});
-      }
-    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
 
 /** Keeps all processors busy with processes that make way for any other. */
 function keepAwake(): AsyncDisposable {
   const spin = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"];
-  const processes = Array.from(
-    { length: navigator.hardwareConcurrency },
-    () => spawn(spin),
-  );
-  return {
-    async [Symbol.asyncDispose]() {
-      for (const process of processes) process.kill("SIGKILL");
-      await Promise.all(processes.map(({ status }) => status));
-    },
-  };
-}
-
-function spawn(command: string[]): Deno.ChildProcess {
-  return new Deno.Command(command[0]!, {
-    args: command.slice(1),
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
-}
-
-/** Returns a free port, of which the next one is free too. */
-function freePort(): string {
-  for (;;) {
-    using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    const { port } = listener.addr;
-    try {
-      Deno.listen({ hostname: "127.0.0.1", port: port + 1 }).close();
-      return String(port);
-    } catch (error) {
-      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
-    }
+  const processes = new AsyncDisposableStack();
+  for (let count = navigator.hardwareConcurrency; count > 0; count--) {
+    processes.use(spawn(spin));
   }
+  return processes;
 }
+
+const spawn = ([command, ...args]: string[]) =>
+  new Program(command!, args, { env: CACHE });
+
+const freePort = () => String(freePorts("127.0.0.1", 1)[0]);
 
 /** Waits until the kernel lists the socket, which activates nothing. */
 async function listening(address: string): Promise<void> {
@@ -293,15 +273,13 @@ async function listening(address: string): Promise<void> {
   const pattern = isPath
     ? ` ${address}\n`
     : `:${Number(address).toString(16).toUpperCase().padStart(4, "0")} `;
-  const deadline = performance.now() + 10_000;
-  while (performance.now() < deadline) {
-    const table = await Deno.readTextFile(
-      isPath ? "/proc/net/unix" : "/proc/net/tcp",
-    );
-    if (table.includes(pattern)) return;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  throw new Error(`Nothing listens on ${address} after 10 s`);
+  await eventually(
+    `a server listens on ${address}`,
+    async () =>
+      (await Deno.readTextFile(isPath ? "/proc/net/unix" : "/proc/net/tcp"))
+        .includes(pattern),
+    Boolean,
+  );
 }
 
 /** Returns the table of these servers over these transports. */

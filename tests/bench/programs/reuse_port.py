@@ -11,5 +11,7 @@ for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
 listener.bind(("127.0.0.1", int(sys.argv[1])))
 listener.listen(4096)
 os.dup2(listener.fileno(), 3)
+# The copy is inheritable, but 3 is no copy of itself.
+os.set_inheritable(3, True)
 os.environ.update(LISTEN_FDS="1", LISTEN_PID=str(os.getpid()))
 os.execvp(sys.argv[2], sys.argv[2:])
