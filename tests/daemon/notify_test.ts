@@ -9,28 +9,23 @@ import {
   stopping,
 } from "../../mod.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const socketEnv = (socket: string) => new Map([["NOTIFY_SOCKET", socket]]);
 
 for (const kind of ["path", "abstract"] as const) {
   Deno.test(`a notification reaches a socket with ${kind} address, in one datagram`, async () => {
-    using directory = new TempDir();
     using receiver = new NotifyReceiver(
-      kind === "path"
-        ? directory.join("notify")
-        : `@ipc-test-${crypto.randomUUID()}`,
+      kind === "path" ? undefined : `@ipc-test-${crypto.randomUUID()}`,
     );
-    const env = socketEnv(receiver.socket);
+    const { env } = receiver;
     assertEquals(await notify({ ready: true, status: "up" }, { env }), true);
     assertEquals(await receiver.next(), "READY=1\nSTATUS=up");
   });
 }
 
 Deno.test("the short forms send their state", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  const env = socketEnv(receiver.socket);
+  using receiver = new NotifyReceiver();
+  const { env } = receiver;
   assertEquals(await ready({ env }), true);
   assertEquals(await receiver.next(), "READY=1");
   assertEquals(await stopping({ env }), true);
@@ -40,9 +35,8 @@ Deno.test("the short forms send their state", async () => {
 });
 
 Deno.test("a string is sent as it is", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  await notify("X_MINE=1\nREADY=1", { env: socketEnv(receiver.socket) });
+  using receiver = new NotifyReceiver();
+  await notify("X_MINE=1\nREADY=1", receiver);
   assertEquals(await receiver.next(), "X_MINE=1\nREADY=1");
 });
 
@@ -59,9 +53,8 @@ Deno.test("an invalid state throws also without a socket", async () => {
 });
 
 Deno.test("an empty state is not sent", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  const env = socketEnv(receiver.socket);
+  using receiver = new NotifyReceiver();
+  const { env } = receiver;
   assertEquals(await notify({}, { env }), false);
   assertEquals(await notify({ ready: false }, { env }), false);
   assertEquals(await notify("", { env }), false);
@@ -70,9 +63,8 @@ Deno.test("an empty state is not sent", async () => {
 });
 
 Deno.test("a notify socket that stays full is an error after five seconds", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  const env = socketEnv(receiver.socket);
+  using receiver = new NotifyReceiver();
+  const { env } = receiver;
   const error = await assertRejects(async () => {
     for (let sent = 0; sent < 10_000; sent++) await ready({ env });
   }, NotifyError);
@@ -81,9 +73,8 @@ Deno.test("a notify socket that stays full is an error after five seconds", asyn
 });
 
 Deno.test("RELOADING=1 in a string gets the clock as well, unless it has it", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  const env = socketEnv(receiver.socket);
+  using receiver = new NotifyReceiver();
+  const { env } = receiver;
   await notify("RELOADING=1\nX=2", { env });
   const message = await receiver.next();
   assert(/^RELOADING=1\nX=2\nMONOTONIC_USEC=[0-9]+$/.test(message), message);
@@ -114,9 +105,8 @@ for (const [socket, problem, code = "malformed"] of BROKEN) {
 }
 
 Deno.test("RELOADING=1 carries the monotonic clock in the same datagram", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
-  const env = socketEnv(receiver.socket);
+  using receiver = new NotifyReceiver();
+  const { env } = receiver;
   for (let reload = 0; reload < 3; reload++) {
     const before = clockMonotonicUsec();
     await notify({ reloading: true, status: "reading" }, { env });
@@ -157,9 +147,8 @@ const SAME: [state: NotifyState, options: string[]][] = [
 ];
 for (const [state, options] of SAME) {
   Deno.test(`${Deno.inspect(state)} is what systemd-notify ${options.join(" ")} sends`, async () => {
-    using directory = new TempDir();
-    using receiver = new NotifyReceiver(directory.join("notify"));
-    await notify(state, { env: socketEnv(receiver.socket) });
+    using receiver = new NotifyReceiver();
+    await notify(state, receiver);
     const ours = await receiver.next();
     const theirs = new Deno.Command("systemd-notify", {
       args: ["--no-block", ...options],

@@ -3,7 +3,6 @@ import { notify, onReload } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { runScript } from "../support/script.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const RELOADING = /^RELOADING=1\nMONOTONIC_USEC=[0-9]+$/;
 
@@ -11,45 +10,28 @@ function reload(): void {
   Deno.kill(Deno.pid, "SIGHUP");
 }
 
-/** Handles SIGHUP; the messages of the service are received in `receiver`. */
-function withReceiver() {
-  const directory = new TempDir();
-  const receiver = new NotifyReceiver(directory.join("notify"));
-  const env = new Map([["NOTIFY_SOCKET", receiver.socket]]);
-  return {
-    receiver,
-    env,
-    [Symbol.dispose]() {
-      receiver[Symbol.dispose]();
-      directory[Symbol.dispose]();
-    },
-  };
-}
-
 Deno.test("a reload is announced, handled, and announced as finished", async () => {
-  using service = withReceiver();
+  using receiver = new NotifyReceiver();
   const called = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   using _reloading = onReload(() => {
     called.resolve();
     return finish.promise;
-  }, { env: service.env });
+  }, receiver);
   reload();
   await soon("the handler is called", called.promise);
-  assertMatch(await service.receiver.next(), RELOADING);
+  assertMatch(await receiver.next(), RELOADING);
   finish.resolve();
-  assertEquals(await service.receiver.next(), "READY=1");
+  assertEquals(await receiver.next(), "READY=1");
 });
 
 Deno.test("signals during a reload start one more after it", async () => {
-  using service = withReceiver();
+  using receiver = new NotifyReceiver();
   const gates = [0, 1].map(() => Promise.withResolvers<void>());
   let calls = 0;
-  using _reloading = onReload(() => gates[calls++]?.promise, {
-    env: service.env,
-  });
+  using _reloading = onReload(() => gates[calls++]?.promise, receiver);
   reload();
-  assertMatch(await service.receiver.next(), RELOADING);
+  assertMatch(await receiver.next(), RELOADING);
   let signals = 0;
   const count = () => void signals++;
   Deno.addSignalListener("SIGHUP", count);
@@ -63,16 +45,16 @@ Deno.test("signals during a reload start one more after it", async () => {
   }
   Deno.removeSignalListener("SIGHUP", count);
   gates[0]!.resolve();
-  assertEquals(await service.receiver.next(), "READY=1");
-  assertMatch(await service.receiver.next(), RELOADING);
+  assertEquals(await receiver.next(), "READY=1");
+  assertMatch(await receiver.next(), RELOADING);
   await eventually("the handler is called", () => calls, (n) => n === 2);
   gates[1]!.resolve();
-  assertEquals(await service.receiver.next(), "READY=1");
+  assertEquals(await receiver.next(), "READY=1");
   assertEquals(calls, 2);
 });
 
 Deno.test("a reload that fails is logged, and announced as finished", async () => {
-  using service = withReceiver();
+  using receiver = new NotifyReceiver();
   const { stdout, stderr, code } = await runScript(
     `const { promise, resolve } = Promise.withResolvers();
     let calls = 0;
@@ -87,16 +69,16 @@ Deno.test("a reload that fails is logged, and announced as finished", async () =
     reloading[Symbol.dispose]();
     clearInterval(alive);
     console.log(calls);`,
-    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: service.receiver.socket } },
+    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: receiver.socket } },
   );
   assertEquals([stdout, code], ["2\n", 0], stderr);
   assertEquals(stderr, "error: Cannot reload: Error: no such file\n");
-  assertMatch(await service.receiver.next(), RELOADING);
-  assertEquals(await service.receiver.next(), "READY=1");
+  assertMatch(await receiver.next(), RELOADING);
+  assertEquals(await receiver.next(), "READY=1");
 });
 
 Deno.test("a stop waits for a reload in progress, after which nothing is sent", async () => {
-  using service = withReceiver();
+  using receiver = new NotifyReceiver();
   const { stdout, stderr, code } = await runScript(
     `const alive = setInterval(() => {}, 1_000);
     service().join();
@@ -119,14 +101,14 @@ Deno.test("a stop waits for a reload in progress, after which nothing is sent", 
     await service().finished;
     console.log("finished");
     clearInterval(alive);`,
-    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: service.receiver.socket } },
+    { flags: ["--allow-all"], env: { NOTIFY_SOCKET: receiver.socket } },
   );
   assertEquals([stdout, code], ["reloaded\nfinished\n", 0], stderr);
-  assertEquals(await service.receiver.next(), "READY=1");
-  assertMatch(await service.receiver.next(), RELOADING);
-  assertEquals(await service.receiver.next(), "STOPPING=1");
-  await notify("X_LAST=1", { env: service.env });
-  assertEquals(await service.receiver.next(), "X_LAST=1");
+  assertEquals(await receiver.next(), "READY=1");
+  assertMatch(await receiver.next(), RELOADING);
+  assertEquals(await receiver.next(), "STOPPING=1");
+  await notify("X_LAST=1", receiver);
+  assertEquals(await receiver.next(), "X_LAST=1");
 });
 
 Deno.test("a failure is logged also without the permission to detect the journal", async () => {

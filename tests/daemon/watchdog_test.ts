@@ -3,7 +3,6 @@ import { NotifyError, watchdog, watchdogEnabled } from "../../mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { runScript } from "../support/script.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const PID = 4242;
 
@@ -47,22 +46,11 @@ for (const [variable, variables] of MALFORMED) {
   });
 }
 
-/** A watchdog interval for a service whose notify socket is received here. */
-function watched(intervalMs: number) {
-  const directory = new TempDir();
-  const receiver = new NotifyReceiver(directory.join("notify"));
-  const env = new Map([
-    ["NOTIFY_SOCKET", receiver.socket],
-    ["WATCHDOG_USEC", `${intervalMs * 1000}`],
-  ]);
-  return {
-    env,
-    receiver,
-    [Symbol.dispose]() {
-      receiver[Symbol.dispose]();
-      directory[Symbol.dispose]();
-    },
-  };
+/** Receives the pings of a service with this interval. */
+function watched(intervalMs: number): NotifyReceiver {
+  const receiver = new NotifyReceiver();
+  receiver.env.set("WATCHDOG_USEC", `${intervalMs * 1000}`);
+  return receiver;
 }
 
 Deno.test("pings are sent at once, then every half interval", async () => {
@@ -70,7 +58,7 @@ Deno.test("pings are sent at once, then every half interval", async () => {
   using _pings = watchdog(service);
   const start = performance.now();
   for (let ping = 0; ping < 4; ping++) {
-    assertEquals(await service.receiver.next(), "WATCHDOG=1");
+    assertEquals(await service.next(), "WATCHDOG=1");
   }
   const elapsed = performance.now() - start;
   assert(elapsed >= 3 * 50 - 20, `four pings within ${elapsed} ms`);
@@ -80,7 +68,7 @@ Deno.test("without an expected ping there is nothing to dispose of", () => {
   assertEquals(watchdog({ env: new Map() }), undefined);
   using service = watched(100);
   assertEquals(
-    watchdog({ ...service, signal: AbortSignal.abort() }),
+    watchdog({ env: service.env, signal: AbortSignal.abort() }),
     undefined,
   );
 });
@@ -89,10 +77,10 @@ Deno.test("an unhealthy service does not ping, and a cured one does again", asyn
   using service = watched(20);
   let asked = 0;
   using _pings = watchdog({
-    ...service,
+    env: service.env,
     healthy: () => ++asked > 5,
   });
-  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  assertEquals(await service.next(), "WATCHDOG=1");
   assert(asked >= 6, `a ping came after ${asked} checks`);
 });
 
@@ -100,13 +88,17 @@ Deno.test("a health check that throws counts as unhealthy, and is logged", async
   using service = watched(20);
   const errors: unknown[] = [];
   using _pings = watchdog({
-    ...service,
+    env: service.env,
     healthy: () => {
       throw new Error("out of memory");
     },
     onError: (error) => errors.push(error),
   });
-  await eventually("two errors are told", () => errors.length, (n) => n >= 2);
+  await eventually(
+    "two errors are reported",
+    () => errors.length,
+    (n) => n >= 2,
+  );
   assertEquals(`${errors[0]}`, "Error: out of memory");
 });
 
@@ -119,7 +111,11 @@ Deno.test("a removed notify socket is logged, and the pings go on", async () => 
     ]),
     onError: (error) => errors.push(error),
   });
-  await eventually("two errors are told", () => errors.length, (n) => n >= 2);
+  await eventually(
+    "two errors are reported",
+    () => errors.length,
+    (n) => n >= 2,
+  );
   assert(errors.every((error) => error instanceof NotifyError));
 });
 
@@ -129,7 +125,7 @@ for (const how of ["abort", "dispose"] as const) {
     let asked = 0;
     const controller = new AbortController();
     const pings = watchdog({
-      ...service,
+      env: service.env,
       signal: controller.signal,
       healthy: () => ++asked > 0,
     });
@@ -146,10 +142,10 @@ for (const how of ["abort", "dispose"] as const) {
 Deno.test("after a pause longer than the interval the next ping is sent at once", async () => {
   using service = watched(200);
   using _pings = watchdog(service);
-  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  assertEquals(await service.next(), "WATCHDOG=1");
   const pausedUntil = performance.now() + 500;
   while (performance.now() < pausedUntil);
-  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  assertEquals(await service.next(), "WATCHDOG=1");
   const waited = performance.now() - pausedUntil;
   assert(waited < 90, `the ping came ${waited} ms after the pause`);
 });
@@ -173,5 +169,5 @@ Deno.test("a process pings once in an interval, when all its checks are healthy"
     },
   );
   assertEquals([stdout, code], ["true\n", 0], stderr);
-  assertEquals(await service.receiver.next(), "WATCHDOG=1");
+  assertEquals(await service.next(), "WATCHDOG=1");
 });

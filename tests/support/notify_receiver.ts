@@ -4,16 +4,21 @@
  */
 
 import { soon } from "./eventually.ts";
+import { TempDir } from "./temp_dir.ts";
 
 /** Receives the datagrams that are sent to a notify socket. */
 export class NotifyReceiver implements Disposable {
   /** The value of `NOTIFY_SOCKET`. */
   readonly socket: string;
+  /** An environment that has no other variable. */
+  readonly env: Map<string, string>;
   readonly #datagrams: Deno.DatagramConn;
+  readonly #directory = new TempDir();
 
-  /** @param socket An absolute path or `@abstract`. */
-  constructor(socket: string) {
-    this.socket = socket;
+  /** @param socket An absolute path or `@abstract`; by default a path of its own. */
+  constructor(socket?: string) {
+    this.socket = socket ??= this.#directory.join("notify");
+    this.env = new Map([["NOTIFY_SOCKET", socket]]);
     this.#datagrams = Deno.listenDatagram({
       transport: "unixpacket",
       path: socket.replace(/^@/, "\0"),
@@ -31,5 +36,6 @@ export class NotifyReceiver implements Disposable {
 
   [Symbol.dispose](): void {
     this.#datagrams.close();
+    this.#directory[Symbol.dispose]();
   }
 }
