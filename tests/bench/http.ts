@@ -59,7 +59,7 @@ const CONTENDERS: readonly HttpContender[] = [
     title: "proxyd + Deno.serve",
     isActivated: true,
     isProxy: true,
-    commands: (path, port) => {
+    commands: (path) => {
       const behind = path === "" ? ["", freePort()] : [`${path}.behind`, ""];
       const target = behind[0] || `127.0.0.1:${behind[1]}`;
       return [[PROXYD, target], deno(program("http_deno.ts"), ...behind)];
