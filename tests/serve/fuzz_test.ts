@@ -1,6 +1,7 @@
 /** Random requests: the parser server answers them as `Deno.serve()` does. */
 
 import { assertEquals } from "@std/assert";
+import { OLDEST_DENO } from "../../activation/_oldest_deno.ts";
 import { serve } from "../../serve/mod.ts";
 import type { ServeHandler } from "../../serve/mod.ts";
 import { soon } from "../support/eventually.ts";
@@ -293,7 +294,14 @@ async function exchange(
   return received;
 }
 
-Deno.test("random requests are answered as by Deno.serve()", async () => {
+Deno.test({
+  name: "random requests are answered as by Deno.serve()",
+  // Its own server answers HEAD with another Content-Length.
+  ignore: Deno.version.deno === OLDEST_DENO,
+  fn: compareWithDeno,
+});
+
+async function compareWithDeno(): Promise<void> {
   using directory = new TempDir();
   const path = directory.join("ours");
   const reference = directory.join("deno");
@@ -316,4 +324,4 @@ Deno.test("random requests are answered as by Deno.serve()", async () => {
     }
   });
   await deno.shutdown();
-});
+}
