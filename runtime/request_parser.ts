@@ -139,7 +139,7 @@ export function parserOf(module: unknown): NewParser {
 }
 
 /** Parses a request in two parts, and one that could be taken for two. */
-function parsesAsExpected(newParser: NewParser): boolean {
+export function parsesAsExpected(newParser: NewParser): boolean {
   const encoder = new TextEncoder();
   const events: unknown[] = [];
   const parser = newParser({
@@ -154,6 +154,16 @@ function parsesAsExpected(newParser: NewParser): boolean {
   const smuggled = "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
   const second = execute(`POST / HTTP/1.1\r\nHost: c\r\n${smuggled}`);
   parser.close();
+  const upgraded = newParser({
+    onBegin() {},
+    onHead() {},
+    onBody() {},
+    onComplete() {},
+  });
+  const upgrade = "GET / HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n";
+  upgraded.execute(encoder.encode(`${upgrade}rest`));
+  const { consumed } = upgraded;
+  upgraded.close();
   const expected: unknown[] = [
     "begin",
     {
@@ -168,5 +178,6 @@ function parsesAsExpected(newParser: NewParser): boolean {
     "complete",
   ];
   return first === undefined && second instanceof Error &&
+    consumed === upgrade.length &&
     JSON.stringify(events.slice(0, 4)) === JSON.stringify(expected);
 }

@@ -10,11 +10,8 @@ import { casesOf } from "./http_suite.ts";
 if (import.meta.main) {
   const isTcp = !Deno.args[0]!.startsWith("/");
   const hasHandles = await streamBinding() !== undefined;
-  const server = isTcp
-    ? await httpBinding() === undefined ? "ours" : "native"
-    : hasHandles
-    ? "ours"
-    : "node";
+  const hasServer = await httpBinding() !== undefined;
+  const server = !hasHandles ? "node" : isTcp && hasServer ? "native" : "ours";
   const overTcp = isTcp && server === "ours";
   await runCases(casesOf(server, { overTcp }), ({ run }, i) =>
     run({

@@ -83,8 +83,10 @@ Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "ours"));
 Deno.test("serve, adopted TCP, without Deno's HTTP server", (t) =>
   testActivated(t, "TCP", "ours", "./without_http_server.ts"));
 
-Deno.test("serve, adopted unix path, by documented API alone", (t) =>
-  testActivated(t, "unix", "node", "./without_internals.ts"));
+for (const transport of ["unix", "TCP"] as const) {
+  Deno.test(`serve, adopted ${transport}, by documented API alone`, (t) =>
+    testActivated(t, transport, "node", "./without_internals.ts"));
+}
 
 function tcpPlace(
   options: ServeOptions,

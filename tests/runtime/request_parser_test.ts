@@ -1,0 +1,51 @@
+// The parser below node:http: another shape is refused, never taken for the known one.
+
+import process from "node:process";
+import { assertEquals } from "@std/assert";
+import { parserOf, parsesAsExpected } from "../../runtime/request_parser.ts";
+
+const real = Reflect.get(process, "binding")("http_parser");
+
+Deno.test("the parser of this Deno passes validation", () => {
+  assertEquals(parsesAsExpected(parserOf(real)), true);
+});
+
+const { HTTPParser } = real;
+
+/** The parser with some of its numbers or methods changed. */
+function changed(statics: object, methods: object = {}): unknown {
+  class Other extends HTTPParser {}
+  Object.assign(Other, { ...HTTPParser, ...statics });
+  Object.assign(Other.prototype, methods);
+  return { ...real, HTTPParser: Other };
+}
+
+const OTHER_SHAPES: Record<string, unknown> = {
+  "nothing": undefined,
+  "no parser": { ...real, HTTPParser: undefined },
+  "no methods of requests": { ...real, allMethods: undefined },
+  "other methods of requests": { ...real, allMethods: ["GET"] },
+  "a parser of responses": changed({ REQUEST: 2 }),
+  "no event of the head": changed({ kOnHeadersComplete: undefined }),
+  "another event of the body": changed({ kOnBody: 77 }),
+  "no event of the end": changed({ kOnMessageComplete: undefined }),
+  "no execute": changed({}, { execute: undefined }),
+  "execute that returns nothing": changed({}, { execute: () => undefined }),
+  "execute that throws": changed({}, {
+    execute() {
+      throw new Error("no");
+    },
+  }),
+  "no close": changed({}, { close: undefined }),
+};
+for (const [what, module] of Object.entries(OTHER_SHAPES)) {
+  Deno.test(`validation of the parser refuses: ${what}`, () => {
+    let passes;
+    try {
+      passes = parsesAsExpected(parserOf(module));
+    } catch {
+      passes = false;
+    }
+    assertEquals(passes, false);
+  });
+}
