@@ -1,10 +1,4 @@
 /**
- * The time that a new client has for its first request when the service stops, in
- * milliseconds.
- */
-export const FIRST_REQUEST_MS = 500;
-
-/**
  * The time for which a connection stays open when the service stops, after its last
  * response, or from the start of the drain if it is idle, in milliseconds: the client may
  * have sent another request.

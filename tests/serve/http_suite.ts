@@ -670,6 +670,25 @@ export const CASES: Case[] = [
     },
   },
   {
+    name:
+      "HEAD is answered before the first chunk of its stream, which is cancelled",
+    not: { "Deno.serve": "it waits", native: "it waits" },
+    async run(place) {
+      const cancelled = gate();
+      await using _service = await place.serve(() =>
+        new Response(
+          new ReadableStream({ cancel: () => cancelled.resolve() }),
+        )
+      );
+      using conn = await place.dial();
+      for (let i = 0; i < 2; i++) {
+        await send(conn, request("HEAD /"));
+        assertMatch(await receiveUpTo(conn, CRLF + CRLF), / 200 /);
+        await soon("the stream is cancelled", cancelled.promise);
+      }
+    },
+  },
+  {
     name: "HEAD has GET's content length, and empty bodies have 0",
     async run(place) {
       await using _service = await place.serve((request) => {
