@@ -13,6 +13,12 @@ import { LINGER_MS } from "./_service_server.ts";
 /** The bytes of a body that are read before the head is sent. */
 const READY_BYTES_MAX = 64 * 1024;
 
+/** Options for {@linkcode answerMessage}. */
+export interface MessageOptions extends AnswerOptions {
+  /** Whether the service is stopping: each response is then the last on its connection. */
+  isStopping: () => boolean;
+}
+
 /**
  * Answers a request of `node:http`, from its head to the last byte of the response.
  * Never throws.
@@ -20,7 +26,7 @@ const READY_BYTES_MAX = 64 * 1024;
 export async function answerMessage(
   message: IncomingMessage,
   outgoing: ServerResponse,
-  options: AnswerOptions,
+  options: MessageOptions,
   client: ClientState,
 ): Promise<void> {
   const { method = "", url = "", httpVersion, rawHeaders, socket } = message;

@@ -12,8 +12,6 @@ export interface HandlerOptions {
   handler: ServeHandler;
   /** Returns the response when the handler has failed. */
   onError: ((error: unknown) => Response | Promise<Response>) | undefined;
-  /** Whether the service is stopping: each response is then the last on its connection. */
-  isStopping: () => boolean;
   /** The most bytes of the body of a request; Infinity for no limit. */
   maxBodyBytes: number;
 }

@@ -11,7 +11,7 @@ import {
 import type { Certificate } from "../activation/listen_tls.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import type { AnswerOptions } from "./_answer.ts";
-import { answerMessage } from "./_answer_message.ts";
+import { answerMessage, type MessageOptions } from "./_answer_message.ts";
 import { NodeMember } from "./_node_member.ts";
 import { REASONS } from "./_reasons.ts";
 import { ClientState } from "./_request.ts";
@@ -84,7 +84,7 @@ interface Exchange {
  * Answers the requests of each connection one at a time. While others wait, no more are
  * read: a client that sends without reading would fill the memory.
  */
-function answerRequests(server: Server, options: AnswerOptions): void {
+function answerRequests(server: Server, options: MessageOptions): void {
   const open = new WeakMap<Duplex, Exchange[]>();
 
   const answerNext = (socket: Socket, exchanges: Exchange[]) => {

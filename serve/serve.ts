@@ -160,7 +160,7 @@ export async function serve<
   const holders: CertificateHolder[] = [];
   const server = await runServers(
     options,
-    ({ stopping }) =>
+    () =>
       openServers(options, {
         handler: handler as ServeHandler,
         onError: options.onError,
@@ -169,7 +169,6 @@ export async function serve<
         maxBodyBytes: (options.maxBodyBytes ?? MAX_BODY_BYTES) || Infinity,
         keepAliveTimeoutMs: (options.keepAliveTimeoutMs ?? KEEP_ALIVE_MS) ||
           Infinity,
-        isStopping: () => stopping.aborted,
       }, holders),
   );
   return {

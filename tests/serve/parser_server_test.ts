@@ -45,7 +45,6 @@ class TestServer implements AsyncDisposable {
       onError: undefined,
       secure: false,
       webSocket: false,
-      isStopping: () => false,
       maxBodyBytes: 1_000_000,
       keepAliveTimeoutMs: 75_000,
       ...options,
