@@ -54,8 +54,8 @@ for (const kind of KINDS) {
     assertEquals(await echoOf(first, "first"), "first");
     using second = await activated.dial();
     assertEquals(await echoOf(second, "second"), "second");
-    const told = await activated.stdout.line(/^net/);
-    assertEquals(told.includes(" granted"), false, told);
+    const states = await activated.stdout.line(/^net/);
+    assertEquals(states.includes(" granted"), false, states);
     assertEquals(activated.running, true);
   });
 
@@ -160,8 +160,11 @@ Deno.test("adopting all: one failure closes the other listeners", async () => {
     names: "good:bad",
   });
   using _conn = await activated.dial();
-  const told = await activated.stdout.line(/./);
-  assertMatch(told, /^4 bad: Cannot adopt fd 4 "bad": it was adopted before/);
+  const message = await activated.stdout.line(/./);
+  assertMatch(
+    message,
+    /^4 bad: Cannot adopt fd 4 "bad": it was adopted before/,
+  );
   assertEquals(activated.running, true);
   const refused = await activated.dial().catch((error) => error);
   assertEquals(refused.name, "ConnectionRefused");

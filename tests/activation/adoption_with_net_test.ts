@@ -1,11 +1,11 @@
-// The tests of `adoption_test.ts` once more, where the runtime keeps its handles to
-// itself, and `node:net` has to do.
+// The tests of `adoption_test.ts` on a runtime that has no handles for the library,
+// which then uses `node:net`.
 
 import { assertEquals } from "@std/assert";
 import { runScript } from "../support/script.ts";
 import "./adoption_test.ts?without-handles";
 
-Deno.test("without_handles.ts leaves no handles to the library", async () => {
+Deno.test("without_handles.ts hides the handles from the library", async () => {
   const url = (name: string) => new URL(name, import.meta.url);
   const { stdout, stderr } = await runScript(
     `const { streamBinding } = await import("${

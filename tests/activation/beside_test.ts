@@ -49,7 +49,7 @@ for (
 ) {
   const passed = `${OTHERS},unix=web,tcp=web`;
 
-  Deno.test(`listeners() adopts what listens${with_}`, async () => {
+  Deno.test(`listeners() adopts the listening sockets${with_}`, async () => {
     assertEquals(await printed(passed, LISTENING, ...flags), ["unix,tcp"]);
     assertEquals(
       await printed(
@@ -63,7 +63,7 @@ for (
     );
   });
 
-  Deno.test(`serve() serves what listens${with_}`, async () => {
+  Deno.test(`serve() serves the listening sockets${with_}`, async () => {
     const serving = (options: string) =>
       `const service = await serve(() => new Response(), ${options});
       console.log(service.addrs.map(({ transport }) => transport).join());
@@ -75,7 +75,7 @@ for (
   });
 }
 
-Deno.test("what does not listen stays available", async () => {
+Deno.test("other descriptors stay available", async () => {
   assertEquals(
     await printed(
       "connection=stored,udp=log,file=conf,unix=web",
@@ -96,7 +96,7 @@ Deno.test("what does not listen stays available", async () => {
   );
 });
 
-Deno.test("the sockets of a unit with ListenStream= and ListenDatagram= are told apart", async () => {
+Deno.test("the kind of a socket chooses between ListenStream= and ListenDatagram= of one unit", async () => {
   assertEquals(
     await printed(
       "udp=web,unix=web,file=web",

@@ -12,9 +12,9 @@ import { TempDir } from "../support/temp_dir.ts";
   sockets.control satisfies Deno.UnixListener;
   sockets.any satisfies Deno.TcpListener | Deno.UnixListener;
   (await sockets.web.accept()) satisfies ChunkConn;
-  // @ts-expect-error: A name that was not claimed is not there.
+  // @ts-expect-error: "other" was not claimed.
   sockets.other;
-  // @ts-expect-error: There is no such kind.
+  // @ts-expect-error: "sctp" is not a kind.
   await claim({ web: "sctp" });
 });
 

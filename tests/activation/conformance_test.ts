@@ -86,7 +86,7 @@ const DIFFERENCES: [
     ({ listen }) => listen.length === 0,
   ],
   [
-    "descriptors are not looked at, so nobody notices that they are closed",
+    "descriptors are not examined: a closed one is no error",
     "listen",
     ({ LISTEN_FDS }) => Number(LISTEN_FDS) > 16,
     ({ listen }) => listen === "error" || listen.length > 16,

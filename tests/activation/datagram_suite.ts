@@ -120,7 +120,7 @@ export const CASES: Case[] = [
     },
   },
   {
-    name: "a receive waits for a datagram that comes later",
+    name: "a pending receive gets a later datagram",
     async run(conn, peer) {
       const receiving = receive(conn);
       await peer.send(Uint8Array.of(1), conn.addr);

@@ -37,7 +37,7 @@ function refusal(which: number | ListenFd): Promise<ActivationError> {
   return assertRejects(() => adopt(which), ActivationError);
 }
 
-Deno.test("adoptFd: a passed number gets its name, standard input needs not be passed", async () => {
+Deno.test("adoptFd: a passed number gets its name; standard input is accepted without being passed", async () => {
   using _ = passed("web", "control");
   for (const [fd, name] of [[4, "control"], [0, "unknown"]] as const) {
     const refused = new RefusedFd("it is a file");
@@ -90,7 +90,7 @@ Deno.test("adoptFd: a number that was not passed is refused", async () => {
   );
 });
 
-Deno.test("adoptFd: a number that is no descriptor is refused", async () => {
+Deno.test("adoptFd: an invalid descriptor number is refused", async () => {
   for (const fd of [-1, 1.5, NaN, Infinity]) {
     const error = await refusal({ fd, name: "web" });
     assertEquals(

@@ -452,7 +452,7 @@ Deno.test("forEachChunk: a reset drops queued chunks", async () => {
   assertEquals(transport.reading, false);
 });
 
-Deno.test("forEachChunk: a callback may return something that is no promise", async () => {
+Deno.test("forEachChunk: the result of a callback may be any value", async () => {
   const [conn, transport] = await withQueued("a", "b");
   const { seen, onChunk } = recording(() => 7 as unknown as void);
   const done = conn.forEachChunk(onChunk);

@@ -67,8 +67,8 @@ Deno.test("remembered listen fds need no permission", async () => {
     console.log(listenFds(), (await Deno.permissions.query({ name: "env" })).state);`,
     { flags: ["--allow-env"], env: { LISTEN_FDS: "1" } },
   );
-  const told = '[ { fd: 3, name: "unknown" } ]';
-  assertEquals(stdout, `${told}\n${told} prompt\n`, stderr);
+  const listed = '[ { fd: 3, name: "unknown" } ]';
+  assertEquals(stdout, `${listed}\n${listed} prompt\n`, stderr);
 });
 
 Deno.test("three variables need to be readable", async () => {
@@ -105,7 +105,7 @@ Deno.test("an injected environment is neither remembered nor mixed up", () => {
   assertEquals(listenFds(), [{ fd: 3, name: "real" }]);
 });
 
-Deno.test("a refused permission is no verdict to remember", () => {
+Deno.test("a missing permission is not remembered", () => {
   const refused = {
     get: (): string => {
       throw new Deno.errors.NotCapable("no env");

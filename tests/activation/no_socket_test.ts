@@ -80,7 +80,7 @@ Deno.test("a socket for any other process is ignored", async () => {
   );
 });
 
-Deno.test("a program that is run by hand is told how to get a socket", async () => {
+Deno.test("the error of a program run by hand names two ways to get a socket", async () => {
   for (
     const [call, action] of [
       [`claim({ web: "tcp", log: "udp" })`, 'claim "web", "log"'],
@@ -98,7 +98,7 @@ Deno.test("a program that is run by hand is told how to get a socket", async () 
 const WITHOUT_SOCKET =
   'systemd has started this process without a socket; start the service by its socket unit, which needs Sockets= in the service if its name differs; or "deno run --watch" has restarted the program, and closed the socket: run it by hand with a fallback';
 
-Deno.test("a service that was started without its socket is told so", async () => {
+Deno.test("the error of a service started without its socket names the cause", async () => {
   assertEquals(
     await printed(`SYSTEMD_EXEC_PID=$$ exec "$@"`, SERVE),
     `ActivationError not-activated: Cannot serve: ${WITHOUT_SOCKET}`,

@@ -1,6 +1,6 @@
 /**
- * For `deno run --preload`: a runtime that keeps its stream handles to itself, as
- * another Deno may.
+ * For `deno run --preload`: a runtime without stream handles for the library, as
+ * another Deno may be.
  */
 import process from "node:process";
 

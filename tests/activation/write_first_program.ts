@@ -1,6 +1,6 @@
 /**
- * Sends a banner to each client without reading. The second argument says how: "whole"
- * in one write, "parts" in two that do not wait for each other, nor the end for them.
+ * Sends a banner to each client without reading: with "whole" as its second argument
+ * in one write; with "parts" in two concurrent writes, and closes at the same time.
  */
 
 import {

@@ -5,7 +5,7 @@ import { TempDir } from "../support/temp_dir.ts";
 const envOf = (directory: string) =>
   new Map([["CREDENTIALS_DIRECTORY", directory]]);
 
-Deno.test("a credential is returned as it is, as text or as bytes", async () => {
+Deno.test("a credential is returned unchanged, as text or as bytes", async () => {
   using directory = new TempDir();
   const env = envOf(directory.path);
   const bytes = new TextEncoder().encode("\ufeffé\n");

@@ -34,7 +34,7 @@ Deno.test("the short forms send their state", async () => {
   assertEquals(await receiver.next(), "STATUS=at work");
 });
 
-Deno.test("a string is sent as it is", async () => {
+Deno.test("a string is sent unchanged", async () => {
   using receiver = new NotifyReceiver();
   await notify("X_MINE=1\nREADY=1", receiver);
   assertEquals(await receiver.next(), "X_MINE=1\nREADY=1");
@@ -113,10 +113,10 @@ Deno.test("RELOADING=1 carries the monotonic clock in the same datagram", async 
     const after = clockMonotonicUsec();
     const [, usec] = /^RELOADING=1\nSTATUS=reading\nMONOTONIC_USEC=([0-9]+)$/
       .exec(await receiver.next()) ?? [];
-    const told = Number(usec);
+    const sent = Number(usec);
     assert(
-      before <= told && told <= after,
-      `${told} is not within ${before} and ${after}`,
+      before <= sent && sent <= after,
+      `${sent} is not within ${before} and ${after}`,
     );
   }
 });

@@ -90,7 +90,7 @@ Deno.test("READY=1 waits for a start that follows another at once", async () => 
   await Promise.all([first.stop(), other.stop()]);
 });
 
-Deno.test("a start that fails and leaves does not make the service ready", async () => {
+Deno.test("a member that stops after a failed start does not make the service ready", async () => {
   const { life, states, listeners } = newLife();
   const member = life.join({ started: Promise.reject(new Error("no port")) });
   await member.stop();
@@ -225,7 +225,7 @@ Deno.test("an abort that throws is logged, and the others are called", async () 
   assertEquals(lines.length, 1);
 });
 
-Deno.test("a stopped member leaves: the service goes on, and may stop later", async () => {
+Deno.test("a member stops alone: the service continues, and may stop later", async () => {
   const { life, states, listeners } = newLife();
   const [first, second] = [life.join(), life.join()];
   await turns();

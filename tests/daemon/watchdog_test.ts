@@ -73,7 +73,7 @@ Deno.test("without an expected ping there is nothing to dispose of", () => {
   );
 });
 
-Deno.test("an unhealthy service does not ping, and a cured one does again", async () => {
+Deno.test("an unhealthy service does not ping until it is healthy again", async () => {
   using service = watched(20);
   let asked = 0;
   using _pings = watchdog({

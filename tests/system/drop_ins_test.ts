@@ -120,7 +120,7 @@ Deno.test("the check reports the socket, and connections wait", async () => {
     await machine.systemctl("start", SERVER);
     await machine.reaches(SERVER, "active (exited)");
     const lines = (await machine.journal(SERVER)).map(({ message }) => message);
-    const told = lines.join("\n");
+    const output = lines.join("\n");
     for (
       const line of [
         "ok: LISTEN_PID=",
@@ -133,7 +133,7 @@ Deno.test("the check reports the socket, and connections wait", async () => {
         "\nThe server would start.",
       ]
     ) {
-      assert(told.includes(line), `"${line}" is not in: ${told}`);
+      assert(output.includes(line), `"${line}" is not in: ${output}`);
     }
     using conn = await machine.connect();
     const echo = receiveAllText(conn);

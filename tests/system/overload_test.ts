@@ -135,7 +135,7 @@ async function survivesAttack(descriptors: number): Promise<void> {
   for (const [i, { message, milliseconds }] of refused.entries()) {
     assertMatch(message, /^Closed \d+ connections?: 8 are served and 4 wait/);
     const pause = milliseconds - (refused[i - 1]?.milliseconds ?? -Infinity);
-    assert(pause > 900, `told again after ${pause} ms`);
+    assert(pause > 900, `logged again after ${pause} ms`);
   }
 }
 
@@ -195,7 +195,7 @@ Deno.test("with too few descriptors the server warns as soon as none is free, an
     );
     return stdout;
   };
-  const told = await checked();
-  assert(told.includes("note: LimitNOFILE= is too low: "), told);
-  assert(told.includes(advice), told);
+  const findings = await checked();
+  assert(findings.includes("note: LimitNOFILE= is too low: "), findings);
+  assert(findings.includes(advice), findings);
 });

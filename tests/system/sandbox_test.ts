@@ -62,7 +62,7 @@ Deno.test.beforeAll(async () => {
   }
   victim = String(await machine.mainPid("victim.service"));
   await eventually(
-    "somebody listens on all three sockets",
+    "all three sockets listen",
     async () => (await machine.run("ss", "-lntx")).split("\n"),
     (lines) =>
       [`:${PORT} `, `${TARGET} `, "@probe-abstract "].every((address) =>

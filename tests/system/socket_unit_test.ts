@@ -1,5 +1,4 @@
-// Socket activation without our client: only the socket exists until a peer
-// calls.
+// Socket activation without ipc-client: only the socket exists until a peer connects.
 
 import { assert, assertEquals } from "@std/assert";
 import { assertConfined } from "./confinement.ts";

@@ -19,7 +19,7 @@ function assertExplains(line: string): void {
 }
 
 Deno.test("as a service without a socket it fails with 78, and is not started again", async () => {
-  // The shipped unit, cut loose from its socket.
+  // The shipped unit without the lines that name its socket.
   const shipped = await machine.systemctl("cat", "ipc-server.service");
   const alone = shipped.split("\n").filter((line) =>
     !line.includes("%N.socket")
