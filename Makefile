@@ -12,7 +12,6 @@ mandir = $(datadir)/man
 docdir = $(datadir)/doc/ipc-server
 bashcompletiondir = $(datadir)/bash-completion/completions
 zshcompletiondir = $(datadir)/zsh/site-functions
-fishcompletiondir = $(datadir)/fish/vendor_completions.d
 fishconfdir = $(datadir)/fish/vendor_conf.d
 DESTDIR =
 
@@ -39,7 +38,7 @@ TEMPLATE_UNITS = ipc-server@.socket ipc-server@.service
 SYSTEM_UNITS = $(UNITS) $(TEMPLATE_UNITS)
 DROP_INS = $(wildcard units/drop-ins/*.conf)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
-COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) $(PROGRAMS:%=zsh/_ipc-%) $(PROGRAMS:%=fish/ipc-%.fish)
+COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) zsh/_ipc
 
 # An archive of built files has nothing to build from.
 ifneq ($(wildcard toolchain/deno),)
@@ -56,7 +55,7 @@ endif
 # units contain pkglibexecdir. Characters that are special there are refused.
 DIRECTORIES = DESTDIR prefix bindir libexecdir pkglibexecdir systemdsystemunitdir \
 	systemduserunitdir datadir mandir docdir bashcompletiondir zshcompletiondir \
-	fishcompletiondir fishconfdir
+	fishconfdir
 unfit := & | % ' " $$ \ ; ( ) * ? [ ] { } < > ` ! \#
 check_directory = $(foreach character,$(unfit),$(if $(findstring $(character),$($(1))), \
 		$(error $(1) is "$($(1))": choose a directory without $(character) in its name))) \
@@ -137,7 +136,7 @@ install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=cli/manual/%)) \
 		$(DESTDIR)$(mandir)/man$(section) &&) :
-	$(Q)$(foreach it,bash zsh fish,$(INSTALL_DATA) \
+	$(Q)$(foreach it,bash zsh,$(INSTALL_DATA) \
 		$(filter cli/completions/$(it)/%,$(COMPLETIONS:%=cli/completions/%)) $(DESTDIR)$($(it)completiondir) &&) :
 	$(Q)$(INSTALL_DATA) cli/completions/ipc.fish $(DESTDIR)$(fishconfdir)
 	$(Q)$(INSTALL_DATA) units/README.md $(DESTDIR)$(docdir)/units
@@ -153,7 +152,7 @@ install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
 
 targetdirs = $(bindir) $(pkglibexecdir) $(systemdsystemunitdir) $(systemduserunitdir) \
 	$(mandir)/man1 $(mandir)/man5 $(mandir)/man8 $(docdir)/units/drop-ins \
-	$(bashcompletiondir) $(zshcompletiondir) $(fishcompletiondir) $(fishconfdir)
+	$(bashcompletiondir) $(zshcompletiondir) $(fishconfdir)
 installed_units = $(SYSTEM_UNITS:%=$(DESTDIR)$(systemdsystemunitdir)/%)
 installed_user_units = $(UNITS:%=$(DESTDIR)$(systemduserunitdir)/%)
 installed_link = $(DESTDIR)$(bindir)/ipc-client
@@ -277,7 +276,6 @@ help:
 #:   docdir=$(datadir)/doc/ipc-server
 #:   bashcompletiondir=$(datadir)/bash-completion/completions
 #:   zshcompletiondir=$(datadir)/zsh/site-functions
-#:   fishcompletiondir=$(datadir)/fish/vendor_completions.d
 #:   fishconfdir=$(datadir)/fish/vendor_conf.d
 #:   DESTDIR=                    is prefixed to all of these
 #:   INSTALL=install             INSTALL_PROGRAM=$(INSTALL) -m 755

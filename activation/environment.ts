@@ -21,6 +21,12 @@ export const ACTIVATION_VARIABLES: readonly string[] = [
   LISTEN_FDNAMES,
 ];
 
+/** For a program that may not read one of these, it is not set. */
+const OPTIONAL_VARIABLES: readonly string[] = [
+  LISTEN_PIDFDID,
+  SYSTEMD_EXEC_PID,
+];
+
 /**
  * A descriptor that the service manager passed, and its name.
  *
@@ -62,6 +68,16 @@ export interface ListenFdsOptions {
   env?: ActivationEnv | undefined;
   /** The process id to compare with `LISTEN_PID`, in place of `Deno.pid`. Disables the memo. */
   pid?: number | undefined;
+}
+
+/** `Deno.env`, without the optional variables that the program may not read. */
+const OWN_ENV: ActivationEnv = {
+  get: (name) => isHidden(name) ? undefined : Deno.env.get(name),
+  delete: (name) => void (isHidden(name) || Deno.env.delete(name)),
+};
+
+function isHidden(name: string): boolean {
+  return OPTIONAL_VARIABLES.includes(name) && !mayReadEnv(name);
 }
 
 type Outcome =
@@ -133,17 +149,15 @@ export function mayReadEnv(variable: string): boolean {
  * ```
  */
 export function listenFds(options: ListenFdsOptions = {}): ListenFd[] {
-  const { env = Deno.env, pid = Deno.pid, unsetEnv = true } = options;
-  const isOwn = env === Deno.env && pid === Deno.pid;
+  const { pid = Deno.pid, unsetEnv = true } = options;
+  const isOwnEnv = (options.env ?? Deno.env) === Deno.env;
+  const env = isOwnEnv ? OWN_ENV : options.env!;
+  const isOwn = isOwnEnv && pid === Deno.pid;
   const outcome = isOwn && memo?.pid === pid ? memo : read(env, pid);
   if (isOwn) memo = outcome;
   // A remembered outcome must need no permission.
   if (unsetEnv && !outcome.unset) {
-    for (const name of ACTIVATION_VARIABLES) {
-      if (name !== LISTEN_PIDFDID || !isOwn || mayReadEnv(name)) {
-        env.delete(name);
-      }
-    }
+    for (const name of ACTIVATION_VARIABLES) env.delete(name);
     outcome.unset = true;
   }
   if ("error" in outcome) throw outcome.error;
@@ -227,9 +241,7 @@ export interface PassedTo {
 /** Returns to which processes systemd has passed sockets, as far as is known. */
 export function passedTo(): PassedTo {
   listenFds();
-  const execPid = mayReadEnv(SYSTEMD_EXEC_PID)
-    ? Deno.env.get(SYSTEMD_EXEC_PID)
-    : undefined;
+  const execPid = OWN_ENV.get(SYSTEMD_EXEC_PID);
   return {
     listenPid: memo !== undefined && "fds" in memo ? memo.listenPid : undefined,
     execPid: execPid === undefined ? undefined : parsePid(execPid),

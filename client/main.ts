@@ -6,9 +6,12 @@ import { connect } from "./connect.ts";
 import { count } from "./count.ts";
 import { interact } from "./interact.ts";
 import { LineEditor } from "./line_editor.ts";
-import { type ClientOptions, parseClientOptions } from "./options.ts";
+import {
+  CLIENT_USAGE,
+  type ClientOptions,
+  parseClientOptions,
+} from "./options.ts";
 import { runBench } from "./run_bench.ts";
-import { CLIENT_USAGE } from "./usage.ts";
 
 const NAME = "ipc-client";
 

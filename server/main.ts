@@ -4,10 +4,13 @@ import { writeLine } from "../cli/write_line.ts";
 import { ActivationError, listenFds, serveConns, service } from "../mod.ts";
 import { recvLine } from "./recv_line.ts";
 import { chooseSocket } from "./choose_socket.ts";
-import { SERVER_DEFAULTS } from "./defaults.ts";
 import { Echo } from "./echo.ts";
 import { LineLog } from "./line_log.ts";
-import type { ServerOptions } from "./options.ts";
+import {
+  parseServerOptions,
+  SERVER_USAGE,
+  type ServerOptions,
+} from "./options.ts";
 import type { Reporting } from "./reporting.ts";
 
 // A client waits while the server starts, and V8 parses all code that is loaded. Code
@@ -22,12 +25,9 @@ const FIRST_ECHO_MS = 2;
 const LAST_LINES_MS = 400;
 
 async function run(args: readonly string[]): Promise<number> {
-  const options = args.length === 0
-    ? SERVER_DEFAULTS
-    : (await import("./options.ts")).parseServerOptions(args);
+  const options = await parseServerOptions(args);
   if (options.show === "help") {
     const { helpText } = await import("../cli/help_text.ts");
-    const { SERVER_USAGE } = await import("./usage.ts");
     writeLine(Deno.stdout, helpText(SERVER_USAGE));
   }
   if (options.show === "version") writeLine(Deno.stdout, versionLine(NAME));

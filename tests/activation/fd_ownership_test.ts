@@ -60,17 +60,17 @@ Deno.test("adoptFd: an error that confirms no kind is the runtime's", async () =
   );
   assertEquals(
     message,
-    `Cannot listen on fd 1020 "web": listen EEXIST (an error of Deno ${deno}); the oldest supported release is 2.9.0`,
+    `Cannot listen on fd 1020 "web": listen EEXIST (an error of Deno ${deno}); the oldest supported release is 2.9.2`,
   );
   const { code, fd, fdName } = error;
   assertEquals([code, fd, fdName], ["unsupported", 1_020, "web"]);
 });
 
 Deno.test("a release before the oldest supported one is recognised", () => {
-  for (const version of ["1.46.3", "2.0.0", "2.8.3", "2.8.99+abc1234"]) {
+  for (const version of ["1.46.3", "2.0.0", "2.8.99+abc1234", "2.9.1"]) {
     assertEquals(isUnsupported(version), true, version);
   }
-  for (const version of ["2.9.0", "2.9.0-rc.1", "2.10.0", "3.0.0", "10.1.0"]) {
+  for (const version of ["2.9.2", "2.9.2-rc.1", "2.10.0", "3.0.0", "10.1.0"]) {
     assertEquals(isUnsupported(version), false, version);
   }
 });

@@ -1,11 +1,11 @@
-// The manuals and the shell completions against the usage that --help prints.
+// The manuals against the usage that --help prints.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { type Option, writtenDefault } from "../../cli/program_usage.ts";
 import { benchJson } from "../../client/bench_output.ts";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
-import { CLIENT_USAGE } from "../../client/usage.ts";
-import { SERVER_USAGE } from "../../server/usage.ts";
+import { CLIENT_USAGE } from "../../client/options.ts";
+import { SERVER_USAGE } from "../../server/options.ts";
 import { page } from "../docs/pages.ts";
 
 /** The entries of a section's list in mdoc source: each tag, and its text. */
@@ -31,15 +31,8 @@ function tags(name: string, option: Option): [tag: string, synopsis: string] {
     : [`Fl ${letter} , Fl -${name}`, `Fl -${name}`];
 }
 
-/** The name of each option that a completion has, in the syntax of its shell. */
-const COMPLETED: Record<string, (name: string) => [string, RegExp]> = {
-  bash: (name) => [`bash/${name}`, /(?<=[ '])--([a-z-]+)/g],
-  zsh: (name) => [`zsh/_${name}`, /(?<=['{,])--([a-z-]+)(?=[=[},])/g],
-  fish: (name) => [`fish/${name}.fish`, /^complete .*?-l ([a-z-]+)/gm],
-};
-
 for (
-  const [file, { name, options, exits }] of [
+  const [file, { options, exits }] of [
     ["ipc-client.1", CLIENT_USAGE],
     ["ipc-server.8", SERVER_USAGE],
   ] as const
@@ -74,26 +67,6 @@ for (
         .map(([status, meaning]) => [status, `${meaning.toLowerCase()}.`]),
     );
   });
-
-  for (const [shell, completion] of Object.entries(COMPLETED)) {
-    Deno.test(`the completion of ${name} for ${shell} has every option, and no other`, () => {
-      const [path, forms] = completion(name);
-      const text = page(`cli/completions/${path}`);
-      const completed = new Set(
-        [...text.matchAll(forms)].map(([, option]) => option),
-      );
-      assertEquals([...completed], Object.keys(options));
-      if (shell === "bash") return;
-      for (const [, { help }] of all) {
-        const special = shell === "zsh" ? /:/g : /'/g;
-        const quoted = help.replaceAll(special, "\\$&");
-        assertStringIncludes(
-          text,
-          shell === "zsh" ? `[${quoted.replaceAll("'", "'\\''")}]` : quoted,
-        );
-      }
-    });
-  }
 }
 
 Deno.test("ipc-client.1 has every name in the JSON of --bench, in its order", () => {

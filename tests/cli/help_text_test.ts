@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { helpText } from "../../cli/help_text.ts";
-import { CLIENT_USAGE } from "../../client/usage.ts";
-import { SERVER_USAGE } from "../../server/usage.ts";
+import { CLIENT_USAGE } from "../../client/options.ts";
+import { SERVER_USAGE } from "../../server/options.ts";
 
 Deno.test("help: every section is in order", () => {
   const help = helpText({

@@ -1,11 +1,12 @@
-// The completions in their shells; tests/cli/documents_test.ts compares their options.
+// The completions in their shells, of the programs in bin/.
 
 import { assertEquals } from "@std/assert";
-import { REPOSITORY, run } from "../support/program.ts";
+import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { type ShellKind, ShellSession } from "./shell_session.ts";
 
 const FOLDER = `${REPOSITORY}cli/completions`;
+const PATH = `${REPOSITORY}bin:${Deno.env.get("PATH")}`;
 
 /** Completes a line and returns it. */
 type Complete = (line: string) => Promise<string>;
@@ -15,7 +16,8 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
     command: "bash --norc --noprofile -i",
     setUp: (file) => [
       "stty rows 50 columns 200",
-      `source ${FOLDER}/bash/ipc-server; source ${FOLDER}/bash/ipc-client`,
+      `PATH=${PATH}`,
+      `source ${FOLDER}/bash/ipc-client`,
       `bind -x '"\\C-o": printf "%s\\n" "$READLINE_LINE" >${file}'`,
     ],
   },
@@ -26,6 +28,7 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
       "bindkey -e",
       // An ambiguous word stays as it is.
       "unsetopt auto_menu auto_list",
+      `PATH=${PATH}`,
       `fpath=(${FOLDER}/zsh $fpath); autoload -Uz compinit; compinit -D -u`,
       `keep() { print -r -- "$BUFFER" >${file} }; zle -N keep; bindkey '^O' keep`,
     ],
@@ -36,18 +39,13 @@ const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
 async function completedByFish(line: string): Promise<string> {
   using home = new TempDir();
   await Deno.mkdir(home.join("fish"));
-  for (
-    const [installed, folder] of [
-      ["vendor_completions.d", `${FOLDER}/fish`],
-      ["vendor_conf.d", FOLDER],
-    ] as const
-  ) {
-    await Deno.symlink(folder, home.join(`fish/${installed}`));
-  }
+  await Deno.symlink(FOLDER, home.join("fish/vendor_conf.d"));
   const { code, stdout, stderr } = await run("fish", [
     ...["--interactive", "--command", "complete --do-complete $argv", "--"],
     line,
-  ], { env: { HOME: home.path, XDG_DATA_DIRS: home.path, TERM: "dumb" } });
+  ], {
+    env: { HOME: home.path, XDG_DATA_DIRS: home.path, PATH, TERM: "dumb" },
+  });
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   const [only, ...others] = stdout.trimEnd().split("\n");
   if (!only || others.length > 0) return line;
@@ -77,10 +75,9 @@ for (const shell of ["bash", "zsh", "fish"] as const) {
             "ipc-server --quiet",
             "ipc-client --connections",
             "ipc-client --version",
-            "/usr/libexec/ipc/ipc-server --connection-timeout",
-            "/usr/libexec/ipc/ipc-client --json",
-            // fish 4 has two candidates, with one dash and with two.
-            ...shell === "fish" ? [] : ["ipc-client -unix"],
+            "ipc-client -unix",
+            `${IPC_SERVER} --connection-timeout`,
+            `${IPC_CLIENT} --json`,
           ]
         ) {
           assertEquals(await complete(line.slice(0, -1)), line);
@@ -141,11 +138,16 @@ Deno.test({
   name: "bash-completion loads the installed file at its first use",
   async fn() {
     using directory = new TempDir();
-    await Deno.mkdir(directory.join("bash-completion"));
-    await Deno.symlink(
-      `${FOLDER}/bash`,
-      directory.join("bash-completion/completions"),
-    );
+    const folder = directory.join("bash-completion/completions");
+    await Deno.mkdir(folder, { recursive: true });
+    for (const name of ["ipc-server", "ipc-client"]) {
+      const text = await Deno.readTextFile(`${FOLDER}/bash/${name}`);
+      await Deno.writeTextFile(
+        `${folder}/${name}`,
+        // As "make install" does for the directory of the programs.
+        text.replaceAll("/usr/libexec/ipc", `${REPOSITORY}bin`),
+      );
+    }
     await using session = await ShellSession.start({
       command: INTERACTIVE.bash.command,
       setUp: (file) => [
@@ -157,7 +159,7 @@ Deno.test({
     });
     for (
       const line of [
-        "/usr/libexec/ipc/ipc-server --quiet",
+        `${IPC_SERVER} --quiet`,
         "ipc-client --count",
       ]
     ) {

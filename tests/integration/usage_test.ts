@@ -3,9 +3,9 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { helpText } from "../../cli/help_text.ts";
-import { CLIENT_USAGE } from "../../client/usage.ts";
+import { CLIENT_USAGE } from "../../client/options.ts";
 import config from "../../deno.json" with { type: "json" };
-import { SERVER_USAGE } from "../../server/usage.ts";
+import { SERVER_USAGE } from "../../server/options.ts";
 import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { assertOneLine } from "./one_line.ts";
 

@@ -1,15 +1,19 @@
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../cli/exit_status.ts";
-import { SERVER_DEFAULTS } from "../../server/defaults.ts";
 import {
   parseServerOptions,
+  SERVER_DEFAULTS,
   type ServerOptions,
 } from "../../server/options.ts";
 
-const DEFAULTS = SERVER_DEFAULTS;
+/** Those of the usage. */
+const DEFAULTS = await parseServerOptions(["--name", SERVER_DEFAULTS.name]);
+
+Deno.test("ipc-server: no arguments mean the defaults of the usage", () => {
+  assertEquals(SERVER_DEFAULTS, DEFAULTS);
+});
 
 const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
-  [[], {}],
   [["--name", "other.socket"], { name: "other.socket" }],
   [["-name=other.socket"], { name: "other.socket" }],
   [["--quiet"], { quiet: true }],
@@ -35,8 +39,8 @@ const UNDERSTOOD: [args: string[], changed: Partial<ServerOptions>][] = [
   }],
 ];
 for (const [args, changed] of UNDERSTOOD) {
-  Deno.test(`ipc-server: [${args.join(" ")}] is understood`, () => {
-    assertEquals(parseServerOptions(args), { ...DEFAULTS, ...changed });
+  Deno.test(`ipc-server: [${args.join(" ")}] is understood`, async () => {
+    assertEquals(await parseServerOptions(args), { ...DEFAULTS, ...changed });
   });
 }
 
@@ -56,7 +60,7 @@ const REFUSED: [args: string[], message: string][] = [
   [["--backlog=0"], "is not an integer from 1 to 1000000"],
 ];
 for (const [args, message] of REFUSED) {
-  Deno.test(`ipc-server: [${args.join(" ")}] is refused`, () => {
-    assertThrows(() => parseServerOptions(args), UsageError, message);
+  Deno.test(`ipc-server: [${args.join(" ")}] is refused`, async () => {
+    await assertRejects(() => parseServerOptions(args), UsageError, message);
   });
 }

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { descriptorsNeeded } from "../../server/descriptors.ts";
-import { parseServerOptions } from "../../server/options.ts";
+import { SERVER_DEFAULTS } from "../../server/options.ts";
 
 function setting(unit: string, name: string): string | undefined {
   const file = new URL(`../../units/${unit}`, import.meta.url);
@@ -26,13 +26,13 @@ for (const manager of ["system", "user"]) {
   const socket = `${folder}ipc-server.socket`;
 
   Deno.test(`the ${manager}'s unit allows more descriptors than peers can ever take`, () => {
-    const needs = descriptorsNeeded(parseServerOptions([]));
+    const needs = descriptorsNeeded(SERVER_DEFAULTS);
     const allowed = Number(setting(service, "LimitNOFILE"));
     assert(allowed >= needs, `LimitNOFILE=${allowed}, ${needs} are needed`);
   });
 
   Deno.test(`the ${manager}'s socket unit and the server agree on the backlog and the name`, () => {
-    const { backlog, name } = parseServerOptions([]);
+    const { backlog, name } = SERVER_DEFAULTS;
     assertEquals(setting(socket, "Backlog"), String(backlog));
     // Without FileDescriptorName= it is the unit's own.
     assertEquals(setting(socket, "FileDescriptorName"), undefined);

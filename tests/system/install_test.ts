@@ -37,13 +37,8 @@ const PLACES: [
   [
     "/usr/share/zsh/site-functions",
     "/opt/echo/completions/zsh",
-    ...["cli/completions/zsh", PROGRAMS.map((name) => `_${name}`)] as const,
-  ],
-  [
-    "/usr/share/fish/vendor_completions.d",
-    "/opt/echo/completions/fish",
-    "cli/completions/fish",
-    PROGRAMS.map((name) => `${name}.fish`),
+    "cli/completions/zsh",
+    ["_ipc"],
   ],
   ["/usr/share/fish/vendor_conf.d", "/etc/fish/conf.d", "cli/completions", [
     "ipc.fish",
@@ -77,7 +72,6 @@ const LAYOUTS: [
     "systemduserunitdir=/etc/systemd/user",
     "bashcompletiondir=/opt/echo/completions/bash",
     "zshcompletiondir=/opt/echo/completions/zsh",
-    "fishcompletiondir=/opt/echo/completions/fish",
     "fishconfdir=/etc/fish/conf.d",
   ], {
     "/usr/bin": "/opt/bin",
@@ -127,7 +121,7 @@ async function treeOfOthers(): Promise<string> {
       "usr/lib/systemd/user/other.service",
       "usr/local/bin/other",
       "usr/share/man/man8/other.8",
-      "usr/local/share/fish/vendor_completions.d/other.fish",
+      "usr/local/share/fish/vendor_conf.d/other.fish",
       "etc/systemd/system/other.service",
       "opt/other/program",
     ]
@@ -140,7 +134,7 @@ async function treeOfOthers(): Promise<string> {
   // Packages of shells bring such directories, with nothing in them.
   for (
     const empty of [
-      "usr/share/fish/vendor_completions.d",
+      "usr/share/fish/vendor_conf.d",
       "usr/local/share/zsh/site-functions",
     ]
   ) await Deno.mkdir(`${root}/${empty}`, { recursive: true });

@@ -1,7 +1,7 @@
 // The units of `systemctl --user`, for a user who is not root.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { parseServerOptions } from "../../server/options.ts";
+import { SERVER_DEFAULTS } from "../../server/options.ts";
 import { eventually } from "../support/eventually.ts";
 import { Machine } from "./machine.ts";
 import { UserManager } from "./user_manager.ts";
@@ -116,7 +116,7 @@ Deno.test("the server has descriptors for its peers, and no notify socket", asyn
   await user.systemctl("start", SERVER);
   const pid = await user.show(SERVER, "MainPID");
   const read = (file: string) => machine.run("cat", `/proc/${pid}/${file}`);
-  const { maxConnections, maxWaiting, backlog } = parseServerOptions([]);
+  const { maxConnections, maxWaiting, backlog } = SERVER_DEFAULTS;
   const [, allowed = "0"] = /^Max open files +(\d+) /m
     .exec(await read("limits"))!;
   assert(

@@ -71,9 +71,11 @@ for (const [what, compilerOptions] of Object.entries(OPTIONS)) {
   }
 }
 
-Deno.test("README names the oldest supported Deno, and the step oldest runs it", async () => {
+Deno.test("README and toolchain/find name the oldest supported Deno, and the step oldest runs it", async () => {
   const readme = await Deno.readTextFile(`${REPOSITORY}README.md`);
   assertStringIncludes(readme, `Deno ${OLDEST_DENO} or newer`);
+  const find = await Deno.readTextFile(`${REPOSITORY}toolchain/find`);
+  assertStringIncludes(find, `readonly oldest=${OLDEST_DENO} `);
   const lock = await Deno.readTextFile(
     `${REPOSITORY}toolchain/npm/deno-oldest-x86_64/package.json`,
   );
