@@ -4,6 +4,27 @@ import { innerResponse } from "../runtime/fetch_objects.ts";
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
+/** Sets a header of a response, also if its headers are immutable. */
+export function setHeader(
+  response: Response,
+  name: Lowercase<string>,
+  value: string,
+): void {
+  const list = innerResponse(response)?.headerList;
+  if (list === undefined) {
+    try {
+      response.headers.set(name, value);
+    } catch {
+      // Immutable, in a runtime with other internals: sent without the header.
+    }
+    return;
+  }
+  for (let i = list.length; i-- > 0;) {
+    if (list[i]![0].toLowerCase() === name) list.splice(i, 1);
+  }
+  list.push([name, value]);
+}
+
 /**
  * Checks that the headers of a response can be sent. Deno (2.9) ends the process for a
  * control character in one of them.

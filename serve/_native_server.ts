@@ -1,6 +1,6 @@
 import type { Acceptor } from "../activation/_transport.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
-import { completeBody, innerResponse } from "../runtime/fetch_objects.ts";
+import { completeBody } from "../runtime/fetch_objects.ts";
 import type { HttpBinding, HttpConnection } from "../runtime/http_binding.ts";
 import {
   forbidUpgrade,
@@ -18,6 +18,7 @@ import {
   WRONG_UPGRADE,
 } from "./_handler.ts";
 import { RequestHold } from "./_request_hold.ts";
+import { setHeader } from "./_header_guard.ts";
 import {
   GRACE_MS,
   type ServiceServer,
@@ -168,7 +169,7 @@ class NativeConnection {
       request = this.#limitBody(request, info);
     } catch (error) {
       const response = serviceResponse(error, request);
-      announceClose(response);
+      setHeader(response, "connection", "close");
       return this.#send(response, info);
     }
     try {
@@ -234,7 +235,7 @@ class NativeConnection {
   /** Every response passes here on its way to Deno, which sends it. */
   #send(response: Response, info: ServeInfo): Response {
     if (this.#isDraining && !this.#isMultiplexed) {
-      announceClose(response);
+      setHeader(response, "connection", "close");
       this.#http.drain();
     }
     const body = completeBody(response);
@@ -266,15 +267,6 @@ class NativeConnection {
           if (mayBeSilent && !this.#isSending) this.#http.abort();
         });
       }));
-  }
-}
-
-/** Adds `Connection: close` to a response, also to one whose headers are immutable. */
-function announceClose(response: Response): void {
-  try {
-    response.headers.set("connection", "close");
-  } catch {
-    innerResponse(response)?.headerList.push(["connection", "close"]);
   }
 }
 

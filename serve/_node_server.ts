@@ -9,9 +9,9 @@ import {
   prepareTlsServer,
 } from "../activation/_tls_transport.ts";
 import type { Certificate } from "../activation/listen_tls.ts";
-import { logFailure } from "../daemon/_log_failure.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { answerMessage, type MessageOptions } from "./_answer_message.ts";
+import { RefusedRequest, serviceResponse } from "./_handler.ts";
 import { NodeMember } from "./_node_member.ts";
 import { REASONS } from "./_reasons.ts";
 import { ClientState } from "./_request.ts";
@@ -132,9 +132,19 @@ function answerRequests(server: Server, options: MessageOptions): void {
       socket.destroy();
       return;
     }
-    logFailure(`Refused a request with status ${status}`, error);
-    socket.end(
-      `HTTP/1.1 ${status} ${REASONS[status]}\r\nConnection: close\r\n\r\n`,
-    );
+    const refusal = new RefusedRequest(status, error.message);
+    void sendRefusal(serviceResponse(refusal), socket);
   });
+}
+
+/** Sends a response to bytes for which `node:http` has none. */
+async function sendRefusal(response: Response, socket: Duplex): Promise<void> {
+  const { status, headers } = response;
+  const lines = [...headers, ["connection", "close"]]
+    .map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${status} ${REASONS[status]}\r\n${
+      lines.join("")
+    }\r\n${await response.text()}`,
+  );
 }

@@ -174,6 +174,13 @@ function starters(
       ),
       notifies: true,
     }),
+    // The least that a program with adopted sockets loads: the floor of ours.
+    loads_process: () =>
+      compiled(
+        "loads_process",
+        "`import` of `node:process` only",
+        asOurs,
+      ),
     loads_net: () =>
       compiled("loads_net", "`import` of `node:net` only", asOurs),
     empty_node: async () => {

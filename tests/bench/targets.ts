@@ -37,6 +37,16 @@ export function targets(samples: Samples): Target[] {
       unit: "×",
     },
     {
+      title: "activation, without options ÷ start with `node:process` only",
+      values: perRound(
+        samples.of("activation", "logging"),
+        samples.of("start", "loads_process"),
+        (a, b) => a / b,
+      ),
+      wanted: { most: 1.25 },
+      unit: "×",
+    },
+    {
       title: "activation, without options − bare handles",
       values: perRound(
         samples.of("activation", "logging"),
