@@ -4,25 +4,22 @@ import { innerResponse } from "../runtime/fetch_objects.ts";
 // deno-lint-ignore no-control-regex
 const CONTROL = /[\x00-\x08\x0a-\x1f\x7f]/;
 
-/** Sets a header of a response, also if its headers are immutable. */
+/** Sets a header of a response, also if its headers are immutable (`Response.redirect()`). */
 export function setHeader(
   response: Response,
   name: Lowercase<string>,
   value: string,
 ): void {
-  const list = innerResponse(response)?.headerList;
-  if (list === undefined) {
-    try {
-      response.headers.set(name, value);
-    } catch {
-      // Immutable, in a runtime with other internals: sent without the header.
-    }
-    return;
+  try {
+    // Not the list of `innerResponse()`: Deno ignores that of an unread text.
+    return response.headers.set(name, value);
+  } catch {
+    // Immutable.
   }
-  for (let i = list.length; i-- > 0;) {
-    if (list[i]![0].toLowerCase() === name) list.splice(i, 1);
-  }
-  list.push([name, value]);
+  const list = innerResponse(response)?.headerList ?? [];
+  const at = list.findIndex(([each]) => each.toLowerCase() === name);
+  if (at < 0) list.push([name, value]);
+  else list[at] = [name, value];
 }
 
 /**

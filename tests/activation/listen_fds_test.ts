@@ -1,5 +1,8 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { forgetListenFds } from "../../activation/environment.ts";
+import {
+  ACTIVATION_VARIABLES,
+  forgetListenFds,
+} from "../../activation/environment.ts";
 import { ActivationError, listenFds, listenFdsByName } from "../../mod.ts";
 import { runScript } from "../support/script.ts";
 
@@ -124,7 +127,7 @@ Deno.test("a value that is not UTF-8 is an error, and unset all the same", () =>
     delete: (name: string) => void removed.push(name),
   };
   assertThrows(() => listenFds({ env: broken }), ActivationError);
-  assertEquals(removed, VARIABLES);
+  assertEquals(removed, ACTIVATION_VARIABLES);
 });
 
 Deno.test("descriptors of one name are grouped in order", () => {
