@@ -38,7 +38,7 @@ TEMPLATE_UNITS = ipc-server@.socket ipc-server@.service
 SYSTEM_UNITS = $(UNITS) $(TEMPLATE_UNITS)
 DROP_INS = $(wildcard units/drop-ins/*.conf)
 MANUALS = ipc-client.1 ipc-server.socket.5 ipc-server.8
-COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) zsh/_ipc
+COMPLETIONS = $(PROGRAMS:%=bash/ipc-%) zsh/_ipc-server
 
 # An archive of built files has nothing to build from.
 ifneq ($(wildcard toolchain/deno),)

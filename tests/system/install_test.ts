@@ -38,7 +38,7 @@ const PLACES: [
     "/usr/share/zsh/site-functions",
     "/opt/echo/completions/zsh",
     "cli/completions/zsh",
-    ["_ipc"],
+    ["_ipc-server"],
   ],
   ["/usr/share/fish/vendor_conf.d", "/etc/fish/conf.d", "cli/completions", [
     "ipc.fish",
