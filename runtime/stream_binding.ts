@@ -162,8 +162,6 @@ export class StreamBinding {
   ): ServerHandle | undefined {
     const type = "path" in where ? "PIPE" : "TCP";
     const { constants, setupListenWrap } = this.#modules[type];
-    // The `bind` of Deno 2.9.0 takes a path from the server that listens there.
-    if ("path" in where && !isFree(where.path)) return undefined;
     const handle = new this.#classes[type](constants.SERVER);
     handle.onconnection = (_status, accepted) => {
       if (accepted !== undefined) onConnection(accepted);
@@ -303,16 +301,6 @@ export class StreamBinding {
     if (!known) {
       throw new TypeError("The runtime's handles have another shape");
     }
-  }
-}
-
-/** Whether `Deno.listen()` can listen at a path. */
-function isFree(path: string): boolean {
-  try {
-    Deno.listen({ transport: "unix", path }).close();
-    return true;
-  } catch {
-    return false;
   }
 }
 

@@ -1,7 +1,6 @@
 /** Random requests: the parser server answers them as `Deno.serve()` does. */
 
 import { assertEquals } from "@std/assert";
-import { OLDEST_DENO } from "../../activation/_oldest_deno.ts";
 import { serve } from "../../serve/mod.ts";
 import type { ServeHandler } from "../../serve/mod.ts";
 import { soon } from "../support/eventually.ts";
@@ -294,14 +293,7 @@ async function exchange(
   return received;
 }
 
-Deno.test({
-  name: "random requests are answered as by Deno.serve()",
-  // Its own server answers HEAD with another Content-Length.
-  ignore: Deno.version.deno === OLDEST_DENO,
-  fn: compareWithDeno,
-});
-
-async function compareWithDeno(): Promise<void> {
+Deno.test("random requests are answered as by Deno.serve()", async () => {
   using directory = new TempDir();
   const path = directory.join("ours");
   const reference = directory.join("deno");
@@ -324,4 +316,4 @@ async function compareWithDeno(): Promise<void> {
     }
   });
   await deno.shutdown();
-}
+});
