@@ -1,8 +1,6 @@
 import type { Server } from "node:net";
-import {
-  type ListenAddress,
-  streamBinding,
-} from "../runtime/stream_binding.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import {
   acceptAtWithHandles,
   acceptWithHandles,

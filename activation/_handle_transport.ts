@@ -1,8 +1,6 @@
 import { rearmAccept } from "../runtime/rearm_accept.ts";
-import type {
-  ListenAddress,
-  StreamBinding,
-} from "../runtime/stream_binding.ts";
+import type { StreamBinding } from "../runtime/stream_binding.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import type {
   ServerHandle,
   SocketName,

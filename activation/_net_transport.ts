@@ -3,10 +3,8 @@ import { listenerAddr, localAddr, remoteAddr } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { rearmServer } from "../runtime/rearm_accept.ts";
 import { RefusedFd, UNIX_SOCKET } from "../runtime/refused_fd.ts";
-import {
-  type ListenAddress,
-  streamBinding,
-} from "../runtime/stream_binding.ts";
+import { streamBinding } from "../runtime/stream_binding.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import {
   type Acceptor,
   BACKLOG,

@@ -1,4 +1,4 @@
-import type { ListenAddress } from "../runtime/stream_binding.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import { hostAndPort } from "./_address.ts";
 import { passedTo } from "./environment.ts";
 import { ActivationError } from "./errors.ts";

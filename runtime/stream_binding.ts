@@ -13,26 +13,14 @@ import {
   UDP_KINDS,
   UNIX_SOCKET,
 } from "./refused_fd.ts";
-import type { ServerHandle, StreamHandle } from "./stream_handle.ts";
-
-/** The role that a descriptor is opened in. */
-type Role = "SOCKET" | "SERVER";
-
-interface HandleModule {
-  constants: Record<Role, number>;
-  setupListenWrap(server: ServerHandle): void;
-}
-
-type HandleClass = new (role: number) => ServerHandle & {
-  open(fd: number): number;
-  /** @throws {Deno.errors.NotCapable} The permission is missing. */
-  bind(address: string, port?: number): number;
-};
-
-/** Where to listen when no socket was passed. */
-export type ListenAddress = { hostname: string; port: number } | {
-  path: string;
-};
+import type {
+  HandleClass,
+  HandleModule,
+  ListenAddress,
+  Role,
+  ServerHandle,
+  StreamHandle,
+} from "./stream_handle.ts";
 
 /** The result of opening a descriptor as a server. */
 interface OpenedFd {
@@ -47,8 +35,7 @@ interface OpenedFd {
 
 /**
  * The runtime's stream handles. `node:net` above them takes twice as long to load, and
- * some twenty calls for each message: most of the processor time of a service with
- * small messages.
+ * most of the processor time of a service with small messages.
  */
 export class StreamBinding {
   readonly #modules: Record<"PIPE" | "TCP", HandleModule>;
@@ -57,10 +44,7 @@ export class StreamBinding {
   readonly #errname: (status: number) => string;
   readonly #invalid: number;
   readonly #notSocket: number;
-  /**
-   * Handles of refused descriptors: the runtime opens a descriptor only once, so the
-   * next call uses the same handle.
-   */
+  /** Handles of refused descriptors, which the runtime opens only once. */
   readonly #refused = new Map<number, OpenedFd>();
   /** The result of the last call on any handle. */
   readonly state: Int32Array;

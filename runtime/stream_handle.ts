@@ -49,3 +49,24 @@ export interface SocketName {
   address: string;
   port: number;
 }
+
+/** The role that a descriptor is opened in. */
+export type Role = "SOCKET" | "SERVER";
+
+/** A module of handles. */
+export interface HandleModule {
+  constants: Record<Role, number>;
+  setupListenWrap(server: ServerHandle): void;
+}
+
+/** A class of handles. */
+export type HandleClass = new (role: number) => ServerHandle & {
+  open(fd: number): number;
+  /** @throws {Deno.errors.NotCapable} The permission is missing. */
+  bind(address: string, port?: number): number;
+};
+
+/** Where to listen when no socket was passed. */
+export type ListenAddress = { hostname: string; port: number } | {
+  path: string;
+};

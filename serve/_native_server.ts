@@ -161,7 +161,7 @@ class NativeConnection {
   #answer(request: Request, info: ServeInfo): Response | Promise<Response> {
     this.#pending++;
     this.#isSending = false;
-    clearTimeout(this.#timer);
+    if (this.#isDraining) clearTimeout(this.#timer);
     this.#requests.begin();
     this.#isMultiplexed ??= headerOf(request, "host") === null;
     forbidUpgrade(request, refuseUpgrade);

@@ -1,6 +1,6 @@
 import { adoptListening } from "../activation/_choose_fds.ts";
 import { notActivated, openFallback } from "../activation/_no_socket.ts";
-import type { ListenAddress } from "../runtime/stream_binding.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import { BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { logAddress } from "../daemon/_log_failure.ts";
