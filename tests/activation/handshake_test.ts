@@ -2,7 +2,11 @@
 // descriptor.
 
 import { assert, assertEquals } from "@std/assert";
-import { activate, hostAndPort } from "../support/activate.ts";
+import {
+  activate,
+  type ActivateOptions,
+  hostAndPort,
+} from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
@@ -37,18 +41,25 @@ sys.stdin.read()
 
 const ENDINGS = ["FIN", "FIN after bytes", "RST", "RST after bytes", "silence"];
 
-const SERVICES = {
-  listenTls: "tests/activation/tls_service.ts",
-  serve: "tests/serve/https_program.ts",
+type Service = Pick<ActivateOptions, "module" | "script">;
+
+const SERVICES: Record<string, Service> = {
+  listenTls: { module: "tests/activation/tls_service.ts" },
+  serve: {
+    script: `
+      const [cert, key] = Deno.args;
+      await serve(() => new Response("hello"), { cert, key });
+      console.log("listening");`,
+  },
 };
 
 Deno.test("connections that end before their TLS handshake leak no descriptor", async (t) => {
   // Side by side: each takes as long as a handshake may.
   await Promise.all(
-    Object.entries(SERVICES).map(([name, module]) =>
+    Object.entries(SERVICES).map(([name, service]) =>
       t.step({
         name,
-        fn: (t) => leavesNoDescriptor(module, t),
+        fn: (t) => leavesNoDescriptor(service, t),
         sanitizeOps: false,
         sanitizeResources: false,
         sanitizeExit: false,
@@ -58,12 +69,11 @@ Deno.test("connections that end before their TLS handshake leak no descriptor", 
 });
 
 async function leavesNoDescriptor(
-  module: string,
+  service: Service,
   t: Deno.TestContext,
 ): Promise<void> {
-  await using program = await activate({
-    ...{ kind: "IPv4", module, args: [CERT, KEY] },
-  });
+  const args = [CERT, KEY];
+  await using program = await activate({ ...service, kind: "IPv4", args });
   const { port } = hostAndPort(program.address)!;
   (await program.dial()).close();
   await program.stdout.line("listening");

@@ -110,7 +110,7 @@ function flagsOf(
 
 Deno.test("each call of the permission table works with its permissions, and fails with one less", async (t) => {
   using directory = new TempDir();
-  using byPath = new NotifyReceiver(directory.join("notify"));
+  using byPath = new NotifyReceiver();
   using byName = new NotifyReceiver(`@ipc-test-${crypto.randomUUID()}`);
   const table = tableRows(await Deno.readTextFile(`${ROOT}mod.ts`))
     .filter(({ needs }) => !/^(the same|none)/.test(needs));

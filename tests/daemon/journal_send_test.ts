@@ -154,8 +154,7 @@ async function reachable(receiver: NotifyReceiver): Promise<void> {
 
 Deno.test("a logger sends fields to the journal, with the message, level and name", async () => {
   using _ = keptSocket();
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("journal"));
+  using receiver = new NotifyReceiver();
   const options = { journal: true, journalSocket: receiver.socket };
   const { log } = lines({ ...options, name: "web" });
   await reachable(receiver);
@@ -186,8 +185,7 @@ for (const [when, options, line] of LINES) {
 
 Deno.test("a record that the journal does not take is logged as a line", async () => {
   using _ = keptSocket();
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("journal"));
+  using receiver = new NotifyReceiver();
   const options = { journal: true, journalSocket: receiver.socket };
   const refused: JournalFields[] = [
     { small: "x" },

@@ -4,7 +4,6 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { Program } from "../support/program.ts";
 import { denoEnv, scriptCommand } from "../support/script.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const ENDS: Record<string, string> = {
   "throws": 'throw new Error("end");',
@@ -25,18 +24,16 @@ interface Ending {
   flags?: string[];
 }
 
-/** Runs a program to see what comes of its record: in the journal, or as a line. */
+/** Runs a program whose record goes to the journal, or is written as a line. */
 class Logging implements AsyncDisposable {
   readonly program: Program;
-  readonly receiver: NotifyReceiver;
-  readonly #directory = new TempDir();
+  readonly receiver = new NotifyReceiver();
 
   constructor(
     { before = "", end, flags = ["--allow-net=unix:J", "--allow-write=J"] }:
       Ending,
   ) {
-    const socket = this.#directory.join("journal");
-    this.receiver = new NotifyReceiver(socket);
+    const { socket } = this.receiver;
     const module = new URL(
       "../../daemon/_journal_socket.ts",
       import.meta.url,
@@ -61,7 +58,6 @@ class Logging implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.program[Symbol.asyncDispose]();
     this.receiver[Symbol.dispose]();
-    this.#directory[Symbol.dispose]();
   }
 }
 
