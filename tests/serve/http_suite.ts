@@ -1320,6 +1320,8 @@ export const CASES: Case[] = [
       const head = await receiveUpTo(conn, CRLF + CRLF);
       assertMatch(head, /^HTTP\/1\.1 413 [^]*connection: close/i);
       assertEquals(calls, 0);
+      // Ours discards for a time first: parser_server_test.ts has the end of that.
+      if (place.server === "ours") return;
       let sent = 0;
       await assertRejects(async () => {
         for (;; sent++) await send(conn, new Uint8Array(MIB));
