@@ -54,9 +54,9 @@
  *
  * @example An echo server on every socket that systemd passed
  * ```ts
- * import { type InheritedListener, listeners } from "@ipc/ipc";
+ * import { type AdoptedListener, listeners } from "@ipc/ipc";
  *
- * async function echo(listener: InheritedListener) {
+ * async function echo(listener: AdoptedListener) {
  *   for await (const conn of listener) {
  *     conn.readable.pipeTo(conn.writable).catch(() => {});
  *   }

@@ -1,4 +1,4 @@
-import { RefusedFd } from "../runtime/refused_fd.ts";
+import { RefusedFdError } from "../runtime/refused_fd.ts";
 import { streamBinding } from "../runtime/stream_binding.ts";
 import { describeFds, type ListenFd } from "./environment.ts";
 import { ActivationError } from "./errors.ts";
@@ -45,7 +45,7 @@ export function onlyFd(fds: readonly ListenFd[], name?: string): ListenFd {
  * available, except where `node:net` has closed them.
  *
  * @param listenFds The descriptors; none when the process was not activated.
- * @param adopt Adopts one, or throws an error whose cause is a `RefusedFd`.
+ * @param adopt Adopts one, or throws an error whose cause is a `RefusedFdError`.
  * @param close Closes what was adopted before an error.
  * @throws {ActivationError} None of them listens.
  * @throws The error of `adopt`, for any other cause.
@@ -80,5 +80,5 @@ export async function adoptListening<T>(
 /** Whether the descriptor is no listening socket. Others keep the service from working. */
 function isNoListener(error: unknown): error is ActivationError {
   return error instanceof ActivationError && error.code === "wrong-kind" &&
-    error.cause instanceof RefusedFd;
+    error.cause instanceof RefusedFdError;
 }

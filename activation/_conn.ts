@@ -72,7 +72,7 @@ export interface HandledConn extends Deno.Conn, ChunkConn {
 }
 
 /** A `Deno.Conn` over an adopted socket. */
-export class AdoptedConn<A extends Deno.Addr>
+export class TransportConn<A extends Deno.Addr>
   implements Deno.Conn<A>, HandledConn {
   readonly localAddr: A;
   readonly remoteAddr: A;
@@ -248,7 +248,8 @@ export class AdoptedConn<A extends Deno.Addr>
 }
 
 /** A `Deno.TcpConn` over an adopted socket. */
-class AdoptedTcpConn extends AdoptedConn<Deno.NetAddr> implements Deno.TcpConn {
+class TransportTcpConn extends TransportConn<Deno.NetAddr>
+  implements Deno.TcpConn {
   setNoDelay(noDelay = true): void {
     this.transport.setNoDelay(noDelay);
   }
@@ -268,8 +269,8 @@ export function adoptedConn(
   onClosed?: () => void,
 ): (Deno.TcpConn | Deno.UnixConn) & HandledConn {
   return transport.localAddr.transport === "tcp"
-    ? new AdoptedTcpConn(transport, onClosed)
-    : new AdoptedConn<Deno.UnixAddr>(transport, onClosed);
+    ? new TransportTcpConn(transport, onClosed)
+    : new TransportConn<Deno.UnixAddr>(transport, onClosed);
 }
 
 function badResource(): Error {

@@ -18,7 +18,7 @@ interface PendingReceive {
 }
 
 /** A `Deno.DatagramConn` over an adopted UDP socket. */
-export class AdoptedDatagramConn {
+export class UdpDatagramConn {
   readonly addr: Deno.NetAddr;
   readonly #handle: UdpHandle;
   readonly #onClosed: () => void;

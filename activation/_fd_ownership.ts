@@ -1,4 +1,4 @@
-import { RefusedFd } from "../runtime/refused_fd.ts";
+import { RefusedFdError } from "../runtime/refused_fd.ts";
 import { isUnsupported, OLDEST_DENO } from "./_oldest_deno.ts";
 import {
   describeFds,
@@ -46,7 +46,7 @@ const USES = {
  * be the runtime's own, and adopting it would break the process. The number in an
  * object is not checked: objects come from `listenFds()`.
  *
- * When `open` throws a `RefusedFd` that is open, the descriptor becomes
+ * When `open` throws a `RefusedFdError` that is open, the descriptor becomes
  * available again. After any other error its number may have been reused.
  *
  * @throws {ActivationError} The descriptor was not passed to this process, is owned
@@ -63,7 +63,7 @@ export async function adoptFd<T>(
   try {
     return await open(fd);
   } catch (cause) {
-    const isOpen = cause instanceof RefusedFd && !cause.closed;
+    const isOpen = cause instanceof RefusedFdError && !cause.closed;
     if (isOpen) states.delete(fd);
     else states.set(fd, "closed");
     throw new ActivationError(...describe(cause, use, fd, name));
@@ -84,7 +84,7 @@ function describe(
   const failed = `Cannot ${action} fd ${fd} "${fdName}":`;
   const reason = cause instanceof Error ? cause.message : `${cause}`;
   const { deno } = Deno.version;
-  return cause instanceof RefusedFd && !isUnsupported(deno)
+  return cause instanceof RefusedFdError && !isUnsupported(deno)
     ? [`${failed} ${reason}; ${advice}`, {
       code: "wrong-kind",
       fd,

@@ -9,7 +9,7 @@ interface PendingAccept<C> {
  * A `Deno.Listener` over an adopted socket. Deno accepts connections as soon as
  * peers connect; this class queues them, paused, until `accept()` returns them.
  */
-export class AdoptedListener<C extends Deno.Conn<A>, A extends Deno.Addr>
+export class AcceptorListener<C extends Deno.Conn<A>, A extends Deno.Addr>
   implements Deno.Listener<C, A>, AsyncIterableIterator<C> {
   readonly addr: A;
   readonly #acceptor: Acceptor<C>;

@@ -2,7 +2,7 @@ import type { Server, Socket } from "node:net";
 import { listenerAddr, localAddr, remoteAddr } from "./_address.ts";
 import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { rearmServer } from "../runtime/rearm_accept.ts";
-import { RefusedFd, UNIX_SOCKET } from "../runtime/refused_fd.ts";
+import { IS_UNIX_SOCKET, RefusedFdError } from "../runtime/refused_fd.ts";
 import { streamBinding } from "../runtime/stream_binding.ts";
 import type { ListenAddress } from "../runtime/stream_handle.ts";
 import {
@@ -208,7 +208,7 @@ export function adoptServer(
     server.once("close", () => closedFd(fd));
     if (onlyTcp && listenerAddr(server.address()).transport !== "tcp") {
       server.close();
-      throw new RefusedFd(UNIX_SOCKET, { closed: true });
+      throw new RefusedFdError(IS_UNIX_SOCKET, { closed: true });
     }
   });
 }
@@ -252,10 +252,10 @@ export function netRefusal(
 ): Error {
   switch (error.code) {
     case "ERR_INVALID_FD_TYPE":
-      return new RefusedFd(reason);
+      return new RefusedFdError(reason);
     case "EINVAL":
     case "ENOTSOCK":
-      return new RefusedFd(reason, { closed: true });
+      return new RefusedFdError(reason, { closed: true });
     default:
       return error;
   }

@@ -1,7 +1,7 @@
 import type { Server, TLSSocket } from "node:tls";
 import type { Socket } from "node:net";
 import { keepBackPressure, socketBelow } from "../runtime/node_net.ts";
-import { AdoptedConn } from "./_conn.ts";
+import { TransportConn } from "./_conn.ts";
 import { ServerAcceptor, SocketTransport } from "./_net_transport.ts";
 
 /** The time in which a client must complete its handshake, in milliseconds. */
@@ -68,14 +68,14 @@ export interface CertificateHolder {
 }
 
 /** Accepts on a server of `node:tls`. */
-export class TlsAcceptor extends ServerAcceptor<AdoptedTlsConn, TLSSocket>
+export class TlsAcceptor extends ServerAcceptor<TlsTransportConn, TLSSocket>
   implements CertificateHolder {
   readonly #server: Server;
   /** The connections whose handshake is pending. */
   readonly #pending = new Set<Socket>();
 
   constructor(server: Server) {
-    super(server, (socket) => new AdoptedTlsConn(socket), "secureConnection");
+    super(server, (socket) => new TlsTransportConn(socket), "secureConnection");
     this.#server = server;
     server.on("connection", (socket) => {
       this.#pending.add(socket);
@@ -133,7 +133,7 @@ function parse<T>(what: string, parser: () => T): T {
 }
 
 /** A `Deno.TlsConn` over a socket of `node:tls` whose handshake is done. */
-export class AdoptedTlsConn extends AdoptedConn<Deno.NetAddr>
+export class TlsTransportConn extends TransportConn<Deno.NetAddr>
   implements Deno.TlsConn {
   readonly #alpnProtocol: string | null;
 

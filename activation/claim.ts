@@ -3,15 +3,8 @@ import { fdsFor } from "./_choose_fds.ts";
 import { notActivated } from "./_no_socket.ts";
 import { describeFds, type ListenFd, listenFds } from "./environment.ts";
 import { ActivationError, type ActivationErrorCode } from "./errors.ts";
-import {
-  type InheritedDatagramConn,
-  listenDatagram,
-} from "./listen_datagram.ts";
-import {
-  type InheritedListener,
-  listen,
-  type ListenOptions,
-} from "./listen.ts";
+import { type AdoptedDatagramConn, listenDatagram } from "./listen_datagram.ts";
+import { type AdoptedListener, listen, type ListenOptions } from "./listen.ts";
 
 /** The kinds of socket that {@linkcode claim} distinguishes, and what they become. */
 export interface ClaimKinds {
@@ -20,9 +13,9 @@ export interface ClaimKinds {
   /** A unix stream socket, with a path or abstract. */
   unix: Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
   /** Any of the above. */
-  stream: InheritedListener;
+  stream: AdoptedListener;
   /** UDP over IPv4 or IPv6. */
-  udp: InheritedDatagramConn;
+  udp: AdoptedDatagramConn;
 }
 
 /**
@@ -82,7 +75,7 @@ export async function claim<
   const chosen = await chooseAll(wanted, passed);
 
   using adopted = new DisposableStack();
-  const sockets: Record<string, InheritedListener | InheritedDatagramConn> = {};
+  const sockets: Record<string, AdoptedListener | AdoptedDatagramConn> = {};
   const mismatches: string[] = [];
   let code: ActivationErrorCode = "wrong-kind";
   for (const { name, kind, listenFd } of chosen) {

@@ -3,13 +3,13 @@ import { adoptFd, closedFd } from "./_fd_ownership.ts";
 import { HandleTransport } from "./_handle_transport.ts";
 import { netRefusal, SocketTransport } from "./_net_transport.ts";
 import { socketMayHavePeer } from "../runtime/node_net.ts";
-import { RefusedFd } from "../runtime/refused_fd.ts";
+import { RefusedFdError } from "../runtime/refused_fd.ts";
 import { streamBinding } from "../runtime/stream_binding.ts";
 import { BACKLOG, type Transport } from "./_transport.ts";
 import type { ListenFd } from "./environment.ts";
 
 /** A connection on an adopted socket: what `Deno.connect()` returns. */
-export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
+export type AdoptedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
 
 /**
  * Adopts a connected stream socket: the one that the service manager passes to
@@ -43,7 +43,7 @@ export type InheritedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  */
 export async function connection(
   listenFd: number | ListenFd,
-): Promise<InheritedConn> {
+): Promise<AdoptedConn> {
   const binding = await streamBinding();
   return adoptFd(listenFd, "connect", async (fd) => {
     const transport = binding === undefined
@@ -77,5 +77,5 @@ async function openWithNet(fd: number): Promise<Transport> {
     return new SocketTransport(socket);
   }
   socket.destroy();
-  throw new RefusedFd(NO_CONNECTION, { closed: true });
+  throw new RefusedFdError(NO_CONNECTION, { closed: true });
 }

@@ -1,6 +1,6 @@
 import { acceptOn } from "./_accept.ts";
 import { adoptedConn, type ChunkConn } from "./_conn.ts";
-import { AdoptedListener } from "./_listener.ts";
+import { AcceptorListener } from "./_listener.ts";
 import { type Acceptor, BACKLOG } from "./_transport.ts";
 import type { ListenFd } from "./environment.ts";
 
@@ -18,7 +18,7 @@ export interface ListenOptions {
 }
 
 /** A listener on an adopted socket: what `Deno.listen()` returns. */
-export type InheritedListener =
+export type AdoptedListener =
   | Deno.Listener<Deno.TcpConn & ChunkConn, Deno.NetAddr>
   | Deno.Listener<Deno.UnixConn & ChunkConn, Deno.UnixAddr>;
 
@@ -80,14 +80,14 @@ export type InheritedListener =
 export async function listen(
   listenFd: number | ListenFd,
   options: ListenOptions = {},
-): Promise<InheritedListener> {
+): Promise<AdoptedListener> {
   const { backlog = BACKLOG } = options;
   const acceptor = await acceptOn(
     listenFd,
     backlog,
     (transport) => adoptedConn(transport),
   );
-  return new AdoptedListener(
+  return new AcceptorListener(
     acceptor as Acceptor<Deno.TcpConn & ChunkConn>,
-  ) as InheritedListener;
+  ) as AdoptedListener;
 }

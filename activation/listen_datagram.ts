@@ -13,7 +13,7 @@ import { ActivationError } from "./errors.ts";
  * drops what exceeds it: of a burst of 2,000 small ones, some 350 fit into the default
  * size.
  */
-export interface InheritedDatagramConn
+export interface AdoptedDatagramConn
   extends AsyncIterable<[Uint8Array<ArrayBuffer>, Deno.NetAddr]>, Disposable {
   /** The bound address; its transport is `"udp"`. */
   readonly addr: Deno.NetAddr;
@@ -82,7 +82,7 @@ export interface InheritedDatagramConn
  */
 export async function listenDatagram(
   which: number | string | ListenFd,
-): Promise<InheritedDatagramConn> {
+): Promise<AdoptedDatagramConn> {
   const listenFd = typeof which === "string" ? await onlyFdNamed(which) : which;
   const handles = await udpHandles();
   if (handles === undefined) {
@@ -91,11 +91,11 @@ export async function listenDatagram(
       { code: "unsupported" },
     );
   }
-  const { AdoptedDatagramConn } = await import("./_datagram_conn.ts");
+  const { UdpDatagramConn } = await import("./_datagram_conn.ts");
   return await adoptFd(
     listenFd,
     "receive",
-    (fd) => new AdoptedDatagramConn(openUdp(handles, fd), () => closedFd(fd)),
+    (fd) => new UdpDatagramConn(openUdp(handles, fd), () => closedFd(fd)),
   );
 }
 

@@ -1,11 +1,11 @@
 import type { ChunkConn } from "./_conn.ts";
-import { AdoptedListener } from "./_listener.ts";
+import { AcceptorListener } from "./_listener.ts";
 import { adoptServer } from "./_net_transport.ts";
 import {
   acceptTls,
-  type AdoptedTlsConn,
   type Certificate,
   type TlsAcceptor,
+  type TlsTransportConn,
 } from "./_tls_transport.ts";
 import type { ListenFd } from "./environment.ts";
 import type { ListenOptions } from "./listen.ts";
@@ -19,7 +19,7 @@ export interface ListenTlsOptions extends ListenOptions, Certificate {
 }
 
 /** A listener for TLS on an adopted socket: what `Deno.listenTls()` returns. */
-export interface InheritedTlsListener
+export interface AdoptedTlsListener
   extends Deno.Listener<Deno.TlsConn & ChunkConn, Deno.NetAddr> {
   /**
    * Replaces the certificate: handshakes use it from then on, and connections stay.
@@ -75,17 +75,18 @@ export interface InheritedTlsListener
 export async function listenTls(
   listenFd: number | ListenFd,
   options: ListenTlsOptions,
-): Promise<InheritedTlsListener> {
+): Promise<AdoptedTlsListener> {
   const acceptor = await acceptTls(
     options,
     (server) =>
       adoptServer(server, listenFd, options.backlog, { onlyTcp: true }),
   );
-  return new AdoptedTlsListener(acceptor);
+  return new TlsAcceptorListener(acceptor);
 }
 
-class AdoptedTlsListener extends AdoptedListener<AdoptedTlsConn, Deno.NetAddr>
-  implements InheritedTlsListener {
+class TlsAcceptorListener
+  extends AcceptorListener<TlsTransportConn, Deno.NetAddr>
+  implements AdoptedTlsListener {
   readonly #acceptor: TlsAcceptor;
 
   constructor(acceptor: TlsAcceptor) {

@@ -1,9 +1,5 @@
 import { adoptListening } from "./_choose_fds.ts";
-import {
-  type InheritedListener,
-  listen,
-  type ListenOptions,
-} from "./listen.ts";
+import { type AdoptedListener, listen, type ListenOptions } from "./listen.ts";
 import { listenFds } from "./environment.ts";
 
 /**
@@ -27,7 +23,7 @@ import { listenFds } from "./environment.ts";
  */
 export async function listeners(
   options: ListenOptions = {},
-): Promise<InheritedListener[]> {
+): Promise<AdoptedListener[]> {
   return (await adoptAll(options)).map(([, listener]) => listener);
 }
 
@@ -52,8 +48,8 @@ export async function listeners(
  */
 export async function listenersByName(
   options: ListenOptions = {},
-): Promise<Map<string, InheritedListener[]>> {
-  const byName = new Map<string, InheritedListener[]>();
+): Promise<Map<string, AdoptedListener[]>> {
+  const byName = new Map<string, AdoptedListener[]>();
   for (const [name, listener] of await adoptAll(options)) {
     byName.set(name, [...byName.get(name) ?? [], listener]);
   }
@@ -62,7 +58,7 @@ export async function listenersByName(
 
 async function adoptAll(
   options: ListenOptions,
-): Promise<[name: string, InheritedListener][]> {
+): Promise<[name: string, AdoptedListener][]> {
   const names: string[] = [];
   const listeners = await adoptListening(listenFds(), async (listenFd) => {
     const listener = await listen(listenFd, options);

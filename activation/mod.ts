@@ -14,7 +14,7 @@
 
 export type { ChunkConn } from "./_conn.ts";
 export { claim, type Claimed, type ClaimKinds } from "./claim.ts";
-export { connection, type InheritedConn } from "./connection.ts";
+export { type AdoptedConn, connection } from "./connection.ts";
 export {
   type ActivationEnv,
   type ListenFd,
@@ -23,20 +23,13 @@ export {
   type ListenFdsOptions,
 } from "./environment.ts";
 export { ActivationError, type ActivationErrorCode } from "./errors.ts";
-export {
-  type InheritedListener,
-  listen,
-  type ListenOptions,
-} from "./listen.ts";
-export {
-  type InheritedDatagramConn,
-  listenDatagram,
-} from "./listen_datagram.ts";
+export { type AdoptedListener, listen, type ListenOptions } from "./listen.ts";
+export { type AdoptedDatagramConn, listenDatagram } from "./listen_datagram.ts";
 export { listenServer } from "./listen_server.ts";
 export { listenOr, type ListenOrOptions } from "./listen_or.ts";
 export {
+  type AdoptedTlsListener,
   type Certificate,
-  type InheritedTlsListener,
   listenTls,
   type ListenTlsOptions,
 } from "./listen_tls.ts";

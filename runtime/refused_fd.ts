@@ -13,10 +13,10 @@ export const OTHER_KINDS: Record<string, string> = {
  */
 export const UDP_KINDS: readonly string[] = ["UNKNOWN", "UDP"];
 
-export const UNIX_SOCKET = "it is a unix socket";
+export const IS_UNIX_SOCKET = "it is a unix socket";
 
 /** Thrown when a descriptor is of another kind than the caller asked for. */
-export class RefusedFd extends Error {
+export class RefusedFdError extends Error {
   /** Whether the descriptor was closed; if not, another call may adopt it. */
   readonly closed: boolean;
 

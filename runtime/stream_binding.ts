@@ -8,10 +8,10 @@
  */
 
 import {
+  IS_UNIX_SOCKET,
   OTHER_KINDS,
-  RefusedFd,
+  RefusedFdError,
   UDP_KINDS,
-  UNIX_SOCKET,
 } from "./refused_fd.ts";
 import type {
   HandleClass,
@@ -100,7 +100,7 @@ export class StreamBinding {
   /**
    * Checks that a descriptor is a stream socket or a pipe, without opening it.
    *
-   * @throws {RefusedFd} It is of another kind.
+   * @throws {RefusedFdError} It is of another kind.
    */
   expectStreamSocket(
     fd: number,
@@ -108,15 +108,15 @@ export class StreamBinding {
   ): void {
     const kind = this.kindOf(fd);
     const other = OTHER_KINDS[kind] ??
-      (onlyTcp && kind !== "TCP" ? UNIX_SOCKET : undefined);
-    if (other !== undefined) throw new RefusedFd(other);
+      (onlyTcp && kind !== "TCP" ? IS_UNIX_SOCKET : undefined);
+    if (other !== undefined) throw new RefusedFdError(other);
   }
 
   /**
-   * Opens an inherited descriptor as a listening socket, and calls back with each
+   * Opens a passed descriptor as a listening socket, and calls back with each
    * connection.
    *
-   * @throws {RefusedFd} It is not a listening socket.
+   * @throws {RefusedFdError} It is not a listening socket.
    */
   listen(
     fd: number,
@@ -167,13 +167,13 @@ export class StreamBinding {
   }
 
   /**
-   * Opens an inherited descriptor as a connected socket.
+   * Opens a passed descriptor as a connected socket.
    *
    * For a unix socket or a pipe, listen(2) decides: it fails with EINVAL on a
    * connected socket, and on one that was never bound. On a listening socket it
    * sets the backlog.
    *
-   * @throws {RefusedFd} It is not a connected socket.
+   * @throws {RefusedFdError} It is not a connected socket.
    */
   connect(fd: number, backlog: number): StreamHandle {
     const opened = this.#open(fd, backlog);
@@ -236,7 +236,7 @@ export class StreamBinding {
       handle.unref();
       this.#refused.set(fd, opened);
     }
-    return new RefusedFd(kind);
+    return new RefusedFdError(kind);
   }
 
   #typeOf(fd: number): "PIPE" | "TCP" {

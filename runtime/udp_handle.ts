@@ -1,8 +1,8 @@
 import {
+  IS_UNIX_SOCKET,
   OTHER_KINDS,
-  RefusedFd,
+  RefusedFdError,
   UDP_KINDS,
-  UNIX_SOCKET,
 } from "./refused_fd.ts";
 import { type StreamBinding, streamBinding } from "./stream_binding.ts";
 import type { SocketName } from "./stream_handle.ts";
@@ -62,19 +62,21 @@ export async function udpHandles(): Promise<UdpHandles | undefined> {
 }
 
 /**
- * Opens an inherited descriptor as a UDP socket.
+ * Opens a passed descriptor as a UDP socket.
  *
- * @throws {RefusedFd} It is none.
+ * @throws {RefusedFdError} It is none.
  */
 export function openUdp({ streams, UDP }: UdpHandles, fd: number): UdpHandle {
   const kind = streams.kindOf(fd);
   // Opening a TCP socket as UDP would succeed.
   if (!UDP_KINDS.includes(kind)) {
-    throw new RefusedFd(
-      kind === "TCP" ? "it is a TCP socket" : OTHER_KINDS[kind] ?? UNIX_SOCKET,
+    throw new RefusedFdError(
+      kind === "TCP"
+        ? "it is a TCP socket"
+        : OTHER_KINDS[kind] ?? IS_UNIX_SOCKET,
     );
   }
   const handle = new UDP();
   if (handle.open(fd) === 0) return handle;
-  throw new RefusedFd("it is no UDP socket", { closed: true });
+  throw new RefusedFdError("it is no UDP socket", { closed: true });
 }

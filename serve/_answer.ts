@@ -4,7 +4,7 @@ import {
   failureResponse,
   type HandlerOptions,
   serviceResponse,
-} from "./_handler.ts";
+} from "./_handler_result.ts";
 import { readHeaders, toRequest } from "./_request.ts";
 import { sendResponse } from "./_response.ts";
 import { upgrades } from "./_upgrade.ts";

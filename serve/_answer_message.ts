@@ -5,7 +5,7 @@ import { remoteAddr } from "../activation/_address.ts";
 import { takeResponse } from "../runtime/fetch_objects.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { clientGone, ExchangeInfo } from "./_exchange_info.ts";
-import { bodyTooLong, respondTo, serviceResponse } from "./_handler.ts";
+import { bodyTooLong, respondTo, serviceResponse } from "./_handler_result.ts";
 import { type ClientState, readHeaders, toRequest } from "./_request.ts";
 import { type Chunk, HOP_BY_HOP, isAvailable, toBytes } from "./_response.ts";
 import { LINGER_MS } from "./_service_server.ts";

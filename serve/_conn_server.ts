@@ -1,6 +1,6 @@
 import { adoptedConn } from "../activation/_conn.ts";
 import type { Acceptor, Transport } from "../activation/_transport.ts";
-import type { InheritedConn } from "../activation/connection.ts";
+import type { AdoptedConn } from "../activation/connection.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
 import { WatchedTransport } from "./_watched_transport.ts";
@@ -14,7 +14,7 @@ const SWEEP_MS = 1_000;
 
 /** An accepted connection. */
 export interface Accepted {
-  conn: InheritedConn;
+  conn: AdoptedConn;
   transport: WatchedTransport;
   /** A signal for each connection: the listeners of ended ones are not kept. */
   stopping: AbortController;
@@ -195,7 +195,7 @@ function stopReason(): DOMException {
  * Half-closes a connection and waits for the peer to close: closing a socket with
  * unread input resets the peer, which then loses the last sent bytes.
  */
-async function end(conn: InheritedConn, signal: AbortSignal): Promise<void> {
+async function end(conn: AdoptedConn, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
   const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
   try {

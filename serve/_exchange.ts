@@ -1,7 +1,7 @@
 import type { HandledConn } from "../activation/_conn.ts";
 import type { ParsedHead } from "../runtime/request_parser.ts";
 import { clientGone, ExchangeInfo } from "./_exchange_info.ts";
-import type { RefusedRequest } from "./_handler.ts";
+import type { RefusedRequest } from "./_handler_result.ts";
 import { ReceivedBody } from "./_received_body.ts";
 import { ClientState, mayHaveBody } from "./_request.ts";
 import { sendParts } from "./_send_parts.ts";

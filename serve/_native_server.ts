@@ -16,7 +16,7 @@ import {
   type HandlerOptions,
   serviceResponse,
   WRONG_UPGRADE,
-} from "./_handler.ts";
+} from "./_handler_result.ts";
 import { RequestHold } from "./_request_hold.ts";
 import { setHeader } from "./_header_guard.ts";
 import {

@@ -11,7 +11,7 @@ import {
 import type { Certificate } from "../activation/listen_tls.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { answerMessage, type MessageOptions } from "./_answer_message.ts";
-import { RefusedRequest, serviceResponse } from "./_handler.ts";
+import { RefusedRequest, serviceResponse } from "./_handler_result.ts";
 import { NodeMember } from "./_node_member.ts";
 import { REASONS } from "./_reasons.ts";
 import { ClientState } from "./_request.ts";

@@ -1,4 +1,4 @@
-import { bodyTooLong } from "./_handler.ts";
+import { bodyTooLong } from "./_handler_result.ts";
 
 /** The bytes that are received before the handler reads them. */
 const UNREAD_BYTES_MAX = 64 * 1024;

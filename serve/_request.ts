@@ -2,7 +2,7 @@ import {
   requestOnDemand,
   type RequestSource,
 } from "../runtime/fetch_objects.ts";
-import { bodyTooLong, RefusedRequest } from "./_handler.ts";
+import { bodyTooLong, RefusedRequest } from "./_handler_result.ts";
 
 /** The head of a request. */
 export interface RequestHead {

@@ -6,7 +6,7 @@ import type {
 } from "../runtime/request_parser.ts";
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { Exchange, type ExchangeConnection } from "./_exchange.ts";
-import { RefusedRequest } from "./_handler.ts";
+import { RefusedRequest } from "./_handler_result.ts";
 import type { RequestHold } from "./_request_hold.ts";
 import { Upgrade } from "./_upgrade.ts";
 import type { WebSockets } from "./_web_sockets.ts";

@@ -4,7 +4,7 @@ import {
   type PendingUpgrade,
   type WebSocketBinding,
 } from "../runtime/web_socket.ts";
-import { RefusedRequest } from "./_handler.ts";
+import { RefusedRequest } from "./_handler_result.ts";
 
 const ALTERNATIVE = "use listenServer() and a package such as ws";
 

@@ -1,4 +1,4 @@
-import type { InheritedConn } from "../activation/connection.ts";
+import type { AdoptedConn } from "../activation/connection.ts";
 import type { ServerOptions } from "./_run_servers.ts";
 
 /** The second argument of a {@linkcode ConnHandler}. */
@@ -20,7 +20,7 @@ export interface ConnInfo {
  * @param info The signals of the connection.
  */
 export type ConnHandler = (
-  conn: InheritedConn,
+  conn: AdoptedConn,
   info: ConnInfo,
 ) => void | Promise<void>;
 

@@ -26,8 +26,8 @@ export type {
   ConnInfo,
   ServeConnsOptions,
 } from "./conn_handler.ts";
-export { type ConnsServer, serveConns } from "./serve_conns.ts";
-export { type HttpServer, serve, type ServeOptions } from "./serve.ts";
+export { type RunningConnServer, serveConns } from "./serve_conns.ts";
+export { type RunningHttpServer, serve, type ServeOptions } from "./serve.ts";
 export { serveNode, type ServeNodeOptions } from "./serve_node.ts";
 export type { ServeHandler, ServeInfo } from "./serve_handler.ts";
 export { upgradeWebSocket } from "./upgrade_web_socket.ts";

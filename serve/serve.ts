@@ -50,7 +50,7 @@ const MAX_BODY_BYTES = 128 * 1024 * 1024;
 const KEEP_ALIVE_MS = 75_000;
 
 /** A running web server, in the shape of `Deno.HttpServer`. */
-export interface HttpServer extends RunningServer {
+export interface RunningHttpServer extends RunningServer {
   /**
    * Replaces the certificate on every socket, such as after its renewal: handshakes use
    * it from then on, and connections stay.
@@ -156,7 +156,7 @@ export async function serve<
 >(
   handler: Deno.ServeHandler<Addr>,
   options: ServeOptions = {},
-): Promise<HttpServer> {
+): Promise<RunningHttpServer> {
   const holders: CertificateHolder[] = [];
   const server = await runServers(
     options,

@@ -6,7 +6,7 @@ import { type RunningServer, runServers } from "./_run_servers.ts";
 import type { ConnHandler, ServeConnsOptions } from "./conn_handler.ts";
 
 /** A running server of a stream protocol. */
-export interface ConnsServer extends RunningServer {
+export interface RunningConnServer extends RunningServer {
   /** The number of connections above `maxConnections`, which wait. */
   readonly waiting: number;
 }
@@ -60,7 +60,7 @@ export interface ConnsServer extends RunningServer {
 export async function serveConns(
   handler: ConnHandler,
   options: ServeConnsOptions = {},
-): Promise<ConnsServer> {
+): Promise<RunningConnServer> {
   const servers: ConnServer[] = [];
   const add = (acceptor: Acceptor<Accepted>) => {
     const server = new ConnServer(acceptor, handler, options);

@@ -1,4 +1,4 @@
-import type { ConnInfo, InheritedConn } from "../mod.ts";
+import type { AdoptedConn, ConnInfo } from "../mod.ts";
 import { EchoConnection } from "./echo_connection.ts";
 
 /** The counters of an {@linkcode Echo}. */
@@ -33,7 +33,7 @@ export class Echo {
    * @param onChunk Called with each chunk, which is valid during the call.
    */
   async serve(
-    conn: InheritedConn,
+    conn: AdoptedConn,
     { stopping }: ConnInfo,
     onChunk?: (chunk: Uint8Array) => void,
   ): Promise<void> {

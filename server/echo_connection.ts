@@ -1,4 +1,4 @@
-import type { InheritedConn } from "../mod.ts";
+import type { AdoptedConn } from "../mod.ts";
 import { CloseWord } from "../cli/close_word.ts";
 
 /** The time in which a peer must close its side after the server, in milliseconds. */
@@ -9,14 +9,14 @@ const QUIET_MS = 100;
 
 /** Echoes every byte of one peer, in order. */
 export class EchoConnection {
-  readonly #conn: InheritedConn;
+  readonly #conn: AdoptedConn;
   readonly #closeWord = new CloseWord();
   #bytes = 0;
   #writing = false;
   #ended = false;
   #linger: ReturnType<typeof setTimeout> | undefined;
 
-  constructor(conn: InheritedConn) {
+  constructor(conn: AdoptedConn) {
     this.#conn = conn;
   }
 

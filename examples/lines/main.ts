@@ -5,7 +5,7 @@
  * @module
  */
 
-import { type InheritedConn, serveConns } from "../../mod.ts";
+import { type AdoptedConn, serveConns } from "../../mod.ts";
 
 /** The most bytes of a line: a peer must not fill the memory. */
 const LINE_BYTES = 1024;
@@ -36,7 +36,7 @@ function answer(line: string): string {
 }
 
 /** Yields the lines of a peer. When the service stops, ends after the last complete one. */
-async function* lines(conn: InheritedConn, stopping: AbortSignal) {
+async function* lines(conn: AdoptedConn, stopping: AbortSignal) {
   const decoder = new TextDecoder();
   const stopped = new Promise<null>((resolve) =>
     stopping.addEventListener("abort", () => {

@@ -4,8 +4,8 @@
  */
 import {
   ActivationError,
+  type AdoptedConn,
   connection,
-  type InheritedConn,
   listen,
   listeners,
   listenersByName,
@@ -212,13 +212,13 @@ async function permissions(): Promise<string> {
   return names.map((name, i) => `${name} ${states[i]!.state}`).join(", ");
 }
 
-async function echo(conn: InheritedConn): Promise<void> {
+async function echo(conn: AdoptedConn): Promise<void> {
   for (let chunk; (chunk = await conn.readChunk()) !== null;) {
     await conn.write(chunk);
   }
   conn.close();
 }
 
-async function firstText(conn: InheritedConn): Promise<string> {
+async function firstText(conn: AdoptedConn): Promise<string> {
   return new TextDecoder().decode(await conn.readChunk() ?? undefined);
 }

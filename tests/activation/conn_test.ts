@@ -251,7 +251,7 @@ testListener(
       () => listener.accepted,
       (count) => count === 1,
     );
-    listener.inherited.close();
+    listener.adopted.close();
     assertEquals(await receiveAllText(peer), "");
   },
 );
@@ -268,7 +268,7 @@ testListener(
       (count) => count === 2,
     );
     for (const sent of ["first", "second"]) {
-      using conn = await listener.inherited.accept();
+      using conn = await listener.adopted.accept();
       assertEquals(text(await soon("it has come", conn.readChunk())), sent);
     }
   },

@@ -1,12 +1,12 @@
 /** The behaviour of a UDP socket, of Deno's own and of adopted ones. */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { InheritedDatagramConn } from "../../mod.ts";
+import type { AdoptedDatagramConn } from "../../mod.ts";
 import { soon } from "../support/eventually.ts";
 
 /** Any socket that claims to be what `Deno.listenDatagram()` returns. */
 export type AnyDatagramConn =
-  & Pick<InheritedDatagramConn, "send" | "close">
+  & Pick<AdoptedDatagramConn, "send" | "close">
   & { receive(p?: Uint8Array): Promise<[Uint8Array, Deno.Addr]> }
   & AsyncIterable<[Uint8Array, Deno.Addr]>
   & { readonly addr: Deno.Addr };

@@ -2,7 +2,7 @@
 // ones have.
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
-import { AdoptedDatagramConn } from "../../activation/_datagram_conn.ts";
+import { UdpDatagramConn } from "../../activation/_datagram_conn.ts";
 import type { SocketName } from "../../runtime/stream_handle.ts";
 import type { UdpHandle } from "../../runtime/udp_handle.ts";
 import {
@@ -179,7 +179,7 @@ Deno.test("receiving that fails again and again is tried again, later", async ()
       return 0;
     },
   };
-  using conn = new AdoptedDatagramConn(handle, () => {});
+  using conn = new UdpDatagramConn(handle, () => {});
   const receiving = conn.receive();
   assertEquals(starts, 1);
   const [bytes] = await soon("a datagram is received", receiving);
@@ -196,7 +196,7 @@ const SENDS: [result: string, send: UdpHandle["send"], isSent: boolean][] = [
 for (const [result, send, isSent] of SENDS) {
   Deno.test(`a send that ends with ${result} ${isSent ? "resolves" : "rejects"}`, async () => {
     const from = { address: "127.0.0.1", port: 1 };
-    using conn = new AdoptedDatagramConn({
+    using conn = new UdpDatagramConn({
       ...handleAt(from),
       send,
     }, () => {});

@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { adoptFd, closedFd } from "../../activation/_fd_ownership.ts";
 import { isUnsupported } from "../../activation/_oldest_deno.ts";
-import { RefusedFd } from "../../runtime/refused_fd.ts";
+import { RefusedFdError } from "../../runtime/refused_fd.ts";
 import { forgetListenFds } from "../../activation/environment.ts";
 import { ActivationError, type ListenFd } from "../../mod.ts";
 
@@ -40,7 +40,7 @@ function refusal(which: number | ListenFd): Promise<ActivationError> {
 Deno.test("adoptFd: a passed number gets its name; standard input is accepted without being passed", async () => {
   using _ = passed("web", "control");
   for (const [fd, name] of [[4, "control"], [0, "unknown"]] as const) {
-    const refused = new RefusedFd("it is a file");
+    const refused = new RefusedFdError("it is a file");
     const error = await failing(fd, refused);
     assertEquals(
       error.message,
@@ -117,7 +117,7 @@ Deno.test("adoptFd: a descriptor has one owner", async () => {
 
 Deno.test("adoptFd: a refused descriptor stays available", async () => {
   const listenFd = { fd: 1_002, name: "web" };
-  await failing(listenFd, new RefusedFd("it is a file"));
+  await failing(listenFd, new RefusedFdError("it is a file"));
   assertEquals(await adopt(listenFd), 1_002);
 });
 
@@ -129,7 +129,7 @@ const CLOSINGS: [how: string, close: (fd: ListenFd) => unknown][] = [
   [
     "closed by the runtime",
     (listenFd) =>
-      failing(listenFd, new RefusedFd("it is a file", { closed: true })),
+      failing(listenFd, new RefusedFdError("it is a file", { closed: true })),
   ],
   [
     "not opened by the runtime",

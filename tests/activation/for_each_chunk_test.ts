@@ -1,8 +1,8 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { UNIX_ADDR } from "../../activation/_address.ts";
-import { AdoptedConn } from "../../activation/_conn.ts";
+import { TransportConn } from "../../activation/_conn.ts";
 import type { Sink, Transport } from "../../activation/_transport.ts";
-import type { InheritedConn } from "../../mod.ts";
+import type { AdoptedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { assertSameBytes, receive, receiveAll, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
@@ -20,7 +20,7 @@ const test: typeof testConn = (name, ...rest) =>
   testConn(`forEachChunk: ${name}`, ...rest);
 
 /** Collects copies of the chunks of a connection. */
-function collect(conn: InheritedConn) {
+function collect(conn: AdoptedConn) {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   const done = conn.forEachChunk((chunk) => void chunks.push(chunk.slice()));
   return { chunks, done, bytes: () => new Blob(chunks).bytes() };
@@ -161,7 +161,7 @@ testListener(
   "forEachChunk: 70 connections at a time receive their own bytes",
   async (listener) => {
     const random = new Random(3);
-    const pairs: [InheritedConn, Deno.Conn][] = [];
+    const pairs: [AdoptedConn, Deno.Conn][] = [];
     while (pairs.length < MANY) pairs.push(await listener.pair());
     await Promise.all(pairs.map(async ([conn, peer]) => {
       const sent = random.bytes(100_000);
@@ -353,9 +353,9 @@ class ScriptedTransport implements Transport {
 /** Returns a connection with these chunks in its queue. */
 async function withQueued(
   ...texts: string[]
-): Promise<[AdoptedConn<Deno.UnixAddr>, ScriptedTransport]> {
+): Promise<[TransportConn<Deno.UnixAddr>, ScriptedTransport]> {
   const transport = new ScriptedTransport();
-  const conn = new AdoptedConn<Deno.UnixAddr>(transport);
+  const conn = new TransportConn<Deno.UnixAddr>(transport);
   const first = conn.readChunk();
   for (const text of ["first", ...texts]) transport.receive(text);
   await first;

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import type { InheritedTlsListener } from "../../activation/listen_tls.ts";
+import type { AdoptedTlsListener } from "../../activation/listen_tls.ts";
 import {
   activate,
   type Activated,
@@ -19,7 +19,7 @@ import { CASES } from "./listener_suite.ts";
 import { TLS_CASES } from "./tls_suite_program.ts";
 
 // The types of adopted sockets are assignable to Deno's.
-((listener: InheritedTlsListener) => listener satisfies Deno.TlsListener);
+((listener: AdoptedTlsListener) => listener satisfies Deno.TlsListener);
 
 Deno.test("adopted, TLS", async (t) => {
   using directory = new TempDir();

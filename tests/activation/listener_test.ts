@@ -1,21 +1,21 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { createServer } from "node:net";
-import { AdoptedConn } from "../../activation/_conn.ts";
-import { AdoptedListener } from "../../activation/_listener.ts";
+import { TransportConn } from "../../activation/_conn.ts";
+import { AcceptorListener } from "../../activation/_listener.ts";
 import {
   ServerAcceptor,
   SocketTransport,
 } from "../../activation/_net_transport.ts";
-import type { InheritedConn, InheritedListener } from "../../mod.ts";
+import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
 import { freeAddresses, KINDS } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CASES } from "./listener_suite.ts";
 
 // The types of adopted sockets are assignable to Deno's.
-((listener: InheritedListener) => listener satisfies Deno.Listener<Deno.Conn>);
-((conn: InheritedConn) => conn satisfies Deno.Conn);
-((conn: InheritedConn) => conn satisfies Deno.TcpConn | Deno.UnixConn);
+((listener: AdoptedListener) => listener satisfies Deno.Listener<Deno.Conn>);
+((conn: AdoptedConn) => conn satisfies Deno.Conn);
+((conn: AdoptedConn) => conn satisfies Deno.TcpConn | Deno.UnixConn);
 
 const WITHOUT_HANDLES = `--preload=${
   new URL("./without_handles.ts", import.meta.url).pathname
@@ -52,10 +52,10 @@ for (const { kind, suffix, flags } of ADOPTED) {
 
 Deno.test("an error of the server rejects the pending accept, and no later one", async () => {
   const server = createServer();
-  using listener = new AdoptedListener(
+  using listener = new AcceptorListener(
     new ServerAcceptor(
       server,
-      (socket) => new AdoptedConn<Deno.UnixAddr>(new SocketTransport(socket)),
+      (socket) => new TransportConn<Deno.UnixAddr>(new SocketTransport(socket)),
     ),
   );
   const aborted = Object.assign(new Error("accept"), { code: "ECONNABORTED" });

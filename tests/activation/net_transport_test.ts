@@ -11,7 +11,7 @@ import { handleAddr } from "../../activation/_handle_transport.ts";
 import { SocketTransport } from "../../activation/_net_transport.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 import { socketError } from "../../activation/errors.ts";
-import type { InheritedConn } from "../../mod.ts";
+import type { AdoptedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 
 /** Runs with both ends of a TCP connection, one of them a socket of `node:net`. */
@@ -51,7 +51,7 @@ async function reset(socket: Socket, peer: Deno.Conn): Promise<StreamHandle> {
   return handle;
 }
 
-function conn(socket: Socket): InheritedConn {
+function conn(socket: Socket): AdoptedConn {
   return adoptedConn(new SocketTransport(socket));
 }
 

@@ -4,8 +4,8 @@
  */
 
 import {
+  type AdoptedConn,
   connection,
-  type InheritedConn,
   listen,
   listenFds,
 } from "../../activation/mod.ts";
@@ -13,7 +13,7 @@ import {
 const encoder = new TextEncoder();
 const [way, how] = Deno.args;
 
-async function greet(conn: InheritedConn): Promise<void> {
+async function greet(conn: AdoptedConn): Promise<void> {
   if (how === "whole") {
     await conn.write(encoder.encode("first second\n"));
   } else {

@@ -2,7 +2,7 @@ import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
 import { adoptedConn } from "../../activation/_conn.ts";
 import { HandleTransport } from "../../activation/_handle_transport.ts";
-import { RefusedFd } from "../../runtime/refused_fd.ts";
+import { RefusedFdError } from "../../runtime/refused_fd.ts";
 import { StreamBinding, streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 import { openUdp, type UdpHandles } from "../../runtime/udp_handle.ts";
@@ -74,7 +74,7 @@ Deno.test("a descriptor of another kind is not opened and stays open", async () 
       () => binding.expectStreamSocket(1_000_000),
     ]
   ) {
-    const error = assertThrows(open, RefusedFd, "not open at all");
+    const error = assertThrows(open, RefusedFdError, "not open at all");
     assertEquals(error.closed, false);
     // No system call returned one.
     assertEquals("code" in error, false);
@@ -138,7 +138,7 @@ Deno.test("a UDP socket has no kind in Deno 2.9, and that of Node.js one day", (
     );
     assertEquals(streams.mayBe(3, "udp"), true);
     assertEquals(streams.mayBe(3, "stream"), false);
-    assertThrows(() => streams.expectStreamSocket(3), RefusedFd);
+    assertThrows(() => streams.expectStreamSocket(3), RefusedFdError);
     const UDP = class {
       open = () => 0;
     } as unknown as UdpHandles["UDP"];

@@ -9,7 +9,7 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import type {
-  HttpServer,
+  RunningHttpServer,
   ServeHandler,
   ServeOptions,
 } from "../../serve/mod.ts";
@@ -42,7 +42,7 @@ export interface Place {
   serve(
     handler: ServeHandler,
     options?: ServeOptions,
-  ): Promise<Omit<HttpServer, "setCertificate">>;
+  ): Promise<Omit<RunningHttpServer, "setCertificate">>;
   /** Connects to it. */
   dial(): Promise<Deno.Conn>;
 }

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import type { InheritedConn } from "../../mod.ts";
+import type { AdoptedConn } from "../../mod.ts";
 import { EchoConnection } from "../../server/echo_connection.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import {
@@ -327,7 +327,7 @@ Deno.test("close: closes a connection at once", async () => {
 });
 
 /** What a connection receives from now on, chunk by chunk. */
-function chunksOf(conn: InheritedConn): string[] {
+function chunksOf(conn: AdoptedConn): string[] {
   const chunks: string[] = [];
   const { forEachChunk } = conn;
   conn.forEachChunk = (onChunk) =>

@@ -3,7 +3,7 @@ import { createServer } from "node:net";
 import { assertEquals } from "@std/assert";
 import type { Acceptor } from "../../activation/_transport.ts";
 import { adoptedConn, type ChunkConn } from "../../activation/_conn.ts";
-import { AdoptedListener } from "../../activation/_listener.ts";
+import { AcceptorListener } from "../../activation/_listener.ts";
 import {
   HandleAcceptor,
   HandleTransport,
@@ -15,7 +15,7 @@ import {
 import { UNIX_ADDR } from "../../activation/_address.ts";
 import { streamBinding } from "../../runtime/stream_binding.ts";
 import type { ServerHandle } from "../../runtime/stream_handle.ts";
-import type { InheritedConn, InheritedListener } from "../../mod.ts";
+import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
 import { TempDir } from "./temp_dir.ts";
 
 /** The implementations of a transport: handles of unix or TCP sockets, or `node:net`. */
@@ -35,7 +35,7 @@ export const UNIX_TRANSPORTS: readonly TransportKind[] = [
 
 /** An adopted listener, but on a socket that this process has bound. */
 export class TestListener implements Disposable {
-  readonly inherited: InheritedListener;
+  readonly adopted: AdoptedListener;
   /** The number of connections accepted so far. */
   accepted = 0;
   readonly #directory: TempDir;
@@ -43,11 +43,11 @@ export class TestListener implements Disposable {
   readonly #open: Disposable[] = [];
 
   private constructor(
-    acceptor: Acceptor<InheritedConn>,
+    acceptor: Acceptor<AdoptedConn>,
     dial: () => Promise<Deno.Conn>,
     directory: TempDir,
   ) {
-    const counting: Acceptor<InheritedConn> = {
+    const counting: Acceptor<AdoptedConn> = {
       addr: UNIX_ADDR,
       start: (onConnection, onError) =>
         acceptor.start((conn) => {
@@ -58,7 +58,7 @@ export class TestListener implements Disposable {
       ref: () => acceptor.ref(),
       unref: () => acceptor.unref(),
     };
-    this.inherited = new AdoptedListener<
+    this.adopted = new AcceptorListener<
       Deno.UnixConn & ChunkConn,
       Deno.UnixAddr
     >(counting as Acceptor<Deno.UnixConn & ChunkConn>);
@@ -90,9 +90,9 @@ export class TestListener implements Disposable {
   }
 
   /** Connects a peer, and returns both ends. */
-  async pair(): Promise<[conn: InheritedConn, peer: Deno.Conn]> {
+  async pair(): Promise<[conn: AdoptedConn, peer: Deno.Conn]> {
     const [conn, peer] = await Promise.all([
-      this.inherited.accept(),
+      this.adopted.accept(),
       this.dial(),
     ]);
     this.#open.push(conn);
@@ -101,7 +101,7 @@ export class TestListener implements Disposable {
 
   [Symbol.dispose](): void {
     for (const conn of this.#open) conn[Symbol.dispose]();
-    this.inherited[Symbol.dispose]();
+    this.adopted[Symbol.dispose]();
     this.#directory[Symbol.dispose]();
   }
 }
@@ -113,14 +113,14 @@ interface BoundHandle extends ServerHandle {
   bind(address: string, port?: number): number;
 }
 
-async function withHandles(path: string): Promise<Acceptor<InheritedConn>> {
+async function withHandles(path: string): Promise<Acceptor<AdoptedConn>> {
   const { Pipe, constants, setupListenWrap } = load("pipe_wrap");
   return await listeningHandle(new Pipe(constants.SERVER), setupListenWrap, [
     path,
   ]);
 }
 
-async function withTcpHandles(): Promise<Acceptor<InheritedConn>> {
+async function withTcpHandles(): Promise<Acceptor<AdoptedConn>> {
   const { TCP, constants, setupListenWrap } = load("tcp_wrap");
   return await listeningHandle(new TCP(constants.SERVER), setupListenWrap, [
     "127.0.0.1",
@@ -132,7 +132,7 @@ async function listeningHandle(
   handle: BoundHandle,
   setupListenWrap: (handle: BoundHandle) => void,
   address: Parameters<BoundHandle["bind"]>,
-): Promise<Acceptor<InheritedConn>> {
+): Promise<Acceptor<AdoptedConn>> {
   const binding = (await streamBinding())!;
   assertEquals(handle.bind(...address), 0);
   return new HandleAcceptor((onConnection) => {
@@ -143,7 +143,7 @@ async function listeningHandle(
   }, (handle) => adoptedConn(new HandleTransport(binding, handle)));
 }
 
-async function withNet(path: string): Promise<Acceptor<InheritedConn>> {
+async function withNet(path: string): Promise<Acceptor<AdoptedConn>> {
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -172,7 +172,7 @@ export function testListener(
 /** Registers a test of a connection for each transport. */
 export function testConn(
   name: string,
-  run: (conn: InheritedConn, peer: Deno.Conn) => Promise<void>,
+  run: (conn: AdoptedConn, peer: Deno.Conn) => Promise<void>,
   kinds = TRANSPORTS,
 ): void {
   testListener(name, async (listener) => {
