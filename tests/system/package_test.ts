@@ -31,9 +31,11 @@ async function packages(folder: string): Promise<string[]> {
   const root = `${folder}/root`;
   await run("dpkg-deb", "--raw-extract", now, root);
   const next = await repack(root, "next");
-  await changeSockets(`${root}/lib/systemd/system`, SETTINGS);
+  // Debian 12 has /lib, and newer ones /usr/lib.
+  const units = await run("find", root, "-path", "*/lib/systemd/system");
+  await changeSockets(units.trimEnd(), SETTINGS);
   const settings = await repack(root, "settings");
-  await changeSockets(`${root}/lib/systemd/system`, PATH);
+  await changeSockets(units.trimEnd(), PATH);
   return [now, next, settings, await repack(root, "changed")];
 }
 
