@@ -106,11 +106,14 @@ export function parserOf(module: unknown): NewParser {
       isUpgrade: boolean,
       keepAlive: boolean,
     ) => {
+      const rawHeaders = headers ?? early;
+      // Trailers come the same way.
+      early = [];
       events.onHead({
         method: allMethods[method]!,
         url: url ?? earlyUrl,
         httpVersion: `${major}.${minor}`,
-        rawHeaders: headers ?? early,
+        rawHeaders,
         isUpgrade,
         keepAlive,
       });

@@ -10,6 +10,31 @@ Deno.test("the parser of this Deno passes validation", () => {
   assertEquals(parsesAsExpected(parserOf(real)), true);
 });
 
+Deno.test("trailers are no headers, however the headers have arrived", () => {
+  const heads: string[][] = [];
+  const nothing = () => {};
+  const parser = parserOf(real)({
+    onBegin: nothing,
+    onHead: ({ rawHeaders }) => heads.push(rawHeaders),
+    onBody: nothing,
+    onComplete: nothing,
+  });
+  // More headers than the parser reports at once.
+  const names = Array.from({ length: 100 }, (_, i) => `a${i}`);
+  const execute = (text: string) =>
+    parser.execute(new TextEncoder().encode(text));
+  const errors = [
+    execute("POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n"),
+    ...names.map((name) => execute(`${name}: b\r\n`)),
+    execute("\r\n1\r\nx\r\n0\r\nx-t: y\r\n\r\n"),
+  ];
+  parser.close();
+  assertEquals(errors.filter((error) => error !== undefined), []);
+  assertEquals(heads, [
+    ["Transfer-Encoding", "chunked", ...names.flatMap((name) => [name, "b"])],
+  ]);
+});
+
 const { HTTPParser } = real;
 
 /** The parser with some of its numbers or methods changed. */
