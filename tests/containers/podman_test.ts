@@ -32,7 +32,11 @@ Deno.test.beforeAll(async () => {
   env = { PODMAN_DIRECTORY: directory.join("podman") };
   await buildImage();
 });
-Deno.test.afterAll(() => directory?.[Symbol.dispose]());
+Deno.test.afterAll(async () => {
+  // A container outlives the command that runs it, if that is killed.
+  await run(PODMAN, ["rm", "--all", "--force", "--time=0"], { env });
+  directory[Symbol.dispose]();
+});
 
 /** How podman's generator translates the lines of a container unit. */
 const TRANSLATED: Record<string, (value: string) => string> = {
