@@ -17,6 +17,7 @@ import {
   service as daemonService,
   status,
   stopping,
+  upgradeWebSocket,
   watchdog,
 } from "../../mod.ts";
 
@@ -124,6 +125,13 @@ const faces: Record<string, () => Promise<void>> = {
   async ticking() {
     setInterval(() => {}, 1_000);
     await serve(() => new Response("here\n"), { idleTimeoutMs: 300 });
+  },
+  /** Upgrades every request. */
+  async upgrading() {
+    await serve((request) => upgradeWebSocket(request).response, {
+      webSocket: true,
+      drainTimeoutMs: 1_000,
+    });
   },
   /** Sends the datagrams of one socket to the first connection of another. */
   async claiming() {

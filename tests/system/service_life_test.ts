@@ -3,6 +3,7 @@
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { page } from "../docs/pages.ts";
 import { compile } from "../support/compile.ts";
+import { soon } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { compileExample } from "./compile_example.ts";
@@ -37,6 +38,8 @@ const UNITS: Record<string, string> = {
   ),
   "ticking.socket": socket("ticking"),
   "ticking.service": service("ticking", "TimeoutStopSec=20s"),
+  "upgrading.socket": socket("upgrading"),
+  "upgrading.service": service("upgrading", "TimeoutStopSec=20s"),
   "killed.socket": socket("killed"),
   "killed.service": service(
     "draining",
@@ -174,6 +177,27 @@ Deno.test("two SIGTERM for one stop do not cut the drain", async () => {
   await send(conn, " half");
   assertMatch(await receiveAllText(conn), /first half$/);
   await machine.reaches("killed.service", "inactive (dead)");
+});
+
+Deno.test("a WebSocket client that does not answer the close frame is cut at the end of the drain", async () => {
+  await machine.systemctl("start", "upgrading.socket");
+  using conn = await machine.connect("/run/upgrading.socket");
+  await send(
+    conn,
+    [
+      "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n",
+      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    ].join(""),
+  );
+  const answer = new TextDecoder().decode(await receive(conn, 12));
+  assertEquals(answer, "HTTP/1.1 101");
+  await soon(
+    "the service has stopped",
+    machine.systemctl("stop", "upgrading.service"),
+    { within: 15_000 },
+  );
+  const { Result } = await machine.show("upgrading.service", "Result");
+  assertEquals(Result, "success");
 });
 
 Deno.test("WatchdogSec=infinity expects no pings", async () => {

@@ -72,7 +72,7 @@ for (const [kind, request] of Object.entries(REQUESTS)) {
         const response = await soon(`response ${round}`, request());
         assertMatch(response, /^HTTP\/1\.1 200 OK\r\n/);
         // Not a wait: the pause is the tested condition.
-        const pause = IDLE_MS - 10 + random.next() % 25;
+        const pause = IDLE_MS - 10 + random.next() % 70;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     });
