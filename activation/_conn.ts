@@ -62,7 +62,7 @@ export interface ChunkConn {
 export interface HandledConn extends Deno.Conn, ChunkConn {
   /**
    * Whether the peer has reset the connection, or has closed a unix socket. Needs no read,
-   * and tells that from a half-close. False when unknown.
+   * and distinguishes that from a half-close. False when unknown.
    */
   hasLostPeer(): boolean;
   /** Closes the connection so that the peer detects that bytes are missing. */

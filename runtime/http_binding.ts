@@ -7,7 +7,7 @@ export interface HttpConnection {
   readonly finished: Promise<void>;
   /**
    * Closes the connection: at once when it is idle, otherwise after its response. Over
-   * HTTP/2 it tells the client, which may keep it open.
+   * HTTP/2 it sends GOAWAY, and the client may keep it open.
    */
   drain(): void;
   /** Closes the connection at once. */

@@ -154,7 +154,7 @@ function callDeno(
   return { ...upgraded, ...sent };
 }
 
-/** Upgrades a request without a connection, which is never told that the head is sent. */
+/** Upgrades a request without a connection: no head is ever sent. */
 function upgradesAsExpected(): boolean {
   const request = new Request("http://localhost/", {
     headers: {
