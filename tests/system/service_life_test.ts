@@ -65,10 +65,8 @@ async function installAll(tree: Tree): Promise<void> {
   using directory = new TempDir();
   const [program] = blocks("ts");
   const source = directory.join("web.ts");
-  Deno.writeTextFileSync(
-    source,
-    shortened(program!).replace("@ipc/ipc", `${REPOSITORY}/mod.ts`),
-  );
+  // Not by the path of this checkout: imports by absolute path are not embedded.
+  Deno.writeTextFileSync(source, shortened(program!));
   const executable = directory.join("web");
   await compile(source, executable, [
     "--allow-env",
