@@ -55,7 +55,7 @@ const NO_JIT = "--v8-flags=--lite-mode,--single-threaded";
 const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 const MS: Record<string, number> = { ms: 1, s: 1e3, min: 6e4, h: 36e5 };
 
-const tell = (word: string, text: string) =>
+const printLine = (word: string, text: string) =>
   console.log(`${word.padEnd(11)} ${text}`);
 
 async function main(args: readonly string[]): Promise<void> {
@@ -97,7 +97,7 @@ async function main(args: readonly string[]): Promise<void> {
     const flags = [...flagsOf(all.permissions), ...others];
     if (!description.jit) flags.push(NO_JIT);
     await build(program, built, ["--unstable-net", ...flags]);
-    tell("compiled", built);
+    printLine("compiled", built);
   }
   const listed = await libraries(built);
   if (listed.length === 0) throw new Error(`ldd lists nothing for "${built}"`);
@@ -106,10 +106,10 @@ async function main(args: readonly string[]): Promise<void> {
     await Deno.writeTextFile(join(values.output, name), text);
   }
   const rated = await verify(files, description.executable, resolve(built));
-  tell("wrote", `${units.join(" ")} (exposure ${rated ?? "not rated"})`);
-  limits.forEach((limit) => tell("limit", limit));
+  printLine("wrote", `${units.join(" ")} (exposure ${rated ?? "not rated"})`);
+  limits.forEach((limit) => printLine("limit", limit));
   if (others.some((arg) => /^--(deny|ignore)-/.test(arg))) {
-    tell("limit", "Only Deno enforces --deny-* and --ignore-*");
+    printLine("limit", "Only Deno enforces --deny-* and --ignore-*");
   }
   const sockets = names.filter((name) => name.endsWith(".socket"));
   const enabled = Array.from(
@@ -124,8 +124,11 @@ async function main(args: readonly string[]): Promise<void> {
     "systemctl daemon-reload",
     `systemctl enable --now ${enabled.flat().join(" ")}`,
   ];
-  tell("install", install.map((command) => `sudo ${command}`).join(" && "));
-  tell("change", `sudo systemctl edit ${names.at(-1)}`);
+  printLine(
+    "install",
+    install.map((command) => `sudo ${command}`).join(" && "),
+  );
+  printLine("change", `sudo systemctl edit ${names.at(-1)}`);
 }
 
 function milliseconds(time: string): number {

@@ -71,8 +71,8 @@ Deno.test("types, comments and layout do not change the checksum of a module, an
   for (const [name, text] of Object.entries(texts)) {
     await Deno.writeTextFile(directory.join(name), text);
   }
-  const told = await codeOf(directory.path, Object.keys(texts));
-  const [a, b, c, d] = told.split("\n").map((line) => line.slice(0, 64));
+  const checksums = await codeOf(directory.path, Object.keys(texts));
+  const [a, b, c, d] = checksums.split("\n").map((line) => line.slice(0, 64));
   assertEquals(a, b);
-  assert(c !== a && d !== a, told);
+  assert(c !== a && d !== a, checksums);
 });
