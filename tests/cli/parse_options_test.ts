@@ -2,8 +2,9 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { parseOptions } from "../../cli/parse_options.ts";
 import { UsageError } from "../../cli/exit_status.ts";
 
-function parse(args: readonly string[]) {
-  return parseOptions(args, {
+/** Parses arguments that are separated by single spaces. */
+function parse(line: string) {
+  return parseOptions(line.split(" "), {
     "name": { value: "NAME", default: "nobody", help: "" },
     "drain-timeout": { value: "TIME", default: "5s", help: "" },
     "quiet": { help: "" },
@@ -18,170 +19,111 @@ interface Expected {
   operands?: string[];
 }
 
-const UNDERSTOOD: [rule: string, args: string[], expected: Expected][] = [
-  ["nothing is nothing", [], {}],
-  ["a value follows its option", ["--name", "x"], { values: { name: "x" } }],
-  ["a value follows an equals sign", ["--name=x"], { values: { name: "x" } }],
-  ["one dash is as good as two", ["-name", "x"], { values: { name: "x" } }],
-  ["one dash, with an equals sign", ["-name=x"], { values: { name: "x" } }],
-  ["a name may have a dash in it", ["-drain-timeout", "5s"], {
-    values: { "drain-timeout": "5s" },
+const UNDERSTOOD: [rule: string, line: string, expected: Expected][] = [
+  ["a value is the next argument", "--name x", { values: { name: "x" } }],
+  ["or follows an equals sign", "--name=x", { values: { name: "x" } }],
+  ["one dash is enough", "-name x", { values: { name: "x" } }],
+  ["one dash, equals sign", "-name=x", { values: { name: "x" } }],
+  ["a name may have a dash", "-drain-timeout 9s", {
+    values: { "drain-timeout": "9s" },
   }],
-  ["a value may have equals signs", ["--name=a=b=c"], {
+  ["a value may have equals signs", "--name=a=b=c", {
     values: { name: "a=b=c" },
   }],
-  ["a value after an equals sign may begin with a dash", ["--name=-x"], {
-    values: { name: "-x" },
-  }],
-  ["a value that looks like a number stays text", ["--name", "007"], {
-    values: { name: "007" },
-  }],
-  ["of an option given twice, the last value counts", [
-    "--name",
-    "a",
-    "-name=b",
-  ], { values: { name: "b" } }],
-  ["a flag", ["--quiet"], { flags: ["quiet"] }],
-  ["a flag with one dash", ["-quiet"], { flags: ["quiet"] }],
-  ["a flag given twice", ["--quiet", "-quiet"], { flags: ["quiet"] }],
-  ["-h is --help", ["-h"], { flags: ["help"] }],
-  ["-V is --version", ["-V"], { flags: ["version"] }],
-  ["a flag takes no operand for its value", ["--quiet", "x"], {
+  ["a value may begin with a dash", "--name=-x", { values: { name: "-x" } }],
+  ["a number stays text", "--name 007", { values: { name: "007" } }],
+  ["the last value counts", "--name a -name=b", { values: { name: "b" } }],
+  ["the default may be given", "--name nobody", { values: { name: "nobody" } }],
+  ["a flag", "--quiet", { flags: ["quiet"] }],
+  ["a flag given twice, with one dash", "--quiet -quiet", { flags: ["quiet"] }],
+  ["-h is --help", "-h", { flags: ["help"] }],
+  ["-V is --version", "-V", { flags: ["version"] }],
+  ["a flag takes no value", "--quiet x", {
     flags: ["quiet"],
     operands: ["x"],
   }],
-  ["not even one that reads like a truth value", ["--quiet", "true"], {
+  ["not even a truth value", "--quiet true", {
     flags: ["quiet"],
     operands: ["true"],
   }],
-  ["nor one that reads like the opposite", ["--quiet", "false"], {
-    flags: ["quiet"],
-    operands: ["false"],
-  }],
-  ["nor does a short flag", ["-h", "false"], {
-    flags: ["help"],
-    operands: ["false"],
-  }],
-  ["operands and options mix", ["a", "--quiet", "b", "--name", "x", "c"], {
+  ["nor does a letter", "-h false", { flags: ["help"], operands: ["false"] }],
+  ["operands and options mix", "a --quiet b --name x c", {
     values: { name: "x" },
     flags: ["quiet"],
     operands: ["a", "b", "c"],
   }],
-  ["operands that look like numbers stay as typed", [
-    "007",
-    "1e3",
-    "0x10",
-    "1.0",
-  ], { operands: ["007", "1e3", "0x10", "1.0"] }],
-  ["an empty operand is one", ["", "x"], { operands: ["", "x"] }],
-  ["a single dash is an operand", ["-"], { operands: ["-"] }],
-  ["two dashes end the options", ["--", "-x", "--name", "y", "--"], {
-    operands: ["-x", "--name", "y", "--"],
+  ["operands that look like numbers stay as typed", "007 1e3 0x10 1.0", {
+    operands: ["007", "1e3", "0x10", "1.0"],
   }],
-  ["what comes before the two dashes still counts", [
-    "-name",
-    "x",
-    "--",
-    "-quiet",
-  ], { values: { name: "x" }, operands: ["-quiet"] }],
+  ["an empty operand", "", { operands: [""] }],
+  ["a single dash is an operand", "-", { operands: ["-"] }],
+  ["two dashes end the options", "--name x -- -x --quiet --__proto__=x --", {
+    values: { name: "x" },
+    operands: ["-x", "--quiet", "--__proto__=x", "--"],
+  }],
 ];
-for (const [rule, args, expected] of UNDERSTOOD) {
-  Deno.test(`options: ${rule}: ${shown(args)}`, () => {
-    const parsed = parse(args);
+
+Deno.test("options: values, flags and operands are distinguished", () => {
+  for (const [rule, line, expected] of UNDERSTOOD) {
+    const { values, given, flags, operands } = parse(line);
     const named = (are: Record<string, boolean>) =>
       Object.keys(are).filter((name) => are[name]);
     assertEquals({
-      values: parsed.values,
-      given: named(parsed.given),
-      flags: named(parsed.flags),
-      operands: parsed.operands,
+      ...{ values, operands },
+      given: named(given),
+      flags: named(flags),
     }, {
       values: { "name": "nobody", "drain-timeout": "5s", ...expected.values },
       given: Object.keys(expected.values ?? {}),
       flags: expected.flags ?? [],
       operands: expected.operands ?? [],
-    });
-  });
-}
-
-const REFUSED: [args: string[], message: string][] = [
-  ...[
-    "--nope",
-    "-nope",
-    "-x",
-    "-1",
-    "--1",
-    "-5s",
-    "--NAME",
-    "--nam",
-    "--names",
-    "---quiet",
-    "--quieté",
-    "-nx",
-    "-hx",
-    "--no-quiet",
-    "-no-quiet",
-    "--no-name",
-    "--no-help",
-    "--name.a",
-    "--quiet.a",
-    "--a.b",
-    "--__proto__",
-    "--constructor",
-    "--toString",
-    "--hasOwnProperty",
-    "--_",
-    "-_",
-    "-hname",
-  ].flatMap((option): [string[], string][] => [
-    [[option], `Unknown option "${option}"`],
-    [[`${option}=c`], `Unknown option "${option}"`],
-    [[option, "c"], `Unknown option "${option}"`],
-  ]),
-  [["--name"], 'Option "--name" needs a value'],
-  [["-name"], 'Option "--name" needs a value'],
-  [["--name="], 'Option "--name" needs a value'],
-  [["--name", ""], 'Option "--name" needs a value'],
-  [["--name", "--quiet"], 'Option "--name" needs a value'],
-  [["--name", "-quiet"], 'Option "--name" needs a value'],
-  [["--name", "--"], 'Option "--name" needs a value'],
-  [["--quiet=true"], 'Option "--quiet" takes no value'],
-  [["--quiet=false"], 'Option "--quiet" takes no value'],
-  [["-quiet="], 'Option "--quiet" takes no value'],
-  // Either error will do: no value begins with a dash.
-  [["--name", "-x"], ""],
-  [["--drain-timeout", "-5s"], ""],
-  [["--drain-timeout", "-5"], ""],
-  [["-h=1"], ""],
-  [["-V=2"], ""],
-  [["-h.x=1"], ""],
-  [["--="], ""],
-  [["--=x"], ""],
-  [["-=x"], ""],
-  [["--quiet", "--nope", "x"], 'Unknown option "--nope"'],
-];
-for (const [args, message] of REFUSED) {
-  Deno.test(`options: ${shown(args)} is refused`, () => {
-    assertThrows(() => parse(args), UsageError, message);
-  });
-}
-
-Deno.test("options: a value that is the default was given nevertheless", () => {
-  const { values, given } = parse(["--name", "nobody"]);
-  assertEquals([values.name, given.name], ["nobody", true]);
-});
-
-Deno.test("options: an unknown option after -- is an argument", () => {
-  assertEquals(parse(["--", "--__proto__=x"]).operands, ["--__proto__=x"]);
-});
-
-Deno.test("options: no option reaches Object.prototype", () => {
-  for (const name of ["__proto__", "constructor.prototype", "a.__proto__"]) {
-    assertThrows(() => parse([`--${name}.polluted=1`]), UsageError);
+    }, `${rule}: ${line}`);
   }
+});
+
+const UNKNOWN = [
+  ..."--nope -nope -x -1 --1 -5s --NAME --nam --names ---quiet --quieté".split(
+    " ",
+  ),
+  ..."-nx -hx -hname --no-quiet -no-quiet --no-name --no-help".split(" "),
+  ..."--name.a --quiet.a --a.b --_ -_".split(" "),
+  ..."--__proto__ --constructor --toString --hasOwnProperty".split(" "),
+];
+
+Deno.test("options: an unknown option is refused, with or without a value", () => {
+  for (const option of UNKNOWN) {
+    for (const rest of ["", "=c", " c"]) {
+      assertThrows(
+        () => parse(option + rest),
+        UsageError,
+        `Unknown option "${option}"`,
+      );
+    }
+  }
+  assertThrows(() => parse("--a.__proto__.polluted=1"), UsageError);
   assertEquals("polluted" in {}, false);
 });
 
-function shown(args: readonly string[]): string {
-  return args.map((arg) => JSON.stringify(arg)).join(" ");
-}
+const REFUSED: [message: string, lines: string[]][] = [
+  ['Option "--name" needs a value', [
+    ...["--name", "-name", "--name=", "--name "],
+    ...["--name --quiet", "--name -quiet", "--name --"],
+  ]],
+  ['Option "--quiet" takes no value', [
+    ...["--quiet=true", "--quiet=false", "-quiet="],
+  ]],
+  ['Unknown option "--nope"', ["--quiet --nope x"]],
+  // Any error will do.
+  ["", [
+    ...["--name -x", "--drain-timeout -5s", "--drain-timeout -5"],
+    ...["-h=1", "-V=2", "-h.x=1", "--=", "--=x", "-=x"],
+  ]],
+];
+
+Deno.test("options: a lacking or surplus value is refused", () => {
+  for (const [message, lines] of REFUSED) {
+    for (const line of lines) {
+      assertThrows(() => parse(line), UsageError, message, line);
+    }
+  }
+});

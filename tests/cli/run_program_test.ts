@@ -1,94 +1,58 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { fail } from "../../cli/fail.ts";
 import { versionLine } from "../../cli/run_program.ts";
 import { run } from "../support/program.ts";
 
-const PROGRAM = new URL("./run_program_program.ts", import.meta.url).pathname;
-const COMMAND = [
-  Deno.execPath(),
-  "run",
-  "--quiet",
-  "--no-check",
-  "--allow-env=JOURNAL_STREAM",
-  PROGRAM,
+const CLI = new URL("../../cli/", import.meta.url);
+const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+
+/** The command that runs a program with this body of its `run()`. */
+function command(body: string): string[] {
+  const program = `
+    import { runProgram } from "${CLI}run_program.ts";
+    import { UsageError } from "${CLI}exit_status.ts";
+    import { outputError } from "${CLI}write_line.ts";
+    await runProgram({ name: "ipc-test", run: async () => { ${body} } });`;
+  return [
+    ...[Deno.execPath(), "run", "--quiet", "--no-check", "--no-lock"],
+    ...[`--config=${CONFIG}`, "--allow-env=JOURNAL_STREAM"],
+    `data:application/javascript;base64,${btoa(program)}`,
+  ];
+}
+
+const USAGE = `throw new UsageError('Unknown option "--nope"')`;
+
+const NEVER = "return new Promise(() => {})";
+
+const ENDINGS: [body: string, code: number, error?: string][] = [
+  ["return 0", 0],
+  ["return 78", 78],
+  [USAGE, 64, 'Unknown option "--nope"; see ipc-test --help'],
+  ["throw Error('Disk on fire')", 1, "Disk on fire"],
+  ["throw 'just text'", 1, "just text"],
+  ["null.f()", 1, "Cannot read properties of null (reading 'f')"],
+  ["throw Error('First\\n  second\\n\\nthird')", 1, "First: second: third"],
+  ["throw outputError(new Deno.errors.BrokenPipe('Broken pipe'))", 141],
+  ["throw outputError(Error('Full'))", 1, "Cannot write output: Full"],
+  [`Promise.reject(Error('Uncaught')); ${NEVER}`, 1, "Uncaught"],
+  [`setTimeout(() => { throw Error('Late') }); ${NEVER}`, 1, "Late"],
 ];
 
-const ENDINGS: [
-  when: string,
-  ending: string,
-  code: number,
-  stderr: string,
-][] = [
-  ["it returns 0", "ok", 0, ""],
-  ["it returns another status", "status", 78, ""],
-  [
-    "its usage is wrong",
-    "usage",
-    64,
-    'ipc-test: error: Unknown option "--nope"; see ipc-test --help\n',
-  ],
-  ["it throws", "error", 1, "ipc-test: error: Disk on fire\n"],
-  [
-    "it has a fault",
-    "type",
-    1,
-    "ipc-test: error: Cannot read properties of undefined (reading 'f')\n",
-  ],
-  [
-    "a message has lines",
-    "lines",
-    1,
-    "ipc-test: error: First: second: third\n",
-  ],
-  ["its output is closed early", "unread", 141, ""],
-  [
-    "its output cannot be written",
-    "full",
-    1,
-    "ipc-test: error: Cannot write output: No space left on device\n",
-  ],
-  ["it throws no error", "text", 1, "ipc-test: error: just text\n"],
-  [
-    "a promise is rejected unhandled",
-    "rejection",
-    1,
-    "ipc-test: error: Nobody caught it\n",
-  ],
-  ["a timer throws", "timer", 1, "ipc-test: error: Thrown in a timer\n"],
-];
-for (const [when, ending, code, stderr] of ENDINGS) {
-  Deno.test(`program: exits with ${code} when ${when}`, async () => {
-    const [command, ...args] = COMMAND;
-    const finished = await run(command!, [...args, ending]);
-    assertEquals(finished, { code, stdout: "", stderr });
+for (const [body, code, error] of ENDINGS) {
+  Deno.test(`program: "${body}" exits with ${code}, and an error is one line`, async () => {
+    const [deno, ...args] = command(body);
+    assertEquals(await run(deno!, args), {
+      code,
+      stdout: "",
+      stderr: error === undefined ? "" : `ipc-test: error: ${error}\n`,
+    });
   });
 }
 
-for (const [ending, code] of [["usage", 64], ["error", 1]] as const) {
-  Deno.test(`program: exits with ${code} also when stderr is full`, async () => {
-    const script = 'exec "$@" 2>/dev/full';
-    const args = ["-c", script, "sh", ...COMMAND, ending];
-    const finished = await run("sh", args);
-    assertEquals(finished.code, code);
-  });
-}
-
-Deno.test("program: an error is one line of stderr", () => {
-  const written: Uint8Array[] = [];
-  using _ = replacedStderr((bytes) => written.push(bytes.slice()));
-  assertEquals(fail("ipc-test", new Error("a\n\n  b")), 1);
-  assertEquals(
-    written.map((bytes) => new TextDecoder().decode(bytes)).join(""),
-    "ipc-test: error: a: b\n",
-  );
-});
-
-Deno.test("program: an error that cannot be printed keeps its status", () => {
-  using _ = replacedStderr(() => {
-    throw new Error("gone");
-  });
-  assertEquals(fail("ipc-test", new Error("x")), 1);
+Deno.test("program: an error that cannot be printed keeps its status", async () => {
+  const script = 'exec "$@" 2>/dev/full';
+  const { code } = await run("sh", ["-c", script, "sh", ...command(USAGE)]);
+  assertEquals(code, 64);
 });
 
 Deno.test("program: the version line names the program, its version and Deno", () => {
@@ -98,16 +62,3 @@ Deno.test("program: the version line names the program, its version and Deno", (
     `ipc-test ${config.version} (Deno ${Deno.version.deno})`,
   );
 });
-
-function replacedStderr(write: (bytes: Uint8Array) => void): Disposable {
-  Deno.stderr.writeSync = (bytes: Uint8Array) => {
-    write(bytes);
-    return bytes.length;
-  };
-  // The method of the prototype remains.
-  return {
-    [Symbol.dispose]() {
-      delete (Deno.stderr as Partial<typeof Deno.stderr>).writeSync;
-    },
-  };
-}
