@@ -20,6 +20,12 @@ import {
 /** The bytes of chunk extensions and trailers that a client may send in one go. */
 const OVERHEAD_BYTES_MAX = 16 * 1024;
 
+/**
+ * The bytes that are discarded of a client whose last request has arrived. Then nothing
+ * more is read until the connection is closed.
+ */
+const DISCARDED_BYTES_MAX = 64 * 1024 * 1024;
+
 /** The head of bytes that are no request. */
 const NO_REQUEST: ParsedHead = {
   ...{ method: "GET", url: "", httpVersion: "1.1", rawHeaders: [] },
@@ -60,6 +66,7 @@ export class ServedConnection implements ExchangeConnection {
   #isEnded = false;
   /** Whether later bytes of the client are discarded unparsed. */
   #ignoresInput = false;
+  #discardedBytes = 0;
   /**
    * The bytes since the last byte of a body; in the chunk that is being parsed, the bytes
    * and the number of the parts of the body, and whether the head ends there.
@@ -253,13 +260,15 @@ export class ServedConnection implements ExchangeConnection {
    * client that sends without reading would fill the memory.
    */
   #onChunk(chunk: Uint8Array): Promise<void> | undefined {
-    if (!this.#ignoresInput) this.#parse(chunk);
+    if (this.#ignoresInput) this.#discardedBytes += chunk.length;
+    else this.#parse(chunk);
     if (this.#isClosed || this.#mayReceive) return undefined;
     this.#room = Promise.withResolvers();
     return this.#room.promise;
   }
 
   get #mayReceive(): boolean {
+    if (this.#discardedBytes >= DISCARDED_BYTES_MAX) return false;
     // What follows an upgrade is for its WebSocket.
     return this.#exchanges.length <= 1 && !this.#receiving?.body?.isFull &&
       this.#exchanges[0]?.upgrade === undefined;

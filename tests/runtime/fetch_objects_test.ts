@@ -1,50 +1,67 @@
-// What the library reads of a Response, on this Deno.
+// What the library reads of a Response, and the Request that it makes, on this Deno.
 
-import { assertEquals } from "@std/assert";
-import { completeBody, innerResponse } from "../../runtime/fetch_objects.ts";
+import { assertEquals, assertThrows } from "@std/assert";
+import {
+  completeBody,
+  innerResponse,
+  requestOnDemand,
+} from "../../runtime/fetch_objects.ts";
 
 Deno.test("the body of a response is known only while all of it is in memory", async () => {
   const bytes = new Uint8Array([1, 2]);
-  for (const body of ["text", bytes]) {
-    assertEquals(completeBody(new Response(body)), body);
-  }
-  assertEquals(completeBody(Response.json({ a: 1 })), '{"a":1}');
-  assertEquals(completeBody(new Response(null)), undefined);
-  assertEquals(completeBody(new Response(new Blob(["x"]))), undefined);
   const streamed = new Response("text");
   const { body } = streamed;
-  assertEquals(completeBody(streamed), undefined);
+  for (
+    const [response, known] of [
+      [new Response("text"), "text"],
+      [new Response(bytes), bytes],
+      [Response.json({ a: 1 }), '{"a":1}'],
+      [new Response(null), undefined],
+      [new Response(new Blob(["x"])), undefined],
+      [streamed, undefined],
+    ] as const
+  ) assertEquals(completeBody(response), known);
   await body!.cancel();
 });
 
 Deno.test("the header list of a response follows its headers", () => {
-  const lists = [
-    new Response("a", { headers: { "content-type": "b" } }),
-    new Response("a"),
-    new Response(new ReadableStream()),
-    Response.json({}),
-  ].map((response) => {
+  for (
+    const response of [
+      new Response("a", { headers: { "content-type": "b" } }),
+      new Response("a"),
+      new Response(new ReadableStream()),
+      Response.json({}),
+    ]
+  ) {
     response.headers.set("x", "y");
-    return innerResponse(response)!.headerList.at(-1);
-  });
-  assertEquals(lists, Array(4).fill(["x", "y"]));
+    assertEquals(innerResponse(response)!.headerList.at(-1), ["x", "y"]);
+  }
 });
 
-Deno.test("the body of a fetched response that was compressed counts as decoded", async () => {
-  const zipped = new Response("text").body!.pipeThrough(
-    new CompressionStream("gzip"),
-  );
-  const bytes = await new Response(zipped).bytes();
-  await using server = Deno.serve(
-    { port: 0, onListen() {} },
-    () => new Response(bytes, { headers: { "content-encoding": "gzip" } }),
-  );
-  const response = await fetch(`http://127.0.0.1:${server.addr.port}`);
-  assertEquals(innerResponse(response)!.bodyDecoded, true);
-  const copy = response.clone();
-  assertEquals(innerResponse(copy)!.bodyDecoded, true);
-  assertEquals(await Promise.all([response.text(), copy.text()]), [
-    "text",
-    "text",
-  ]);
+Deno.test("a request on demand makes its headers once, and can be copied", async () => {
+  let calls = 0;
+  let leave = () => {};
+  const request = requestOnDemand({
+    method: "PUT",
+    url: () => "http://localhost/a",
+    headers() {
+      calls++;
+      return [["x-y", "z"]];
+    },
+    body: () => new Blob(["body"]).stream(),
+    onLeave: (callback) => leave = callback,
+  })!;
+  const { url, method } = request;
+  assertEquals([url, method, calls], ["http://localhost/a", "PUT", 0]);
+  assertEquals([...request.headers], [["x-y", "z"]]);
+  assertThrows(() => request.headers.set("x-z", "1"), TypeError, "immutable");
+  const clone = request.clone();
+  const copy = new Request(request, { headers: { a: "b" } });
+  assertEquals([await clone.text(), await copy.text()], ["body", "body"]);
+  assertEquals([clone.headers.get("x-y"), copy.headers.get("a")], ["z", "b"]);
+  leave();
+  for (const { signal } of [request, clone, copy]) {
+    assertEquals([signal.aborted, signal.reason.name], [true, "AbortError"]);
+  }
+  assertEquals(calls, 1);
 });

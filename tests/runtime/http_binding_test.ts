@@ -4,84 +4,58 @@ import { assertEquals, assertThrows } from "@std/assert";
 import { HttpBinding } from "../../runtime/http_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 
-const RID = Symbol("rid");
-
-/** Internals of the known shape, and the calls of their functions. */
-function internals(
-  { newServerIs = "http", takesSignal = true, refuses }: {
-    newServerIs?: string;
-    takesSignal?: boolean;
-    refuses?: Error;
-  } = {},
-) {
+/** Internals of the known shape, with changes, and the calls of their functions. */
+function internals({ newServerIs = "http", own = {}, ofCore = {} } = {}) {
   const calls: unknown[][] = [];
   const log = (name: string) => (...args: unknown[]) => {
     calls.push([name, ...args]);
   };
-  const handle = {
-    takeStream: () => 7,
-    close: log("close"),
-  } as unknown as StreamHandle;
-  const real = {
-    serveHttpOnConnection(
-      connection: Record<symbol, number>,
-      signal: AbortSignal,
-    ) {
-      if (refuses !== undefined) throw refuses;
-      if (takesSignal) signal.addEventListener("abort", log("abort"));
-      calls.push(["serve", connection[RID]]);
-      return {
-        ...{ finished: Promise.resolve(), shutdown: log("shutdown") },
-        ...{ ref: log("ref"), unref: log("unref") },
-      };
-    },
-    core: {
-      internalRidSymbol: RID,
-      resources: () => ({ 8: newServerIs }),
-      tryClose: log("tryClose"),
-      ops: {
-        op_http_cancel(...args: unknown[]) {
-          calls.push(["cancel", ...args]);
-          throw new Deno.errors.BadResource("It is closed");
-        },
+  const rid = Symbol();
+  const handle = { takeStream: () => 7, close: log("close") };
+  const binding = () =>
+    new HttpBinding({
+      serveHttpOnConnection(
+        connection: Record<symbol, number>,
+        signal: AbortSignal,
+      ) {
+        signal.addEventListener("abort", log("abort"));
+        calls.push(["serve", connection[rid]]);
+        const finished = Promise.resolve();
+        return { finished, ref: log("ref"), unref: log("unref") };
       },
-    },
-  };
+      core: {
+        internalRidSymbol: rid,
+        resources: () => ({ 8: newServerIs }),
+        tryClose: log("tryClose"),
+        ops: {
+          op_http_cancel(...args: unknown[]) {
+            calls.push(["cancel", ...args]);
+            throw new Deno.errors.BadResource("It is closed");
+          },
+        },
+        ...ofCore,
+      },
+      ...own,
+    });
+  const respond = () => new Response();
   const serve = () =>
-    new HttpBinding(real).serve(
-      handle,
-      () => new Response(),
-      () => new Response(),
-    );
-  return { calls, real, serve };
+    binding().serve(handle as unknown as StreamHandle, respond, respond);
+  return { calls, binding, serve };
 }
 
-const OTHER_SHAPES: Record<
-  string,
-  (real: ReturnType<typeof internals>["real"]) => unknown
-> = {
-  "nothing": () => undefined,
-  "no server": (real) => ({ ...real, serveHttpOnConnection: undefined }),
-  "no core": (real) => ({ ...real, core: undefined }),
-  "no symbol": (real) => ({
-    ...real,
-    core: { ...real.core, internalRidSymbol: "rid" },
-  }),
-  "no resources": (real) => ({
-    ...real,
-    core: { ...real.core, resources: undefined },
-  }),
-  "no tryClose": (real) => ({
-    ...real,
-    core: { ...real.core, tryClose: undefined },
-  }),
-  "no cancel": (real) => ({ ...real, core: { ...real.core, ops: {} } }),
-};
-for (const [what, change] of Object.entries(OTHER_SHAPES)) {
-  Deno.test(`validation of the HTTP server refuses: ${what}`, () => {
-    assertThrows(() => new HttpBinding(change(internals().real)), TypeError);
-  });
-}
+Deno.test("validation refuses an HTTP server of another shape", () => {
+  for (
+    const [what, change] of Object.entries({
+      "no server": { own: { serveHttpOnConnection: undefined } },
+      "no core": { own: { core: undefined } },
+      "no symbol": { ofCore: { internalRidSymbol: "rid" } },
+      "no resources": { ofCore: { resources: undefined } },
+      "no tryClose": { ofCore: { tryClose: undefined } },
+      "no cancel": { ofCore: { ops: {} } },
+    })
+  ) assertThrows(internals(change).binding, TypeError, undefined, what);
+  assertThrows(() => new HttpBinding(undefined), TypeError);
+});
 
 Deno.test("a connection is drained and aborted by its server's resource", async () => {
   const { calls, serve } = internals();
@@ -97,29 +71,29 @@ Deno.test("a connection is drained and aborted by its server's resource", async 
   ]);
 });
 
-for (
-  const [what, shape] of Object.entries({
-    "its resource is unknown": { newServerIs: "tcpStream" },
-    "it ignores the signal": { takesSignal: false },
-  })
-) {
-  Deno.test(`a server that cannot be closed is an error: ${what}`, () => {
-    const { calls, serve } = internals(shape);
-    assertThrows(serve, TypeError, "another shape");
+Deno.test("a server that cannot be closed is an error, and closed", () => {
+  const serveHttpOnConnection = () => ({ finished: Promise.resolve() });
+  for (
+    const [what, change] of Object.entries({
+      "its resource is unknown": { newServerIs: "tcpStream" },
+      "it ignores the signal": { own: { serveHttpOnConnection } },
+    })
+  ) {
+    const { calls, serve } = internals(change);
+    assertThrows(serve, TypeError, "another shape", what);
     assertEquals(calls.at(-1), ["tryClose", 8]);
-  });
-}
-
-Deno.test("a connection whose peer has gone is closed, without an error", () => {
-  const { calls, serve } = internals({
-    refuses: new Deno.errors.NotConnected("gone"),
-  });
-  assertEquals(serve(), undefined);
-  assertEquals(calls, [["close"], ["tryClose", 7]]);
+  }
 });
 
-Deno.test("another failure closes the connection, and is an error", () => {
-  const { calls, serve } = internals({ refuses: new TypeError("not known") });
+Deno.test("a connection that cannot be served is closed; if its peer has gone, without an error", () => {
+  let failure: Error = new Deno.errors.NotConnected("gone");
+  const serveHttpOnConnection = () => {
+    throw failure;
+  };
+  const { calls, serve } = internals({ own: { serveHttpOnConnection } });
+  assertEquals(serve(), undefined);
+  assertEquals(calls.splice(0), [["close"], ["tryClose", 7]]);
+  failure = new TypeError("not known");
   assertThrows(serve, TypeError, "not known");
   assertEquals(calls, [["close"], ["tryClose", 7]]);
 });

@@ -6,123 +6,107 @@ import { streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 import { NoDescriptor, WebSocketBinding } from "../../runtime/web_socket.ts";
 
-type Module = Record<string, unknown>;
-
-const load: (name: string) => Module = Reflect.get(process, "binding");
+const load: (name: string) => object = Reflect.get(process, "binding");
 await streamBinding();
-const internals = () => ({ core: { tryClose() {} } });
+const core = { tryClose() {} };
 
-const REQUEST = () =>
-  new Request("http://here/", {
-    headers: {
-      ...{ connection: "Upgrade", upgrade: "websocket" },
-      "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
-    },
-  });
-
-/** Runs with another `Deno.upgradeWebSocket()`. */
-function withUpgrade(
-  upgradeWebSocket: unknown,
-  run: () => unknown,
-): void {
-  const { upgradeWebSocket: real } = Deno;
-  try {
-    Object.assign(Deno, { upgradeWebSocket });
-    run();
-  } finally {
-    Object.assign(Deno, { upgradeWebSocket: real });
+Deno.test("validation refuses WebSockets of another shape", () => {
+  const tcp = load("tcp_wrap");
+  for (
+    const [what, module, internals] of [
+      ["no TCP", { ...tcp, TCP: undefined }, { core }],
+      ["a TCP without methods", { ...tcp, TCP: class {} }, { core }],
+      ["no roles", { ...tcp, constants: {} }, { core }],
+      ["no core", tcp, {}],
+      ["no tryClose", tcp, { core: {} }],
+    ] as const
+  ) {
+    const bind = () => new WebSocketBinding(() => module, internals);
+    assertThrows(bind, Error, undefined, what);
   }
-}
+});
 
-const { upgradeWebSocket } = Deno;
-const OTHER_UPGRADES: Record<string, unknown> = {
-  "is not there": undefined,
-  throws() {
-    throw new Error("no");
-  },
-  "ignores the socket": (request: Request) => upgradeWebSocket(request),
-  "writes another head": (request: Request, options: { socket: Deno.Conn }) => {
-    (options.socket as unknown as { write(text: string): void }).write("hello");
-    return { ...upgradeWebSocket(request) };
-  },
+Deno.test("validation refuses another Deno.upgradeWebSocket()", () => {
+  const { upgradeWebSocket } = Deno;
+  for (
+    const [what, other] of Object.entries({
+      "none": undefined,
+      "one that throws"() {
+        throw new Error("no");
+      },
+      "one that ignores the socket": (request: Request) =>
+        upgradeWebSocket(request),
+      "one that writes another head"(
+        request: Request,
+        { socket }: { socket: { write(text: string): void } },
+      ) {
+        socket.write("hello");
+        return { ...upgradeWebSocket(request) };
+      },
+    })
+  ) {
+    try {
+      Object.assign(Deno, { upgradeWebSocket: other });
+      const bind = () => new WebSocketBinding(load, { core });
+      assertThrows(bind, Error, undefined, what);
+    } finally {
+      Object.assign(Deno, { upgradeWebSocket });
+    }
+  }
+});
+
+const HEADERS = {
+  ...{ connection: "Upgrade", upgrade: "websocket" },
+  "sec-websocket-key": "dGhlIHNhbXBsZSBub25jZQ==",
 };
-for (const [what, other] of Object.entries(OTHER_UPGRADES)) {
-  Deno.test(`validation of WebSockets refuses: Deno.upgradeWebSocket() ${what}`, () => {
-    withUpgrade(other, () => {
-      assertThrows(() => new WebSocketBinding(load, internals()), Error);
-    });
-  });
-}
 
-const tcp = load("tcp_wrap");
-const OTHER_SHAPES: Record<string, [unknown, unknown]> = {
-  "no TCP": [{ ...tcp, TCP: undefined }, internals()],
-  "a TCP without methods": [{ ...tcp, TCP: class {} }, internals()],
-  "no roles": [{ ...tcp, constants: {} }, internals()],
-  "no core": [tcp, {}],
-  "no tryClose": [tcp, { core: {} }],
-};
-for (const [what, [module, inner]] of Object.entries(OTHER_SHAPES)) {
-  Deno.test(`validation of WebSockets refuses: ${what}`, () => {
-    assertThrows(() => new WebSocketBinding(() => module, inner), Error);
-  });
-}
-
-/** A handle that records what is called. */
-function handleOf(methods: Partial<StreamHandle>) {
-  const calls: string[] = [];
+/** Prepares the upgrade of a handle with these methods, and records other calls. */
+function upgrade(
+  methods: Partial<StreamHandle>,
+  headers: HeadersInit = HEADERS,
+  calls: string[] = [],
+) {
   const handle = {
     close: () => calls.push("close"),
     readStop: () => calls.push("readStop"),
     ...methods,
   } as unknown as StreamHandle;
-  return { handle, calls };
+  const request = new Request("http://here/", { headers });
+  const pending = new WebSocketBinding(load, { core })
+    .upgrade(handle, request, new Uint8Array(), {}, () => {});
+  const failure = new Promise<string>((resolve) => {
+    pending.socket.onerror = (event) =>
+      resolve((event as ErrorEvent).error.message);
+  });
+  return { pending, calls, failure };
 }
 
-const binding = new WebSocketBinding(load, internals());
-const upgrade = (handle: StreamHandle, request = REQUEST()) =>
-  binding.upgrade(handle, request, new Uint8Array(), {}, () => {});
-
-Deno.test("without a free descriptor, a unix connection is not upgraded", () => {
-  const { handle } = handleOf({ fdForIpc: () => -24 });
-  assertThrows(() => upgrade(handle), NoDescriptor);
-});
-
-Deno.test("a handle without a descriptor to copy is an error", () => {
-  assertThrows(() => upgrade(handleOf({}).handle), TypeError, "another shape");
+Deno.test("a handle without a free descriptor, or any to copy, is not upgraded", () => {
+  assertThrows(() => upgrade({ fdForIpc: () => -24 }), NoDescriptor);
+  assertThrows(() => upgrade({}), TypeError, "another shape");
 });
 
 Deno.test("a request for something else leaves the handle as it is", () => {
-  const { handle, calls } = handleOf({ takeStream: () => 1 });
-  assertThrows(() => upgrade(handle, new Request("http://here/")), TypeError);
+  const calls: string[] = [];
+  const other = () => upgrade({ takeStream: () => 1 }, {}, calls);
+  assertThrows(other, TypeError);
   assertEquals(calls, []);
 });
 
 Deno.test("a connection that cannot be taken emits an error", async () => {
-  const { handle, calls } = handleOf({
+  const { pending, calls, failure } = upgrade({
     takeStream() {
       throw new Error("The client has gone");
     },
   });
-  const pending = upgrade(handle);
-  const failed = new Promise<Event>((resolve) => {
-    pending.socket.onerror = resolve;
-  });
   pending.open();
-  assertEquals(
-    (await failed as ErrorEvent).error.message,
-    "The client has gone",
-  );
+  assertEquals(await failure, "The client has gone");
   assertEquals(calls, ["readStop"]);
 });
 
 Deno.test("a refused upgrade emits an error, and touches no handle", async () => {
-  const { handle, calls } = handleOf({ takeStream: () => 1 });
-  const pending = upgrade(handle);
-  const failed = new Promise<Event>((resolve) => {
-    pending.socket.onerror = resolve;
-  });
+  const { pending, calls, failure } = upgrade({ takeStream: () => 1 });
   pending.refuse(new Error("It is refused"));
-  assertEquals((await failed as ErrorEvent).error.message, "It is refused");
+  assertEquals(await failure, "It is refused");
   assertEquals(calls, []);
 });

@@ -55,3 +55,15 @@ export async function soon<Value>(
     clearTimeout(timer);
   }
 }
+
+/** Waits until a number has risen, and has then stayed the same for 200 ms. */
+export async function untilSteady(read: () => number): Promise<void> {
+  let before = 0;
+  let same = 0;
+  await eventually("it has come to rest", () => {
+    const now = read();
+    same = now > 0 && now === before ? same + 1 : 0;
+    before = now;
+    return same;
+  }, (same) => same >= 10);
+}

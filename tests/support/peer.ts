@@ -46,6 +46,20 @@ export async function receive(
   return bytes.subarray(0, received);
 }
 
+/** Receives until the received text ends with a suffix, and returns all of it. */
+export async function receiveUpTo(
+  conn: Deno.Conn,
+  end: string,
+): Promise<string> {
+  let all = "";
+  while (!all.endsWith(end)) {
+    const byte = decoder.decode(await receive(conn, 1));
+    if (byte === "") throw new Error(`The connection has ended after "${all}"`);
+    all += byte;
+  }
+  return all;
+}
+
 /** Receives until the peer half-closes. */
 export async function receiveAll(conn: Deno.Conn): Promise<Uint8Array> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
