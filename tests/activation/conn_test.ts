@@ -1,10 +1,4 @@
-import {
-  assert,
-  assertEquals,
-  assertRejects,
-  assertStrictEquals,
-  assertThrows,
-} from "@std/assert";
+import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
 import {
   assertSameBytes,
@@ -15,118 +9,81 @@ import {
 import { Random } from "../support/random.ts";
 import {
   testConn,
+  type TestListener,
   testListener,
   UNIX_TRANSPORTS,
 } from "../support/test_listener.ts";
 
+const { BadResource, BrokenPipe, ConnectionReset, Interrupted } = Deno.errors;
+
 const text = (bytes: Uint8Array | null) =>
   bytes && new TextDecoder().decode(bytes);
 
-testConn(
-  "readChunk: returns chunks in order",
-  async (conn, peer) => {
-    for (const sent of ["one", "two", "three"]) {
-      await send(peer, sent);
-      assertEquals(text(await soon("it has come", conn.readChunk())), sent);
-    }
-  },
-);
+testConn("readChunk returns what read has left", async (conn, peer) => {
+  await send(peer, "abcdef");
+  assertEquals(await readText(conn, 2), "ab");
+  assertEquals(await readText(conn, 1), "c");
+  assertEquals(text(await conn.readChunk()), "def");
+  await send(peer, "ghi");
+  peer.close();
+  assertEquals(await readText(conn, 1), "g");
+  assertEquals(text(await conn.readChunk()), "hi");
+  for (let i = 0; i < 3; i++) {
+    assertEquals(await conn.readChunk(), null);
+    assertEquals(await readText(conn, 1), null);
+  }
+});
 
-testConn(
-  "readChunk: continues after read, and read after readChunk",
-  async (conn, peer) => {
-    await send(peer, "abcdef");
-    assertEquals(await readText(conn, 2), "ab");
-    assertEquals(await readText(conn, 1), "c");
-    assertEquals(text(await conn.readChunk()), "def");
-    await send(peer, "ghi");
-    assertEquals(await readText(conn, 1), "g");
-    assertEquals(text(await conn.readChunk()), "hi");
-  },
-);
+testConn("pending reads are served in order", async (conn, peer) => {
+  const waiting = [
+    readText(conn, 2),
+    conn.readChunk().then(text),
+    readText(conn, 10),
+    conn.readChunk().then(text),
+  ];
+  await send(peer, "abcd");
+  assertEquals(await Promise.all(waiting.slice(0, 2)), ["ab", "cd"]);
+  await send(peer, "ef");
+  assertEquals(await soon("a third is served", waiting[2]!), "ef");
+  await peer.closeWrite();
+  assertEquals(await soon("the fourth gets the end", waiting[3]!), null);
+});
 
-testConn(
-  "readChunk: pending reads are served in order",
-  async (conn, peer) => {
-    const waiting = [
-      readText(conn, 2),
-      conn.readChunk().then(text),
-      readText(conn, 10),
-      conn.readChunk().then(text),
-    ];
-    await send(peer, "abcd");
-    assertEquals(
-      await soon("two are served", Promise.all(waiting.slice(0, 2))),
-      [
-        "ab",
-        "cd",
-      ],
-    );
-    await send(peer, "ef");
-    assertEquals(await soon("a third is served", waiting[2]!), "ef");
-    await peer.closeWrite();
-    assertEquals(
-      await soon("the fourth gets the end", waiting[3]!),
-      null,
-    );
-  },
-);
-
-testConn(
-  "readChunk: queued bytes come before the end",
-  async (conn, peer) => {
-    await send(peer, "last");
-    peer.close();
-    assertEquals(await readText(conn, 1), "l");
-    assertEquals(text(await conn.readChunk()), "ast");
-    for (let i = 0; i < 3; i++) {
-      assertStrictEquals(await conn.readChunk(), null);
-      assertStrictEquals(await readText(conn, 1), null);
-    }
-  },
-);
-
-testConn(
-  "readChunk: a chunk is the caller's, and does not change",
-  async (conn, peer) => {
-    const sent = new Random(1).bytes(2_000_000);
-    const sending = send(peer, sent).then(() => peer.closeWrite());
-    const chunks: Uint8Array<ArrayBuffer>[] = [];
-    for (let chunk; (chunk = await conn.readChunk()) !== null;) {
-      assert(chunk.length > 0);
-      chunks.push(chunk);
-    }
-    await sending;
-    assertSameBytes(await new Blob(chunks).bytes(), sent);
-    // No two chunks share memory.
-    const copies = chunks.map((chunk) => chunk.slice());
-    chunks[0]!.fill(0);
-    for (const [i, copy] of copies.entries()) {
-      if (i > 0) assertSameBytes(chunks[i]!, copy);
-    }
-  },
-);
+testConn("no two chunks of readChunk share memory", async (conn, peer) => {
+  const sent = new Random(1).bytes(2_000_000);
+  const sending = send(peer, sent).then(() => peer.closeWrite());
+  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  for (let chunk; (chunk = await conn.readChunk()) !== null;) {
+    assert(chunk.length > 0);
+    chunks.push(chunk);
+  }
+  await sending;
+  assertSameBytes(await new Blob(chunks).bytes(), sent);
+  const copies = chunks.map((chunk) => chunk.slice());
+  chunks[0]!.fill(0);
+  for (const [i, copy] of copies.entries()) {
+    if (i > 0) assertSameBytes(chunks[i]!, copy);
+  }
+});
 
 testListener(
-  "readChunk: mixed with reads of any size, no byte is lost",
+  "readChunk among reads of any size loses no byte",
   async (listener) => {
-    for (let seed = 1; seed <= 20; seed++) {
+    for (let seed = 1; seed <= 10; seed++) {
       const [conn, peer] = await listener.pair();
       const random = new Random(seed);
       const sent = random.bytes(300_000);
       const sending = send(peer, sent).then(() => peer.closeWrite());
       const got: Uint8Array<ArrayBuffer>[] = [];
-      for (;;) {
+      for (let chunk; chunk !== null;) {
         if (random.next() % 2 === 0) {
-          const chunk = await conn.readChunk();
-          if (chunk === null) break;
-          got.push(chunk);
+          chunk = await conn.readChunk();
         } else {
           const buffer = new Uint8Array(random.size());
           const count = await conn.read(buffer);
-          if (count === null) break;
-          got.push(buffer.subarray(0, count));
+          chunk = count === null ? null : buffer.subarray(0, count);
         }
+        if (chunk !== null) got.push(chunk);
       }
       await sending;
       assertSameBytes(await new Blob(got).bytes(), sent);
@@ -134,60 +91,32 @@ testListener(
   },
 );
 
-testConn(
-  "readChunk: close interrupts it",
-  async (conn, peer) => {
-    await send(peer, "x");
-    assertEquals(text(await conn.readChunk()), "x");
-    const waiting = assertRejects(
-      () => conn.readChunk(),
-      Deno.errors.Interrupted,
-    );
-    conn.close();
-    await soon("the read is interrupted", waiting);
-    await assertRejects(() => conn.readChunk(), Deno.errors.BadResource);
-  },
-);
+// A unix socket that is closed with unread input resets its peer.
 
-testConn(
-  "readChunk: close drops queued bytes",
-  async (conn, peer) => {
-    await send(peer, "abc");
-    assertEquals(await readText(conn, 1), "a");
-    conn.close();
-    await assertRejects(() => conn.readChunk(), Deno.errors.BadResource);
-  },
-);
-
-testConn(
-  "a reset is Deno's ConnectionReset, for read and readChunk",
-  async (conn, peer) => {
-    const waiting = [
-      assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset),
-      assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset),
-    ];
-    // A unix socket that is closed with unread input resets its peer.
-    await conn.write(new Uint8Array(1));
-    peer.close();
-    const [error] = await soon("both reject", Promise.all(waiting));
-    assertEquals((error.cause as { code?: string }).code, "ECONNRESET");
-    await assertRejects(() => conn.readChunk(), Deno.errors.ConnectionReset);
-    await assertRejects(() => readText(conn, 1), Deno.errors.ConnectionReset);
-  },
-  UNIX_TRANSPORTS,
-);
+testConn("a reset is Deno's ConnectionReset", async (conn, peer) => {
+  const reads = () => [
+    assertRejects(() => conn.readChunk(), ConnectionReset),
+    assertRejects(() => readText(conn, 1), ConnectionReset),
+  ];
+  const waiting = Promise.all(reads());
+  await conn.write(new Uint8Array(1));
+  peer.close();
+  const [error] = await soon("both reject", waiting);
+  assertEquals((error!.cause as { code?: string }).code, "ECONNRESET");
+  await Promise.all(reads());
+}, UNIX_TRANSPORTS);
 
 testConn(
   "a reset closes a connection whose streams are piped",
   async (conn, peer) => {
     const piping = assertRejects(
       () => conn.readable.pipeTo(conn.writable),
-      Deno.errors.ConnectionReset,
+      ConnectionReset,
     );
     await conn.write(new Uint8Array(1));
     peer.close();
     await soon("the pipe fails", piping);
-    assertThrows(() => conn.close(), Deno.errors.BadResource);
+    assertThrows(() => conn.close(), BadResource);
   },
   UNIX_TRANSPORTS,
 );
@@ -196,13 +125,10 @@ testConn(
   "a write after the peer's close is Deno's BrokenPipe",
   async (conn, peer) => {
     peer.close();
-    const error = await soon<Error>(
-      "a write fails",
-      assertRejects(async () => {
-        for (;;) await conn.write(new Uint8Array(1));
-      }),
-    );
-    assert(error instanceof Deno.errors.BrokenPipe, `got ${error}`);
+    const failing = assertRejects(async () => {
+      for (;;) await conn.write(new Uint8Array(1));
+    }, BrokenPipe);
+    await soon("a write fails", failing);
   },
 );
 
@@ -210,7 +136,7 @@ testConn("close interrupts a pending write", async (conn) => {
   let written = 0;
   const waiting = assertRejects(async () => {
     for (;;) written += await conn.write(new Uint8Array(64 * 1024));
-  }, Deno.errors.Interrupted);
+  }, Interrupted);
   let before = -1;
   await eventually(
     "a write waits for the peer",
@@ -221,55 +147,57 @@ testConn("close interrupts a pending write", async (conn) => {
   await soon("the write is interrupted", waiting);
 });
 
-testConn(
-  "closeWrite settles when the connection is closed",
-  async (conn) => {
-    const shutting = conn.closeWrite();
-    conn.close();
-    await soon("it settles", shutting);
-  },
-);
+testConn("closeWrite settles when the connection is closed", async (conn) => {
+  const shutting = conn.closeWrite();
+  conn.close();
+  await soon("it settles", shutting);
+});
 
-testConn(
-  "closeWrite waits for pending writes, and settles when they fail",
-  async (conn, peer) => {
-    const writing = conn.write(new Uint8Array(3_000_000));
-    const failing = assertRejects(() => writing, Deno.errors.BrokenPipe);
-    const shutting = Promise.all([conn.closeWrite(), conn.closeWrite()]);
-    peer.close();
-    await soon("the write fails", failing);
-    await soon("it settles", shutting);
-  },
-);
+testConn("closeWrite settles when pending writes fail", async (conn, peer) => {
+  const writing = conn.write(new Uint8Array(3_000_000));
+  const failing = assertRejects(() => writing, BrokenPipe);
+  const shutting = Promise.all([conn.closeWrite(), conn.closeWrite()]);
+  peer.close();
+  await soon("the write fails", failing);
+  await soon("it settles", shutting);
+});
+
+/** Connects peers that send these texts, and waits until all are accepted. */
+async function queued(listener: TestListener, ...texts: string[]) {
+  const peers = [];
+  for (const sent of texts) {
+    const peer = await listener.dial();
+    await send(peer, sent);
+    peers.push(peer);
+  }
+  await eventually(
+    "the kernel has handed the connections over",
+    () => listener.accepted,
+    (count) => count === texts.length,
+  );
+  return peers;
+}
 
 testListener(
   "queued connections are closed with their listener",
   async (listener) => {
-    const peer = await listener.dial();
-    await eventually(
-      "the kernel has handed the connection over",
-      () => listener.accepted,
-      (count) => count === 1,
-    );
+    const [peer] = await queued(listener, "");
     listener.adopted.close();
-    assertEquals(await receiveAllText(peer), "");
+    assertEquals(await receiveAllText(peer!), "");
   },
 );
 
 testListener(
-  "queued connections stay paused and in order",
+  "queued connections stay in order, also after a close in a for await",
   async (listener) => {
-    for (const sent of ["first", "second"]) {
-      await send(await listener.dial(), sent);
+    const texts = ["first", "second", "third"];
+    await queued(listener, ...texts);
+    using first = await listener.adopted.accept();
+    const seen = [text(await soon("it has come", first.readChunk()))];
+    for await (using conn of listener.adopted) {
+      listener.adopted[Symbol.dispose]();
+      seen.push(text(await soon("it has come", conn.readChunk())));
     }
-    await eventually(
-      "the kernel has handed both connections over",
-      () => listener.accepted,
-      (count) => count === 2,
-    );
-    for (const sent of ["first", "second"]) {
-      using conn = await listener.adopted.accept();
-      assertEquals(text(await soon("it has come", conn.readChunk())), sent);
-    }
+    assertEquals(seen, texts);
   },
 );

@@ -4,161 +4,128 @@ import { TransportConn } from "../../activation/_conn.ts";
 import type { Sink, Transport } from "../../activation/_transport.ts";
 import type { AdoptedConn } from "../../mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
-import { assertSameBytes, receive, receiveAll, send } from "../support/peer.ts";
+import { assertSameBytes, receiveAll, send } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
 import {
   testConn,
   TestListener,
   testListener,
-  UNIX_TRANSPORTS,
 } from "../support/test_listener.ts";
+
+const { BadResource, BrokenPipe, Busy, ConnectionReset, Interrupted } =
+  Deno.errors;
 
 /** More connections than have a buffer of their own at a time. */
 const MANY = 70;
 
-const test: typeof testConn = (name, ...rest) =>
-  testConn(`forEachChunk: ${name}`, ...rest);
+const textOf = (bytes?: Uint8Array) => new TextDecoder().decode(bytes);
 
 /** Collects copies of the chunks of a connection. */
-function collect(conn: AdoptedConn) {
+async function collect(conn: AdoptedConn): Promise<Uint8Array> {
   const chunks: Uint8Array<ArrayBuffer>[] = [];
   const done = conn.forEachChunk((chunk) => void chunks.push(chunk.slice()));
-  return { chunks, done, bytes: () => new Blob(chunks).bytes() };
+  await soon("the end has come", done);
+  return await new Blob(chunks).bytes();
 }
 
-test(
-  "passes every byte in order, and resolves at the end",
-  async (conn, peer) => {
-    const sent = new Random(1).bytes(2_000_000);
-    const sending = send(peer, sent).then(() => peer.closeWrite());
-    const collected = collect(conn);
-    await soon("the end has come", collected.done);
-    await sending;
-    assertSameBytes(await collected.bytes(), sent);
-  },
-);
+const chunksSeen = (seen: unknown[], wanted: number) =>
+  eventually("a chunk", () => seen.length, (count) => count === wanted);
 
-test(
-  "queued bytes come first",
-  async (conn, peer) => {
-    await send(peer, "abcdef");
-    const first = new Uint8Array(2);
-    await conn.read(first);
-    const collected = collect(conn);
-    await send(peer, "ghi");
-    await peer.closeWrite();
-    await soon("the end has come", collected.done);
-    assertEquals(
-      new TextDecoder().decode(await collected.bytes()),
-      "cdefghi",
-    );
-  },
-);
+testConn("forEachChunk passes every byte in order", async (conn, peer) => {
+  const sent = new Random(1).bytes(2_000_000);
+  const sending = send(peer, sent).then(() => peer.closeWrite());
+  const first = new Uint8Array(2);
+  await conn.read(first);
+  assertSameBytes(await collect(conn), sent.subarray(2));
+  await sending;
+});
 
-test(
-  "after the end it resolves at once",
-  async (conn, peer) => {
-    await peer.closeWrite();
-    assertEquals(await conn.readChunk(), null);
-    await soon("the end is known", collect(conn).done);
-  },
-);
+testConn("forEachChunk after the end resolves", async (conn, peer) => {
+  await peer.closeWrite();
+  assertEquals(await conn.readChunk(), null);
+  assertEquals((await collect(conn)).length, 0);
+});
 
 testListener(
-  "forEachChunk: while its promise is pending, a chunk is unchanged and no other comes",
+  "while its promise is pending, a chunk is unchanged and no other comes",
   async (listener) => {
     const pairs = [await listener.pair(), await listener.pair()];
-    const turns = pairs.map(() => Promise.withResolvers<void>());
+    const turn = Promise.withResolvers<void>();
     const seen: Uint8Array[][] = pairs.map(() => []);
     const done = pairs.map(([conn], i) =>
       conn.forEachChunk((chunk) => {
         seen[i]!.push(chunk);
-        return turns[i]!.promise;
+        return turn.promise;
       })
     );
-    const random = new Random(2);
-    const sent = pairs.map(() => random.bytes(50_000));
+    const sent = pairs.map((_, i) => new Random(i).bytes(50_000));
     for (const [i, [, peer]] of pairs.entries()) await send(peer, sent[i]!);
-    for (const [i, chunks] of seen.entries()) {
-      await eventually("a chunk", () => chunks.length, (count) => count === 1);
-      await send(pairs[i]![1], "later");
-    }
-    for (const [i, [chunk]] of seen.entries()) {
-      assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
-      assertEquals(seen[i]!.length, 1);
-    }
     for (const [i, [, peer]] of pairs.entries()) {
-      turns[i]!.resolve();
-      await peer.closeWrite();
+      await chunksSeen(seen[i]!, 1);
+      await send(peer, "later");
     }
+    for (const [i, [chunk, ...others]] of seen.entries()) {
+      assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
+      assertEquals(others, []);
+    }
+    turn.resolve();
+    for (const [, peer] of pairs) await peer.closeWrite();
     await soon("both have ended", Promise.all(done));
   },
 );
 
 testListener(
-  "forEachChunk: a chunk in use is not reused when its connection closes",
+  "a chunk in use is not reused when its connection closes",
   async (listener) => {
     const [conn, peer] = await listener.pair();
-    let held: Uint8Array | undefined;
+    const held: Uint8Array[] = [];
     const { promise, resolve } = Promise.withResolvers<void>();
-    const closed = assertRejects(
-      () =>
-        conn.forEachChunk((chunk) => {
-          held = chunk;
-          return promise;
-        }),
-      Deno.errors.Interrupted,
-    );
+    const done = conn.forEachChunk((chunk) => {
+      held.push(chunk);
+      return promise;
+    });
     await send(peer, "mine");
-    await eventually("a chunk", () => held, (chunk) => chunk !== undefined);
+    await chunksSeen(held, 1);
     conn.close();
-    await closed;
+    await assertRejects(() => done, Interrupted);
     for (let i = 0; i < 3; i++) {
       const [next, nextPeer] = await listener.pair();
-      const collected = collect(next);
       await send(nextPeer, "theirs");
       await nextPeer.closeWrite();
-      await soon("the next one has ended", collected.done);
+      await collect(next);
     }
-    assertEquals(new TextDecoder().decode(held), "mine");
+    assertEquals(textOf(held[0]), "mine");
     resolve();
   },
 );
 
 testListener(
-  "forEachChunk: a chunk may be transferred while it is valid",
+  "a chunk may be transferred while it is valid",
   async (listener) => {
     for (const later of [false, true]) {
       const [conn, peer] = await listener.pair();
-      const taken: Uint8Array[] = [];
+      const taken: string[] = [];
       const take = (chunk: Uint8Array<ArrayBuffer>) =>
-        void taken.push(structuredClone(chunk, { transfer: [chunk.buffer] }));
+        void taken.push(
+          textOf(structuredClone(chunk, { transfer: [chunk.buffer] })),
+        );
       const done = conn.forEachChunk((chunk) =>
         later ? Promise.resolve(chunk).then(take) : take(chunk)
       );
-      for (const sent of ["one", "two", "six"]) {
+      const texts = ["one", "two", "six"];
+      for (const [i, sent] of texts.entries()) {
         await send(peer, sent);
-        const last = await eventually(
-          "a chunk",
-          () => taken.at(-1),
-          (chunk) =>
-            chunk !== undefined && new TextDecoder().decode(chunk) === sent,
-        );
-        assertEquals(last?.length, 3);
+        await chunksSeen(taken, i + 1);
       }
       await peer.closeWrite();
       await soon("the end has come", done);
-      assertEquals(
-        taken.map((chunk) => new TextDecoder().decode(chunk)),
-        ["one", "two", "six"],
-      );
-      conn.close();
+      assertEquals(taken, texts);
     }
   },
 );
 
 testListener(
-  "forEachChunk: 70 connections at a time receive their own bytes",
+  "70 connections at a time receive their own bytes",
   async (listener) => {
     const random = new Random(3);
     const pairs: [AdoptedConn, Deno.Conn][] = [];
@@ -174,7 +141,7 @@ testListener(
   },
 );
 
-Deno.test("forEachChunk: idle connections leave the shared memory to busy ones", async () => {
+Deno.test("idle connections leave the shared memory to busy ones", async () => {
   using listener = await TestListener.listen("handles");
   for (let i = 0; i < MANY; i++) {
     const [silent] = await listener.pair();
@@ -185,108 +152,15 @@ Deno.test("forEachChunk: idle connections leave the shared memory to busy ones",
   const done = conn.forEachChunk(({ buffer }) => void memory.push(buffer));
   for (let i = 1; i <= 3; i++) {
     await send(peer, "x");
-    await eventually("a chunk", () => memory.length, (count) => count === i);
+    await chunksSeen(memory, i);
   }
   assert(memory[1] === memory[2], "it has no memory of its own");
   await peer.closeWrite();
   await soon("it has ended", done);
 });
 
-const FAILURES: [how: string, fail: () => Promise<void>][] = [
-  ["throws", () => {
-    throw new TypeError("no more");
-  }],
-  ["rejects", () => Promise.reject(new TypeError("no more"))],
-];
-for (const [how, fail] of FAILURES) {
-  test(
-    `a callback that ${how} ends it, and reading stops`,
-    async (conn, peer) => {
-      let calls = 0;
-      const done = conn.forEachChunk(() => {
-        calls += 1;
-        return fail();
-      });
-      await send(peer, "one");
-      await soon("it fails", assertRejects(() => done, TypeError, "no more"));
-      await send(peer, "two");
-      await conn.write(new TextEncoder().encode("still here"));
-      assertEquals(
-        new TextDecoder().decode(await receive(peer, 10)),
-        "still here",
-      );
-      assertEquals(calls, 1);
-    },
-  );
-}
-
-test("the end waits for the callback", async (conn, peer) => {
-  const turn = Promise.withResolvers<void>();
-  let ended = false;
-  let called = false;
-  const done = conn.forEachChunk(() => {
-    called = true;
-    return turn.promise;
-  }).then(() => ended = true);
-  await send(peer, "x");
-  await peer.closeWrite();
-  await eventually("a chunk", () => called, Boolean);
-  assert(!ended);
-  turn.resolve();
-  await soon("it has ended", done);
-});
-
-test("close interrupts it", async (closed) => {
-  const interrupted = assertRejects(
-    () => closed.forEachChunk(() => {}),
-    Deno.errors.Interrupted,
-  );
-  closed.close();
-  await soon("it is interrupted", interrupted);
-  await assertRejects(
-    () => closed.forEachChunk(() => {}),
-    Deno.errors.BadResource,
-  );
-});
-
-test(
-  "a reset is Deno's ConnectionReset",
-  async (reset, peer) => {
-    const rejected = assertRejects(
-      () => reset.forEachChunk(() => {}),
-      Deno.errors.ConnectionReset,
-    );
-    // A unix socket that is closed with unread input resets its peer.
-    await reset.write(new Uint8Array(1));
-    peer.close();
-    await soon("it rejects", rejected);
-    await assertRejects(
-      () => reset.forEachChunk(() => {}),
-      Deno.errors.Busy,
-    );
-  },
-  UNIX_TRANSPORTS,
-);
-
-test("a connection has one reader", async (conn, peer) => {
-  const reading = conn.readChunk();
-  await assertRejects(() => conn.forEachChunk(() => {}), Deno.errors.Busy);
-  await send(peer, "x");
-  await soon("the first reader is served", reading);
-  const done = conn.forEachChunk(() => {});
-  for (
-    const read of [
-      () => conn.readChunk(),
-      () => conn.read(new Uint8Array(1)),
-      () => conn.forEachChunk(() => {}),
-    ]
-  ) await assertRejects(read, Deno.errors.Busy);
-  await peer.closeWrite();
-  await soon("it has ended", done);
-});
-
-test(
-  "writeChunk waits for a peer that does not read, and loses nothing",
+testConn(
+  "writeChunk waits for a peer that does not read",
   async (conn, peer) => {
     const sent = new Random(4).bytes(3_000_000);
     const sending = conn.writeChunk(sent);
@@ -301,162 +175,150 @@ test(
   },
 );
 
-test("writeChunk is refused as write is", async (conn) => {
-  assertEquals(conn.writeChunk(new Uint8Array(0)), undefined);
-  await conn.closeWrite();
-  await assertRejects(
-    async () => await conn.writeChunk(new Uint8Array(1)),
-    Deno.errors.BrokenPipe,
-  );
-  conn.close();
-  await assertRejects(
-    async () => await conn.writeChunk(new Uint8Array(1)),
-    Deno.errors.BadResource,
-  );
-});
-
 /** Receives on command. */
 class ScriptedTransport implements Transport {
   readonly localAddr = UNIX_ADDR;
   readonly remoteAddr = UNIX_ADDR;
   reading = false;
-  sink: Sink | undefined;
+  sink!: Sink;
 
-  receive(text: string): void {
-    this.sink!.onChunk(new TextEncoder().encode(text));
+  receive(...texts: string[]): void {
+    for (const text of texts) {
+      this.sink.onChunk(new TextEncoder().encode(text));
+    }
   }
 
-  setSink(sink: Sink): void {
-    this.sink = sink;
-  }
-
-  resume(): void {
-    this.reading = true;
-  }
-
-  pause(): void {
-    this.reading = false;
-  }
-
-  close(): void {
-    this.reading = false;
-  }
-
-  write(): undefined {}
+  setSink = (sink: Sink) => void (this.sink = sink);
+  resume = () => void (this.reading = true);
+  pause = () => void (this.reading = false);
+  close = this.pause;
+  write = () => undefined;
   shutdown = () => Promise.resolve();
-  ref(): void {}
-  unref(): void {}
-  setNoDelay(): void {}
-  setKeepAlive(): void {}
+  ref = () => {};
+  unref = this.ref;
+  setNoDelay = this.ref;
+  setKeepAlive = this.ref;
 }
 
 /** Returns a connection with these chunks in its queue. */
-async function withQueued(
-  ...texts: string[]
-): Promise<[TransportConn<Deno.UnixAddr>, ScriptedTransport]> {
+async function withQueued(...texts: string[]) {
   const transport = new ScriptedTransport();
   const conn = new TransportConn<Deno.UnixAddr>(transport);
   const first = conn.readChunk();
-  for (const text of ["first", ...texts]) transport.receive(text);
+  transport.receive("first", ...texts);
   await first;
-  return [conn, transport];
+  return { conn, transport };
 }
 
 /** A callback that records each chunk, then calls `then`. */
 function recording(then: (text: string) => void | Promise<void> = () => {}) {
   const seen: string[] = [];
   const onChunk = (chunk: Uint8Array): void | Promise<void> => {
-    const text = new TextDecoder().decode(chunk);
-    seen.push(text);
-    return then(text);
+    seen.push(textOf(chunk));
+    return then(textOf(chunk));
   };
   return { seen, onChunk };
 }
 
-Deno.test("forEachChunk: yields queued chunks one by one, then new ones", async () => {
-  const [conn, transport] = await withQueued("a", "b", "c");
+Deno.test("queued chunks come one by one, then new ones, then the end", async () => {
+  const { conn, transport } = await withQueued("a", "b");
   const turns: (() => void)[] = [];
   const { seen, onChunk } = recording(() =>
     new Promise((resolve) => turns.push(resolve))
   );
-  const done = conn.forEachChunk(onChunk);
-  for (const expected of [["a"], ["a", "b"], ["a", "b", "c"]]) {
-    assertEquals(seen, expected);
-    assertEquals(transport.reading, false);
+  let hasEnded = false;
+  const done = conn.forEachChunk(onChunk).then(() => hasEnded = true);
+  const next = async () => {
     turns.shift()!();
     await Promise.resolve().then();
-  }
+  };
+  assertEquals([seen, transport.reading], [["a"], false]);
+  await next();
+  assertEquals([seen, transport.reading], [["a", "b"], false]);
+  await next();
   assertEquals(transport.reading, true);
-  transport.sink!.onEnd();
+  transport.receive("c");
+  transport.sink.onEnd();
+  await Promise.resolve().then();
+  assertEquals([seen, hasEnded], [["a", "b", "c"], false]);
+  await next();
   await soon("it has ended", done);
 });
 
-for (const [how, fail] of FAILURES) {
-  Deno.test(`forEachChunk: a callback that ${how} on a queued chunk is not called again`, async () => {
-    const [conn, transport] = await withQueued("a", "b");
-    const { seen, onChunk } = recording(fail);
-    await soon(
-      "it fails",
-      assertRejects(() => conn.forEachChunk(onChunk), TypeError, "no more"),
-    );
-    assertEquals(seen, ["a"]);
-    assertEquals(transport.reading, false);
-  });
+const FAILURES: Record<string, () => Promise<void>> = {
+  "throws": () => {
+    throw new TypeError("no more");
+  },
+  "rejects": () => Promise.reject(new TypeError("no more")),
+};
+for (const [how, fail] of Object.entries(FAILURES)) {
+  for (const queued of [["a", "b"], []]) {
+    Deno.test(`a callback that ${how} with ${queued.length} queued chunks is not called again`, async () => {
+      const { conn, transport } = await withQueued(...queued);
+      const { seen, onChunk } = recording(fail);
+      const done = conn.forEachChunk(onChunk);
+      if (queued.length === 0) transport.receive("a");
+      await soon("it fails", assertRejects(() => done, TypeError, "no more"));
+      assertEquals([seen, transport.reading], [["a"], false]);
+    });
+  }
 }
 
 for (const ended of [false, true]) {
-  Deno.test(
-    `forEachChunk: after a close within the callback it is not called again, ${
-      ended ? "also after the end" : "before the end"
-    }`,
-    async () => {
-      const [conn, transport] = await withQueued("a", "b");
-      if (ended) transport.sink!.onEnd();
-      const { seen, onChunk } = recording(() => conn.close());
-      await soon(
-        "it is interrupted",
-        assertRejects(
-          () => conn.forEachChunk(onChunk),
-          Deno.errors.Interrupted,
-        ),
-      );
-      assertEquals(seen, ["a"]);
-      assertEquals(transport.reading, false);
-    },
-  );
+  Deno.test(`after a close within the callback it is not called again, ended: ${ended}`, async () => {
+    const { conn, transport } = await withQueued("a", "b");
+    if (ended) transport.sink.onEnd();
+    const { seen, onChunk } = recording(() => conn.close());
+    await assertRejects(() => conn.forEachChunk(onChunk), Interrupted);
+    assertEquals([seen, transport.reading], [["a"], false]);
+    await assertRejects(() => conn.forEachChunk(onChunk), BadResource);
+  });
 }
 
-Deno.test("forEachChunk: closing in the last chunk is no interruption", async () => {
-  const [conn, transport] = await withQueued("a", "b");
-  transport.sink!.onEnd();
+Deno.test("closing in the last chunk is no interruption; the result may be any value", async () => {
+  const { conn, transport } = await withQueued("a", "b");
+  transport.sink.onEnd();
   const { seen, onChunk } = recording((text) => {
     if (text === "b") conn.close();
+    return 7 as unknown as void;
   });
   await soon("it has ended", conn.forEachChunk(onChunk));
   assertEquals(seen, ["a", "b"]);
 });
 
-Deno.test("forEachChunk: a reset drops queued chunks", async () => {
-  const [conn, transport] = await withQueued("a", "b");
+Deno.test("a reset drops queued chunks", async () => {
+  const { conn, transport } = await withQueued("a", "b");
   const turn = Promise.withResolvers<void>();
   const { seen, onChunk } = recording(() => turn.promise);
-  const done = assertRejects(
-    () => conn.forEachChunk(onChunk),
-    Deno.errors.ConnectionReset,
-  );
-  transport.sink!.onError(new Deno.errors.ConnectionReset("reset"));
+  const done = conn.forEachChunk(onChunk);
+  transport.sink.onError(new ConnectionReset("reset"));
   turn.resolve();
-  await soon("it fails", done);
+  await assertRejects(() => done, ConnectionReset);
   await Promise.resolve().then();
-  assertEquals(seen, ["a"]);
-  assertEquals(transport.reading, false);
+  assertEquals([seen, transport.reading], [["a"], false]);
 });
 
-Deno.test("forEachChunk: the result of a callback may be any value", async () => {
-  const [conn, transport] = await withQueued("a", "b");
-  const { seen, onChunk } = recording(() => 7 as unknown as void);
-  const done = conn.forEachChunk(onChunk);
-  transport.sink!.onEnd();
+Deno.test("a connection has one reader", async () => {
+  const { conn, transport } = await withQueued();
+  const reading = conn.readChunk();
+  await assertRejects(() => conn.forEachChunk(() => {}), Busy);
+  transport.receive("x");
+  await reading;
+  const done = conn.forEachChunk(() => {});
+  await assertRejects(() => conn.readChunk(), Busy);
+  await assertRejects(() => conn.read(new Uint8Array(1)), Busy);
+  await assertRejects(() => conn.forEachChunk(() => {}), Busy);
+  transport.sink.onEnd();
   await soon("it has ended", done);
-  assertEquals(seen, ["a", "b"]);
+});
+
+Deno.test("writeChunk is refused as write is", async () => {
+  const { conn } = await withQueued();
+  const write = async (bytes: number) =>
+    await conn.writeChunk(new Uint8Array(bytes));
+  assertEquals(await write(0), undefined);
+  await conn.closeWrite();
+  await assertRejects(() => write(1), BrokenPipe);
+  conn.close();
+  await assertRejects(() => write(1), BadResource);
 });

@@ -1,8 +1,9 @@
 /** Programs that are given their sockets as systemd does it. */
 
+import { assertEquals } from "@std/assert";
 import { DENO_RUN } from "./deno_run.ts";
-import { Program, REPOSITORY } from "./program.ts";
-import { scriptCommand } from "./script.ts";
+import { Program, REPOSITORY, run } from "./program.ts";
+import { denoEnv, scriptCommand } from "./script.ts";
 import { TempDir } from "./temp_dir.ts";
 import { HAS_IPV6, tcpAddress } from "./test_server.ts";
 
@@ -139,6 +140,34 @@ export function activate(
     ],
   });
 }
+
+/** For scripts: `failure(promise)` is "adopted", or the code and message of the error. */
+export const FAILURE = `const failure = (promise) => promise.then(
+  () => "adopted",
+  ({ code, message }) => \`\${code}: \${message}\`,
+);`;
+
+/**
+ * Passes descriptors, each `KIND=NAME` of pass_fds.py, to a script that may use
+ * {@linkcode FAILURE}, and returns the printed lines.
+ */
+export async function printed(
+  passed: string,
+  script: string,
+  flags: readonly string[] = [],
+): Promise<string[]> {
+  using directory = new TempDir();
+  const { stdout, stderr } = await run("python3", [
+    ...[`${REPOSITORY}tests/support/pass_fds.py`, passed],
+    ...scriptCommand(`${FAILURE} ${script}`, [ALLOW_ACTIVATION, ...flags]),
+  ], { env: denoEnv(), cwd: directory.path });
+  assertEquals(stderr, "");
+  return stdout.trimEnd().split("\n");
+}
+
+/** For `deno run`: a Deno whose handles the library does not know. */
+export const WITHOUT_HANDLES =
+  `--preload=${REPOSITORY}tests/activation/without_handles.ts`;
 
 /** The kinds of stream socket that can be adopted. */
 export const KINDS = [

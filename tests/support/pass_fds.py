@@ -38,8 +38,22 @@ def udp():
     return server
 
 
+def terminal():
+    """Returns a terminal, and keeps its other side open."""
+    main, ours = pty.openpty()
+    os.dup2(main, 101)
+    return ours
+
+
 def unix():
     server = socket.socket(socket.AF_UNIX)
+    server.bind(f"{len(passed)}.socket")
+    server.listen()
+    return server
+
+
+def seqpacket():
+    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     server.bind(f"{len(passed)}.socket")
     server.listen()
     return server
@@ -55,12 +69,16 @@ KINDS = {
     "tcp": lambda: socket.create_server(("127.0.0.1", 0)),
     "udp": udp,
     "unix-datagram": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
+    "seqpacket": seqpacket,
+    "seqpacket-connection": lambda: socket.socketpair(type=socket.SOCK_SEQPACKET)[0],
     "connection": connection,
     "reset": reset_connection,
     "file": lambda: os.open(__file__, os.O_RDONLY),
+    "device": lambda: os.open("/dev/null", os.O_RDONLY),
     "directory": lambda: os.open("/", os.O_RDONLY),
-    "terminal": lambda: pty.openpty()[1],
+    "terminal": terminal,
     "fifo": fifo,
+    "closed": lambda: None,
 }
 
 passed = []
@@ -68,14 +86,14 @@ names = []
 for each in sys.argv[1].split(","):
     kind, name = each.split("=")
     made = KINDS[kind]()
-    fd = made if isinstance(made, int) else made.detach()
+    fd = made.detach() if isinstance(made, socket.socket) else made
     # Out of the way of the numbers to pass.
-    passed.append(os.dup2(fd, 200 + len(passed)))
+    passed.append(fd and os.dup2(fd, 200 + len(passed)))
     names.append(name)
 for i, fd in enumerate(passed):
-    os.dup2(fd, 3 + i)
+    os.close(3 + i) if fd is None else os.dup2(fd, 3 + i)
 os.closerange(3 + len(passed), 100)
-os.closerange(101, 300)
+os.closerange(102, 300)
 os.environ.update(
     LISTEN_PID=str(os.getpid()),
     LISTEN_FDS=str(len(passed)),
