@@ -12,27 +12,19 @@ export class Screen implements AsyncDisposable {
 
   /** Opens a terminal with a shell script in it. */
   static async open(script: string): Promise<Screen> {
-    const screen = new Screen();
-    try {
-      await screen.#tmux(
-        ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
-        // Ctrl-C ends other shells with the program. The terminal stays open until it is
-        // disposed of, so that its content can be read.
-        ...["bash", "-c", `${script}\nexec cat`],
-      );
-    } catch (error) {
-      screen.#directory[Symbol.dispose]();
-      throw error;
-    }
+    await using opened = new AsyncDisposableStack();
+    const screen = opened.use(new Screen());
+    await screen.#tmux(
+      ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
+      // Ctrl-C ends other shells with the program. The terminal stays open until it is
+      // disposed of, so that its content can be read.
+      ...["bash", "-c", `${script}\nexec cat`],
+    );
+    opened.move();
     return screen;
   }
 
-  /** Types a text literally. */
-  async type(text: string): Promise<void> {
-    await this.#tmux("send-keys", "-l", text);
-  }
-
-  /** Presses keys by their names: `Up`, `Home`, `Enter`, `C-d`. */
+  /** Types texts, and presses keys by their names: `Up`, `Home`, `Enter`, `C-d`. */
   async press(...keys: string[]): Promise<void> {
     await this.#tmux("send-keys", ...keys);
   }
@@ -58,7 +50,10 @@ export class Screen implements AsyncDisposable {
   ): Promise<string[]> {
     return await eventually(
       `the screen shows ${Deno.inspect(lines)}`,
-      () => this.#lines(),
+      async () => {
+        const shown = await this.#tmux("capture-pane", "-p");
+        return shown.trimEnd().split("\n").map((line) => line.trimEnd());
+      },
       (seen) => {
         const last = seen.slice(-lines.length);
         return good(seen) && last.length === lines.length &&
@@ -67,11 +62,6 @@ export class Screen implements AsyncDisposable {
           );
       },
     );
-  }
-
-  async #lines(): Promise<string[]> {
-    const shown = await this.#tmux("capture-pane", "-p");
-    return shown.trimEnd().split("\n").map((line) => line.trimEnd());
   }
 
   async #tmux(...args: string[]): Promise<string> {
