@@ -2,42 +2,22 @@ import { assert, assertEquals } from "@std/assert";
 import { LatencyHistogram } from "../../client/latency_histogram.ts";
 import { withRandom } from "../support/random.ts";
 
-const PERCENTILES = [0, 0.01, 0.5, 0.9, 0.99, 0.999, 1];
-
-/** The nearest-rank percentile of all the values. */
-function exactPercentile(sorted: readonly number[], share: number): number {
-  return sorted[Math.max(1, Math.ceil(share * sorted.length)) - 1]!;
-}
-
-Deno.test("histogram: without a latency, everything is 0", () => {
-  const histogram = new LatencyHistogram();
-  assertEquals(
-    [histogram.count, histogram.maxMs, histogram.percentileMs(0.5)],
-    [0, 0, 0],
-  );
-});
-
-Deno.test("histogram: percentiles are those of all latencies, within 1 %", async () => {
+Deno.test("histogram: percentiles are those of all latencies, by nearest rank, within 1 %", async () => {
   await withRandom((random) => {
     const histogram = new LatencyHistogram();
     const all = Array.from({ length: 20_000 }, () => {
-      // From 1 µs to 1,000 s, as many in each power of ten.
-      const ms = 10 ** (-3 + 9 * random.next() / 2 ** 32);
-      const kept = Math.min(ms, 400_000);
-      histogram.add(kept);
-      return kept;
+      // From 1 µs to 400 s, as many in each power of ten.
+      const ms = Math.min(10 ** (-3 + 9 * random.next() / 2 ** 32), 400_000);
+      histogram.add(ms);
+      return ms;
     }).sort((a, b) => a - b);
-    assertEquals(histogram.count, all.length);
-    assertEquals(histogram.maxMs, all.at(-1));
-    for (const share of PERCENTILES) {
-      const exact = exactPercentile(all, share);
-      const told = histogram.percentileMs(share);
+    assertEquals([histogram.count, histogram.maxMs], [20_000, all.at(-1)]);
+    for (const share of [0, 0.01, 0.5, 0.9, 0.99, 0.999, 1]) {
+      const exact = all[Math.max(1, Math.ceil(share * all.length)) - 1]!;
+      const ms = histogram.percentileMs(share);
       // Latencies are counted in steps of 0.1 µs.
-      const off = Math.abs(told - exact);
-      assert(
-        off <= 0.01 * exact + 1e-4,
-        `p${share * 100}: ${told} instead of ${exact}`,
-      );
+      const isNear = Math.abs(ms - exact) <= 0.01 * exact + 1e-4;
+      assert(isNear, `p${share * 100}: ${ms} instead of ${exact}`);
     }
     return Promise.resolve();
   });
@@ -59,12 +39,4 @@ Deno.test("histogram: the longest latency is exact, and no percentile exceeds it
   assertEquals(histogram.percentileMs(1), 1.000_3);
   histogram.add(86_400_000);
   assertEquals(histogram.maxMs, 86_400_000);
-});
-
-Deno.test("histogram: one slow message in a hundred is the p99's neighbour, not the p99", () => {
-  const histogram = new LatencyHistogram();
-  for (let i = 0; i < 99; i++) histogram.add(1);
-  histogram.add(100);
-  assert(histogram.percentileMs(0.99) < 1.01);
-  assert(histogram.percentileMs(0.995) > 99);
 });

@@ -1,45 +1,44 @@
-import { TempDir } from "../support/temp_dir.ts";
+import { ClientError } from "../../client/client_error.ts";
 import { soon } from "../support/eventually.ts";
+import { send } from "../support/peer.ts";
+import { TestServer } from "../support/test_server.ts";
 
-/**
- * Runs a test with a connection whose peer runs a script. Both
- * ends are closed when the test is over.
- */
-export async function withPeer(
-  script: (conn: Deno.Conn) => Promise<unknown>,
-  test: (conn: Deno.Conn) => Promise<void>,
-): Promise<void> {
-  using directory = new TempDir();
-  const path = directory.join("peer.socket");
-  using listener = Deno.listen({ transport: "unix", path });
-  using conn = await Deno.connect({ transport: "unix", path });
-  using peer = await listener.accept();
-  // Errors of the peer show at this end.
-  const playing = script(peer).catch(() => {});
+/** The other end of a connection. */
+export type Peer = (conn: Deno.Conn) => Promise<unknown>;
+
+/** Runs a client with this peer, and returns the message of its error; "" without one. */
+export async function failureOf(
+  peer: Peer,
+  client: (conn: Deno.Conn) => Promise<unknown>,
+): Promise<string> {
+  using server = new TestServer(peer);
+  using conn = await Deno.connect({ transport: "unix", path: server.address });
   try {
-    await test(conn);
-  } finally {
-    conn[Symbol.dispose]();
-    await soon("the script of the peer has ended", playing);
+    await soon("the client has ended", client(conn));
+    return "";
+  } catch (error) {
+    if (!(error instanceof ClientError)) throw error;
+    return error.message;
   }
 }
 
-/** Echoes until the peer half-closes. */
-export async function echo(conn: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  for (let count; (count = await conn.read(buffer)) !== null;) {
-    for (let sent = 0; sent < count;) {
-      sent += await conn.write(buffer.subarray(sent, count));
+/** Sends a reply to each packet; half-closes at the end of the packets. */
+export function replying(
+  reply: (
+    packet: Uint8Array,
+  ) => string | Uint8Array | Promise<string | Uint8Array>,
+  atEnd: Peer = (conn) => conn.closeWrite(),
+): Peer {
+  return async (conn) => {
+    const buffer = new Uint8Array(64 * 1024);
+    for (let count; (count = await conn.read(buffer)) !== null;) {
+      await send(conn, await reply(buffer.subarray(0, count)));
     }
-  }
-  await conn.closeWrite();
+    await atEnd(conn);
+  };
 }
 
-/** Reads everything and sends nothing. */
-export async function silence(conn: Deno.Conn): Promise<void> {
-  const buffer = new Uint8Array(64 * 1024);
-  while (await conn.read(buffer) !== null);
-}
+export const echo: Peer = replying((packet) => packet);
 
 /** Receives one packet, as text. */
 export async function packet(conn: Deno.Conn): Promise<string> {
