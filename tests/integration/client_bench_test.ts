@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
 import { IPC_CLIENT, Program, run } from "../support/program.ts";
 import { ActivatedServer } from "./activated_server.ts";
-import { Screen } from "./client_screen.ts";
+import { Screen } from "./screen.ts";
 
 Deno.test("it measures several connections with several messages each", async () => {
   await using server = await ActivatedServer.with("--quiet");

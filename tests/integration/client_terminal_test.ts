@@ -6,7 +6,7 @@ import { send } from "../support/peer.ts";
 import { IPC_CLIENT } from "../support/program.ts";
 import { TestServer } from "../support/test_server.ts";
 import { ActivatedServer } from "./activated_server.ts";
-import { Screen } from "./client_screen.ts";
+import { Screen } from "./screen.ts";
 
 const GREETING = "connect success !";
 

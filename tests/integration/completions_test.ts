@@ -1,170 +1,114 @@
 // The completions in their shells, of the programs in bin/.
 
 import { assertEquals } from "@std/assert";
-import { IPC_CLIENT, IPC_SERVER, REPOSITORY, run } from "../support/program.ts";
+import { eventually } from "../support/eventually.ts";
+import { IPC_CLIENT, IPC_SERVER, REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { type ShellKind, ShellSession } from "./shell_session.ts";
+import { Screen } from "./screen.ts";
 
 const FOLDER = `${REPOSITORY}cli/completions`;
-const PATH = `${REPOSITORY}bin:${Deno.env.get("PATH")}`;
 
-/** Completes a line and returns it. */
-type Complete = (line: string) => Promise<string>;
+type Shell = "bash" | "zsh" | "fish";
 
-const INTERACTIVE: Record<"bash" | "zsh", ShellKind> = {
-  bash: {
-    command: "bash --norc --noprofile -i",
-    setUp: (file) => [
-      "stty rows 50 columns 200",
-      `PATH=${PATH}`,
-      `source ${FOLDER}/bash/ipc-client`,
-      `bind -x '"\\C-o": printf "%s\\n" "$READLINE_LINE" >${file}'`,
-    ],
-  },
-  zsh: {
-    command: "zsh --no-rcs -i",
-    setUp: (file) => [
-      "stty rows 50 columns 200",
-      "bindkey -e",
-      // An ambiguous word stays as it is.
-      "unsetopt auto_menu auto_list",
-      `PATH=${PATH}`,
-      `fpath=(${FOLDER}/zsh $fpath); autoload -Uz compinit; compinit -D -u`,
-      `keep() { print -r -- "$BUFFER" >${file} }; zle -N keep; bindkey '^O' keep`,
-    ],
-  },
+/** The commands that start a shell without a user's settings, and set it up. */
+const SHELLS: Record<Shell, [start: string, setUp: string]> = {
+  bash: [
+    "bash --norc --noprofile -i",
+    `PS1='$ '; source ${FOLDER}/bash/ipc-client`,
+  ],
+  zsh: [
+    "zsh --no-rcs -i",
+    `PS1='$ '; bindkey -e; unsetopt auto_menu auto_list
+     fpath=(${FOLDER}/zsh $fpath); autoload -Uz compinit; compinit -D -u`,
+  ],
+  fish: [
+    "fish --no-config --private -i",
+    `set fish_autosuggestion_enabled 0
+     function fish_prompt; echo -n '$ '; end; source ${FOLDER}/ipc.fish`,
+  ],
 };
 
-/** As the tab key does: the only candidate replaces the last word. */
-async function completedByFish(line: string): Promise<string> {
-  using home = new TempDir();
-  await Deno.mkdir(home.join("fish"));
-  await Deno.symlink(FOLDER, home.join("fish/vendor_conf.d"));
-  const { code, stdout, stderr } = await run("fish", [
-    ...["--interactive", "--command", "complete --do-complete $argv", "--"],
-    line,
-  ], {
-    env: { HOME: home.path, XDG_DATA_DIRS: home.path, PATH, TERM: "dumb" },
-  });
-  assertEquals({ code, stderr }, { code: 0, stderr: "" });
-  const [only, ...others] = stdout.trimEnd().split("\n");
-  if (!only || others.length > 0) return line;
-  return line.slice(0, line.lastIndexOf(" ") + 1) + only.split("\t")[0];
-}
-
-/** Lets a test complete lines in a shell. */
-async function withShell(
-  shell: "bash" | "zsh" | "fish",
-  test: (complete: Complete) => Promise<void>,
+/** Completes lines in a shell, by the tab key. */
+async function assertCompletes(
+  shell: Shell,
+  lines: [typed: string, completed: string][],
+  [start, setUp] = SHELLS[shell],
 ): Promise<void> {
-  if (shell === "fish") return await test(completedByFish);
-  await using session = await ShellSession.start(INTERACTIVE[shell]);
-  // Ignores the space that a shell appends to a completed word.
-  await test(async (line) =>
-    (await session.completed(line)).replace(/(?<!\\)[ =]$/, "")
+  using home = new TempDir();
+  await using screen = await Screen.open(
+    `export HOME=${home.path} PATH=${REPOSITORY}bin:$PATH; exec ${start}`,
+    { columns: 200, rows: 50 },
   );
+  const look = (what: string, good: (line: string) => boolean) =>
+    eventually(what, async () => (await screen.lines()).at(-1)!, good);
+  await look(`${shell} prompts`, (line) => /[$%>#]$/.test(line));
+  for (const line of setUp.split("\n")) await screen.press(line, "Enter");
+  await screen.press("clear", "Enter");
+  await screen.shows("$");
+  for (const [typed, completed] of lines) {
+    await screen.press(typed, "Tab", "+");
+    const line = await look(
+      `${typed} is completed`,
+      (line) => line.endsWith("+"),
+    );
+    // Ignores what a shell appends to a completed word.
+    const shown = line.slice("$ ".length, -1).replace(/(?<!\\)[ =]$/, "");
+    assertEquals(shown, completed);
+    await screen.press("C-e", "C-u");
+    await look("the line is empty", (line) => line === "$");
+  }
 }
 
-for (const shell of ["bash", "zsh", "fish"] as const) {
-  Deno.test({
-    name: `${shell} completes options, also of a program with its path`,
-    async fn() {
-      await withShell(shell, async (complete) => {
-        for (
-          const line of [
-            "ipc-server --quiet",
-            "ipc-client --connections",
-            "ipc-client --version",
-            "ipc-client -unix",
-            `${IPC_SERVER} --connection-timeout`,
-            `${IPC_CLIENT} --json`,
-          ]
-        ) {
-          assertEquals(await complete(line.slice(0, -1)), line);
-        }
-      });
-    },
-  });
-
-  Deno.test({
-    name: `${shell} completes sockets for the client, and no other files`,
-    async fn() {
-      using directory = new TempDir();
-      const [socket, file, folder] = ["a.socket", "b.text", "c.folder"]
-        .map((name) => directory.join(name)) as [string, string, string];
-      using _listener = Deno.listen({ transport: "unix", path: socket });
-      await Deno.writeTextFile(file, "");
-      await Deno.mkdir(folder);
-      await withShell(shell, async (complete) => {
-        for (const start of ["", "-unix ", "--count 3 ", "--retry -- "]) {
-          const command = `ipc-client ${start}`;
-          const completed = await complete(`${command}${socket.slice(0, -3)}`);
-          assertEquals(completed, `${command}${socket}`);
-        }
-        const of = (path: string) =>
-          complete(`ipc-client ${path.slice(0, -3)}`);
-        assertEquals(await of(file), `ipc-client ${file.slice(0, -3)}`);
-        assertEquals(await of(folder), `ipc-client ${folder}/`);
-      });
-    },
-  });
-
-  Deno.test({
-    name: `${shell} completes no files for values, nor for the server`,
-    async fn() {
-      using directory = new TempDir();
-      const path = directory.join("socket");
-      using _listener = Deno.listen({ transport: "unix", path });
-      const start = path.slice(0, -3);
-      await withShell(shell, async (complete) => {
-        for (
-          const line of [
-            `ipc-server ${start}`,
-            `ipc-server --name ${start}`,
-            `ipc-server --name=${start}`,
-            `ipc-client --count ${start}`,
-            `ipc-client --interval=${start}`,
-          ]
-        ) {
-          assertEquals(await complete(line), line);
-        }
-      });
-    },
-  });
-}
-
-const BASH_COMPLETION = "/usr/share/bash-completion/bash_completion";
-Deno.test({
-  name: "bash-completion loads the installed file at its first use",
-  async fn() {
+for (const shell of Object.keys(SHELLS) as Shell[]) {
+  Deno.test(`${shell} completes options, and sockets for the client`, async () => {
     using directory = new TempDir();
-    const folder = directory.join("bash-completion/completions");
-    await Deno.mkdir(folder, { recursive: true });
-    for (const name of ["ipc-server", "ipc-client"]) {
-      const text = await Deno.readTextFile(`${FOLDER}/bash/${name}`);
-      await Deno.writeTextFile(
-        `${folder}/${name}`,
-        // As "make install" does for the directory of the programs.
-        text.replaceAll("/usr/libexec/ipc", `${REPOSITORY}bin`),
-      );
-    }
-    await using session = await ShellSession.start({
-      command: INTERACTIVE.bash.command,
-      setUp: (file) => [
-        `export XDG_DATA_DIRS=${directory.path}`,
-        ...INTERACTIVE.bash.setUp(file)
-          .filter((line) => !line.startsWith("source ")),
-        `source ${BASH_COMPLETION}`,
-      ],
-    });
-    for (
-      const line of [
-        `${IPC_SERVER} --quiet`,
-        "ipc-client --count",
-      ]
-    ) {
-      const completed = await session.completed(line.slice(0, -1));
-      assertEquals(completed.trimEnd(), line);
-    }
-  },
+    const [socket, file, folder] = ["a.socket", "b.text", "c.folder"]
+      .map((name) => directory.join(name)) as [string, string, string];
+    using _listener = Deno.listen({ transport: "unix", path: socket });
+    await Deno.writeTextFile(file, "");
+    await Deno.mkdir(folder);
+    const cut = (line: string) => line.slice(0, -3);
+    const completed = [
+      ...["ipc-server --quiet", "ipc-client --connections"],
+      ...["ipc-client --version", "ipc-client -unix"],
+      // A program with its path.
+      ...[`${IPC_SERVER} --connection-timeout`, `${IPC_CLIENT} --json`],
+      ...["", "-unix ", "--count 3 ", "--retry -- "]
+        .map((start) => `ipc-client ${start}${socket}`),
+    ];
+    const unchanged = [
+      ...[`ipc-client ${cut(file)}`, `ipc-server ${cut(socket)}`],
+      `ipc-server --name ${cut(socket)}`,
+      `ipc-server --name=${cut(socket)}`,
+      `ipc-client --count ${cut(socket)}`,
+      `ipc-client --interval=${cut(socket)}`,
+    ];
+    await assertCompletes(shell, [
+      ...completed.map((line) => [cut(line), line] as [string, string]),
+      ...unchanged.map((line) => [line, line] as [string, string]),
+      [`ipc-client ${cut(folder)}`, `ipc-client ${folder}/`],
+    ]);
+  });
+}
+
+Deno.test("bash-completion loads the installed file at its first use", async () => {
+  using directory = new TempDir();
+  const folder = directory.join("bash-completion/completions");
+  await Deno.mkdir(folder, { recursive: true });
+  for (const name of ["ipc-server", "ipc-client"]) {
+    const text = await Deno.readTextFile(`${FOLDER}/bash/${name}`);
+    await Deno.writeTextFile(
+      `${folder}/${name}`,
+      // As "make install" does for the directory of the programs.
+      text.replaceAll("/usr/libexec/ipc", `${REPOSITORY}bin`),
+    );
+  }
+  await assertCompletes("bash", [
+    [`${IPC_SERVER} --qui`, `${IPC_SERVER} --quiet`],
+    ["ipc-client --cou", "ipc-client --count"],
+  ], [
+    SHELLS.bash[0],
+    `PS1='$ '; export XDG_DATA_DIRS=${directory.path}
+     source /usr/share/bash-completion/bash_completion`,
+  ]);
 });

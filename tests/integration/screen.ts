@@ -4,18 +4,18 @@ import { eventually } from "../support/eventually.ts";
 import { run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-const COLUMNS = 60;
-const ROWS = 20;
-
 export class Screen implements AsyncDisposable {
   readonly #directory = new TempDir();
 
   /** Opens a terminal with a shell script in it. */
-  static async open(script: string): Promise<Screen> {
+  static async open(
+    script: string,
+    { columns = 60, rows = 20 } = {},
+  ): Promise<Screen> {
     await using opened = new AsyncDisposableStack();
     const screen = opened.use(new Screen());
     await screen.#tmux(
-      ...["new-session", "-d", "-x", `${COLUMNS}`, "-y", `${ROWS}`],
+      ...["new-session", "-d", "-x", `${columns}`, "-y", `${rows}`],
       // Ctrl-C ends other shells with the program. The terminal stays open until it is
       // disposed of, so that its content can be read.
       ...["bash", "-c", `${script}\nexec cat`],
@@ -39,6 +39,12 @@ export class Screen implements AsyncDisposable {
     return await this.#until(lines, () => true);
   }
 
+  /** Returns the lines on the screen. */
+  async lines(): Promise<string[]> {
+    const shown = await this.#tmux("capture-pane", "-p");
+    return shown.trimEnd().split("\n").map((line) => line.trimEnd());
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#tmux("kill-server").catch(() => {});
     this.#directory[Symbol.dispose]();
@@ -50,10 +56,7 @@ export class Screen implements AsyncDisposable {
   ): Promise<string[]> {
     return await eventually(
       `the screen shows ${Deno.inspect(lines)}`,
-      async () => {
-        const shown = await this.#tmux("capture-pane", "-p");
-        return shown.trimEnd().split("\n").map((line) => line.trimEnd());
-      },
+      () => this.lines(),
       (seen) => {
         const last = seen.slice(-lines.length);
         return good(seen) && last.length === lines.length &&
