@@ -12,7 +12,7 @@ const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
 export interface ScriptOptions {
   /** Permission flags. */
   flags?: string[];
-  /** Variables besides those that Deno needs to start. */
+  /** Variables besides those of {@linkcode denoEnv}. */
   env?: Record<string, string>;
 }
 
@@ -31,10 +31,16 @@ export function scriptCommand(script: string, flags: string[]): string[] {
   ];
 }
 
-/** The variables that Deno needs to start. */
+const DENO_VARIABLES = [
+  ...["HOME", "DENO_DIR", "DENORT_BIN"],
+  // Those of toolchain/README.md, section "Behind a proxy".
+  ...["HTTPS_PROXY", "NO_PROXY", "NODE_EXTRA_CA_CERTS", "DENO_TLS_CA_STORE"],
+  "NPM_CONFIG_REGISTRY",
+];
+
+/** The variables that Deno needs to start, and to download. */
 export function denoEnv(): Record<string, string> {
-  const names = ["HOME", "DENO_DIR", "DENORT_BIN"];
-  const set = names.map((name) => [name, Deno.env.get(name)])
+  const set = DENO_VARIABLES.map((name) => [name, Deno.env.get(name)])
     .filter(([, value]) => value !== undefined);
   return { ...Object.fromEntries(set), NO_COLOR: "1" };
 }
