@@ -12,10 +12,7 @@ export type AnyDatagramConn =
   & { readonly addr: Deno.Addr };
 
 /** One behaviour. `peer` is another socket of the same family. */
-export interface Case {
-  name: string;
-  run(conn: AnyDatagramConn, peer: AnyDatagramConn): Promise<void>;
-}
+type Case = (conn: AnyDatagramConn, peer: AnyDatagramConn) => Promise<void>;
 
 /** Over IPv4; over IPv6, some bytes more. */
 const LARGEST = 65_507;
@@ -24,107 +21,82 @@ const TOO_LARGE = 70_000;
 const receive = (conn: AnyDatagramConn, into?: Uint8Array) =>
   soon("a datagram is received", conn.receive(into));
 
-export const CASES: Case[] = [
-  {
-    name: "a datagram is received with the address of its sender",
-    async run(conn, peer) {
-      assertEquals(await peer.send(Uint8Array.of(1, 2), conn.addr), 2);
-      const [bytes, from] = await receive(conn);
-      assertEquals(bytes, Uint8Array.of(1, 2));
-      const { transport, hostname, port } = peer.addr as Deno.NetAddr;
-      assertEquals({ ...from }, { transport, hostname, port });
-      assertEquals(transport as string, "udp");
-      assertEquals(await conn.send(Uint8Array.of(3), from), 1);
-      const [reply, { ...source }] = await receive(peer);
-      assertEquals([reply, source], [Uint8Array.of(3), { ...conn.addr }]);
-    },
+const BY_NAME: Record<string, Case> = {
+  async "a datagram is received with the address of its sender"(conn, peer) {
+    const receiving = receive(conn);
+    assertEquals(await peer.send(Uint8Array.of(1, 2), conn.addr), 2);
+    const [bytes, from] = await receiving;
+    assertEquals(bytes, Uint8Array.of(1, 2));
+    const { transport, hostname, port } = peer.addr as Deno.NetAddr;
+    assertEquals({ ...from }, { transport, hostname, port });
+    assertEquals(transport as string, "udp");
+    assertEquals(await conn.send(Uint8Array.of(3), from), 1);
+    const [reply, { ...source }] = await receive(peer);
+    assertEquals([reply, source], [Uint8Array.of(3), { ...conn.addr }]);
   },
-  {
-    name: "empty datagrams and the largest are received",
-    async run(conn, peer) {
-      for (const length of [0, LARGEST, 0]) {
-        const sent = new Uint8Array(length).fill(7);
-        assertEquals(await peer.send(sent, conn.addr), length);
-        const [bytes] = await receive(conn, new Uint8Array(LARGEST + 1));
-        assertEquals(bytes, sent);
+  async "empty datagrams and the largest are received"(conn, peer) {
+    for (const length of [0, LARGEST, 0]) {
+      const sent = new Uint8Array(length).fill(7);
+      assertEquals(await peer.send(sent, conn.addr), length);
+      const [bytes] = await receive(conn, new Uint8Array(LARGEST + 1));
+      assertEquals(bytes, sent);
+    }
+  },
+  async "a datagram that exceeds the buffer is cut"(conn, peer) {
+    for (const byte of [1, 2]) {
+      await peer.send(new Uint8Array(10).fill(byte), conn.addr);
+      const buffer = new Uint8Array(3);
+      const [bytes] = await receive(conn, buffer);
+      assertEquals(bytes, new Uint8Array(3).fill(byte));
+      assert(bytes.buffer === buffer.buffer);
+    }
+  },
+  async "a datagram that is too large is refused, and the next one is sent"(
+    conn,
+    peer,
+  ) {
+    const tooLarge = new Uint8Array(TOO_LARGE);
+    await assertRejects(() => conn.send(tooLarge, peer.addr), Error);
+    await conn.send(Uint8Array.of(1), peer.addr);
+    assertEquals((await receive(peer))[0], Uint8Array.of(1));
+  },
+  async "receiving continues after a datagram to a closed port"(conn, peer) {
+    const { hostname } = conn.addr as Deno.NetAddr;
+    const closedPort = { transport: "udp", hostname, port: 9 } as const;
+    for (let i = 0; i < 3; i++) {
+      await conn.send(Uint8Array.of(1), closedPort).catch(() => {});
+      await peer.send(Uint8Array.of(i), conn.addr);
+      assertEquals((await receive(conn))[0], Uint8Array.of(i));
+    }
+  },
+  async "iteration receives in order, and ends with the socket"(conn, peer) {
+    for (let i = 0; i < 100; i++) {
+      await peer.send(Uint8Array.of(i), conn.addr);
+    }
+    let count = 0;
+    const iterate = async () => {
+      for await (const [bytes] of conn) {
+        assertEquals(bytes, Uint8Array.of(count));
+        if (++count === 100) conn.close();
       }
-    },
+    };
+    await soon("the iteration has ended", iterate());
+    assertEquals(count, 100);
   },
-  {
-    name: "a datagram that exceeds the buffer is cut",
-    async run(conn, peer) {
-      for (const byte of [1, 2]) {
-        await peer.send(new Uint8Array(10).fill(byte), conn.addr);
-      }
-      for (const byte of [1, 2]) {
-        const buffer = new Uint8Array(3);
-        const [bytes] = await receive(conn, buffer);
-        assertEquals(bytes, new Uint8Array(3).fill(byte));
-        assert(bytes.buffer === buffer.buffer);
-      }
-    },
+  async "close() rejects a pending receive, and all later calls fail"(
+    conn,
+    peer,
+  ) {
+    const pending = conn.receive();
+    conn.close();
+    await assertRejects(() => pending, Deno.errors.Interrupted);
+    await assertRejects(() => conn.receive(), Deno.errors.BadResource);
+    const sending = () => conn.send(new Uint8Array(1), peer.addr);
+    await assertRejects(sending, Deno.errors.BadResource);
+    assertThrows(() => conn.close(), Deno.errors.BadResource);
+    for await (const _ of conn) throw new Error("It is closed");
   },
-  {
-    name: "a datagram that is too large is refused, and the next one is sent",
-    async run(conn, peer) {
-      await assertRejects(
-        () => conn.send(new Uint8Array(TOO_LARGE), peer.addr),
-        Error,
-      );
-      await conn.send(Uint8Array.of(1), peer.addr);
-      assertEquals((await receive(peer))[0], Uint8Array.of(1));
-    },
-  },
-  {
-    name: "receiving continues after a datagram to a closed port",
-    async run(conn, peer) {
-      const { hostname } = conn.addr as Deno.NetAddr;
-      const closedPort = { transport: "udp", hostname, port: 9 } as const;
-      for (let i = 0; i < 3; i++) {
-        await conn.send(Uint8Array.of(1), closedPort).catch(() => {});
-        await peer.send(Uint8Array.of(i), conn.addr);
-        assertEquals((await receive(conn))[0], Uint8Array.of(i));
-      }
-    },
-  },
-  {
-    name: "iteration receives in order, and ends with the socket",
-    async run(conn, peer) {
-      for (let i = 0; i < 100; i++) {
-        await peer.send(Uint8Array.of(i), conn.addr);
-      }
-      let count = 0;
-      const iterate = async () => {
-        for await (const [bytes] of conn) {
-          assertEquals(bytes, Uint8Array.of(count));
-          if (++count === 100) conn.close();
-        }
-      };
-      await soon("the iteration has ended", iterate());
-      assertEquals(count, 100);
-    },
-  },
-  {
-    name: "close() rejects a pending receive, and all later calls fail",
-    async run(conn, peer) {
-      const pending = conn.receive();
-      conn.close();
-      await assertRejects(() => pending, Deno.errors.Interrupted);
-      await assertRejects(() => conn.receive(), Deno.errors.BadResource);
-      await assertRejects(
-        () => conn.send(new Uint8Array(1), peer.addr),
-        Deno.errors.BadResource,
-      );
-      assertThrows(() => conn.close(), Deno.errors.BadResource);
-      for await (const _ of conn) throw new Error("It is closed");
-    },
-  },
-  {
-    name: "a pending receive gets a later datagram",
-    async run(conn, peer) {
-      const receiving = receive(conn);
-      await peer.send(Uint8Array.of(1), conn.addr);
-      assertEquals((await receiving)[0], Uint8Array.of(1));
-    },
-  },
-];
+};
+
+export const CASES = Object.entries(BY_NAME)
+  .map(([name, run]) => ({ name, run }));

@@ -3,43 +3,43 @@
 
 import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { UdpDatagramConn } from "../../activation/_datagram_conn.ts";
-import type { SocketName } from "../../runtime/stream_handle.ts";
 import type { UdpHandle } from "../../runtime/udp_handle.ts";
 import {
   activate,
-  type Activated,
-  type ActivateOptions,
   ALLOW_ACTIVATION,
   freePorts,
   hostAndPort,
+  printed,
+  WITHOUT_HANDLES,
 } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { soon } from "../support/eventually.ts";
-import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { HAS_IPV6, tcpAddress } from "../support/test_server.ts";
 import { CASES } from "./datagram_suite.ts";
 
 const HOSTS = ["127.0.0.1", ...(HAS_IPV6 ? ["::1"] : [])];
 
-const own = (hostname: string) =>
-  Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+/** A socket of this process. */
+function own(hostname: string): Deno.DatagramConn & Disposable {
+  const conn = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  return Object.assign(conn, {
+    [Symbol.dispose]() {
+      try {
+        conn.close();
+      } catch {
+        // The case has closed it.
+      }
+    },
+  });
+}
 
 for (const hostname of HOSTS) {
   for (const { name, run } of CASES) {
     Deno.test(`Deno.listenDatagram, ${hostname}: ${name}`, async () => {
-      const [conn, peer] = [own(hostname), own(hostname)];
-      try {
-        await run(conn, peer);
-      } finally {
-        for (const each of [conn, peer]) {
-          try {
-            each.close();
-          } catch {
-            // The case has closed it.
-          }
-        }
-      }
+      using conn = own(hostname);
+      using peer = own(hostname);
+      await run(conn, peer);
     });
   }
   Deno.test(`adopted, UDP, ${hostname}`, async (t) => {
@@ -49,77 +49,47 @@ for (const hostname of HOSTS) {
       module: "tests/activation/datagram_suite_program.ts",
       allow: ["--allow-all"],
       options: ["--datagram"],
-      start: (address) => sendFrom(address, Uint8Array.of(1)),
+      start: async (address) => {
+        const peer = own(hostname);
+        await peer.send(Uint8Array.of(1), addrOf(address));
+        return peer;
+      },
     });
   });
 }
 
-/** Starts a behaviour of the program by a datagram to a socket named "echo". */
-async function start(
-  behaviour: string,
-  options: Partial<ActivateOptions> = {},
-): Promise<{ program: Activated; peer: Peer }> {
+const addrOf = (address: string) =>
+  ({ ...hostAndPort(address)!, transport: "udp" }) as const;
+
+/** Activates a program that echoes; returns a function that does so with one byte. */
+async function echoing(wrapper: string[] = []) {
   const program = await activate({
     kind: "IPv4",
-    names: "echo",
-    module: "tests/activation/datagram_program.ts",
-    allow: ["--allow-all"],
-    args: [behaviour],
-    ...options,
+    allow: [ALLOW_ACTIVATION, "--allow-net"],
+    script: `using socket = await listenDatagram(3);
+      for await (const [bytes, from] of socket) await socket.send(bytes, from);`,
     options: ["--datagram"],
+    wrapper,
   });
-  return { program, peer: await sendFrom(program.address, Uint8Array.of(0)) };
-}
-
-/** A socket of this process, and the address that it sends to. */
-class Peer implements Disposable {
-  readonly #socket: Deno.DatagramConn;
-  readonly #to: Deno.NetAddr;
-
-  constructor(address: string) {
-    const { hostname, port } = hostAndPort(address)!;
-    this.#socket = own(hostname);
-    this.#to = { hostname, port, transport: "udp" as "tcp" };
-  }
-
-  send(bytes: Uint8Array): Promise<number> {
-    return this.#socket.send(bytes, this.#to);
-  }
-
-  async receive(): Promise<Uint8Array> {
-    const [bytes] = await soon(
-      "a datagram comes back",
-      this.#socket.receive(),
-    );
-    return bytes;
-  }
-
-  [Symbol.dispose](): void {
-    this.#socket.close();
-  }
-}
-
-async function sendFrom(address: string, bytes: Uint8Array): Promise<Peer> {
-  const peer = new Peer(address);
-  await peer.send(bytes);
-  return peer;
+  const peer = own("127.0.0.1");
+  return {
+    send: (i: number) => peer.send(Uint8Array.of(i), addrOf(program.address)),
+    async receive() {
+      return (await soon("it comes back", peer.receive()))[0][0];
+    },
+    async [Symbol.asyncDispose]() {
+      peer.close();
+      await program[Symbol.asyncDispose]();
+    },
+  };
 }
 
 Deno.test("10,000 datagrams are echoed in order, none is lost", async () => {
-  const { program, peer } = await start("echo");
-  await using _program = program;
-  using _peer = peer;
-  assertEquals(await peer.receive(), Uint8Array.of(0));
+  await using echo = await echoing();
   // Fewer at a time than the kernel queues.
-  const batch = 100;
-  for (let first = 0; first < 10_000; first += batch) {
-    for (let i = first; i < first + batch; i++) {
-      await peer.send(new Uint8Array(Uint32Array.of(i).buffer));
-    }
-    for (let i = first; i < first + batch; i++) {
-      const bytes = await peer.receive();
-      assertEquals(new Uint32Array(bytes.slice().buffer)[0], i);
-    }
+  for (let batch = 0; batch < 100; batch++) {
+    for (let i = 0; i < 100; i++) await echo.send(i);
+    for (let i = 0; i < 100; i++) assertEquals(await echo.receive(), i);
   }
 });
 
@@ -127,63 +97,56 @@ for (const error of ["ENOMEM", "ECONNREFUSED"]) {
   Deno.test(`receiving continues after ${error}, and nothing is lost`, async () => {
     using directory = new TempDir();
     const log = directory.join("strace");
-    const { program, peer } = await start("echo", {
-      wrapper: [
-        // Without -f, which would also fail the thread that waits for signals.
-        ...["strace", "-D", `--output=${log}`],
-        ...["--trace=recvfrom", `--inject=recvfrom:error=${error}:when=2`],
-      ],
-    });
-    await using _program = program;
-    using _peer = peer;
-    const wasInjected = async () =>
-      (await Deno.readTextFile(log)).includes("(INJECTED)");
-    assertEquals(await peer.receive(), Uint8Array.of(0));
-    for (let i = 1; !(await wasInjected()); i++) {
+    await using echo = await echoing([
+      // Without -f, which would also fail the thread that waits for signals.
+      ...["strace", "-D", `--output=${log}`],
+      ...["--trace=recvfrom", `--inject=recvfrom:error=${error}:when=2`],
+    ]);
+    let wasInjected = false;
+    for (let i = 0; !wasInjected; i++) {
       assert(i < 100, `${error} was not injected`);
-      await peer.send(Uint8Array.of(i));
-      assertEquals(await peer.receive(), Uint8Array.of(i));
+      wasInjected = i > 0 &&
+        (await Deno.readTextFile(log)).includes("(INJECTED)");
+      await echo.send(i);
+      assertEquals(await echo.receive(), i);
     }
-    await peer.send(Uint8Array.of(200));
-    assertEquals(await peer.receive(), Uint8Array.of(200));
   });
 }
 
-/** A handle that does nothing. */
-function handleAt(address: SocketName): UdpHandle {
-  return {
-    onmessage() {},
-    open: () => 0,
-    recvStart: () => 0,
-    recvStop: () => 0,
-    send: () => 0,
-    getsockname: (into) => (Object.assign(into, address), 0),
-    close() {},
-    ref() {},
-    unref() {},
-  };
-}
+const FROM = { address: "127.0.0.1", port: 1 };
+
+/** A handle that does nothing else. */
+const handleWith = (methods: Partial<UdpHandle>): UdpHandle => ({
+  onmessage() {},
+  open: () => 0,
+  recvStart: () => 0,
+  recvStop: () => 0,
+  send: () => 0,
+  getsockname: (into) => (Object.assign(into, FROM), 0),
+  close() {},
+  ref() {},
+  unref() {},
+  ...methods,
+});
 
 Deno.test("receiving that fails again and again is tried again, later", async () => {
   let starts = 0;
-  const from = { address: "127.0.0.1", port: 1 };
-  const handle: UdpHandle = {
-    ...handleAt(from),
+  const handle = handleWith({
     recvStart() {
       starts++;
       queueMicrotask(() =>
-        starts < 4
+        starts < 3
           ? handle.onmessage(-1, handle)
-          : handle.onmessage(1, handle, Uint8Array.of(7), from)
+          : handle.onmessage(1, handle, Uint8Array.of(7), FROM)
       );
       return 0;
     },
-  };
+  });
   using conn = new UdpDatagramConn(handle, () => {});
   const receiving = conn.receive();
   assertEquals(starts, 1);
   const [bytes] = await soon("a datagram is received", receiving);
-  assertEquals([bytes, starts], [Uint8Array.of(7), 4]);
+  assertEquals([bytes, starts], [Uint8Array.of(7), 3]);
 });
 
 const SENDS: [result: string, send: UdpHandle["send"], isSent: boolean][] = [
@@ -195,27 +158,23 @@ const SENDS: [result: string, send: UdpHandle["send"], isSent: boolean][] = [
 ];
 for (const [result, send, isSent] of SENDS) {
   Deno.test(`a send that ends with ${result} ${isSent ? "resolves" : "rejects"}`, async () => {
-    const from = { address: "127.0.0.1", port: 1 };
-    using conn = new UdpDatagramConn({
-      ...handleAt(from),
-      send,
-    }, () => {});
+    using conn = new UdpDatagramConn(handleWith({ send }), () => {});
     const to = { transport: "udp", hostname: "127.0.0.1", port: 1 } as const;
-    const sending = conn.send(new Uint8Array(3), to);
-    if (isSent) assertEquals(await soon("the send ends", sending), 3);
-    else await assertRejects(() => soon("the send ends", sending));
+    const sending = soon("the send ends", conn.send(new Uint8Array(3), to));
+    if (isSent) assertEquals(await sending, 3);
+    else await assertRejects(() => sending);
   });
 }
 
 Deno.test("a claimed UDP socket receives without a permission, and names the one for sending", async () => {
-  const { program, peer } = await start("claims", {
-    allow: [ALLOW_ACTIVATION],
-  });
-  await using _program = program;
-  using _peer = peer;
-  await program.exits(0);
-  const [received, refused] = program.stdout.seen;
-  assertEquals(received, "received 1");
+  const [received, refused] = await printed(
+    "udp=echo",
+    `using sockets = await claim({ echo: "udp" });
+    const [bytes, from] = await sockets.echo.receive();
+    console.log(bytes.length);
+    await sockets.echo.send(bytes, from).catch((error) => console.log(\`\${error}\`));`,
+  );
+  assertEquals(received, "1");
   assertMatch(
     refused!,
     /^NotCapable: Requires net access to "127\.0\.0\.1:[0-9]+", run again with the --allow-net flag$/,
@@ -223,69 +182,48 @@ Deno.test("a claimed UDP socket receives without a permission, and names the one
 });
 
 Deno.test("several receives may be pending, and an unreferenced one lets the process end", async () => {
-  const { program, peer } = await start("pending");
-  await using _program = program;
-  using _peer = peer;
-  await peer.send(Uint8Array.of(1));
-  await program.stdout.line("ends");
-  assertEquals(program.stdout.seen, ["0", "1", "ends"]);
-  await program.exits(0);
+  const lines = await printed(
+    "udp=echo",
+    `const socket = await listenDatagram(3);
+    const both = [socket.receive(), socket.receive()];
+    await socket.send(Uint8Array.of(1), socket.addr);
+    for (const [bytes] of await Promise.all(both)) console.log(\`\${bytes}\`);
+    void socket.receive();
+    socket.unref();`,
+    ["--allow-net"],
+  );
+  assertEquals(lines, [`${"x".charCodeAt(0)}`, "1"]);
 });
 
-const REFUSED = [
-  ["unix path", "unix"],
-  ["IPv4", "tcp"],
-] as const;
-for (const [kind, transport] of REFUSED) {
-  Deno.test(`a listening socket, ${kind}, is refused, and can still be adopted`, async () => {
-    await using program = await activate({
-      kind,
-      names: "echo",
-      module: "tests/activation/datagram_program.ts",
-      args: ["refused"],
-    });
-    using _conn = await program.dial();
-    const problem = `it is a ${transport === "tcp" ? "TCP" : transport} socket`;
-    assertEquals(await program.end(), [
-      `wrong-kind: Cannot receive on fd 3 "echo": ${problem}; use ListenDatagram= with a UDP port`,
-      'wrong-name: Cannot take the socket "other": it was not passed (passed: 3 "echo"); set FileDescriptorName=other in the socket unit',
-      transport,
-    ]);
-  });
-}
-
-Deno.test("a datagram socket of unix is refused", async () => {
-  await using program = await activate({
-    names: "echo",
-    module: "tests/activation/datagram_program.ts",
-    args: ["echo"],
-    options: ["--datagram"],
-  });
-  using directory = new TempDir();
-  const sender = Deno.listenDatagram({
-    transport: "unixpacket",
-    path: directory.join("sender"),
-  });
-  await sender.send(new Uint8Array(1), {
-    transport: "unixpacket",
-    path: program.address,
-  });
-  sender.close();
-  assertEquals(await program.end(), [
-    'wrong-kind: Cannot receive on fd 3 "echo": it is no UDP socket; use ListenDatagram= with a UDP port',
-  ]);
+Deno.test("other sockets are refused, and can still be adopted", async () => {
+  const problems = {
+    "unix": "it is a unix socket",
+    "tcp": "it is a TCP socket",
+    "unix-datagram": "it is no UDP socket",
+  };
+  const kinds = Object.keys(problems);
+  assertEquals(
+    await printed(
+      kinds.map((kind) => `${kind}=${kind}`).join(),
+      `for (const fd of [3, 4, 5]) console.log(await failure(listenDatagram(fd)));
+      console.log(await failure(listenDatagram("other")));
+      for (const fd of [3, 4]) console.log(await failure(listen(fd)));`,
+    ),
+    [
+      ...Object.entries(problems).map(([kind, problem], i) =>
+        `wrong-kind: Cannot receive on fd ${
+          3 + i
+        } "${kind}": ${problem}; use ListenDatagram= with a UDP port`
+      ),
+      'wrong-name: Cannot take the socket "other": it was not passed (passed: 3 "unix", 4 "tcp", 5 "unix-datagram"); set FileDescriptorName=other in the socket unit',
+      ...["adopted", "adopted"],
+    ],
+  );
 });
 
 Deno.test("without the runtime's handle, the error names the missing API", async () => {
-  const { program, peer } = await start("echo", {
-    allow: [
-      "--allow-all",
-      `--preload=${REPOSITORY}tests/activation/without_handles.ts`,
-    ],
-  });
-  await using _program = program;
-  using _peer = peer;
-  assertEquals(await program.end(), [
+  const script = "console.log(await failure(listenDatagram(3)));";
+  assertEquals(await printed("udp=echo", script, [WITHOUT_HANDLES]), [
     "unsupported: Cannot adopt a UDP socket: this Deno has no handle for it, and no documented API; use another release",
   ]);
 });

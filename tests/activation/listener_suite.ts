@@ -15,10 +15,10 @@ import { Random } from "../support/random.ts";
 export type AnyListener = Deno.Listener<Deno.Conn>;
 
 /** One behaviour, as a program written for `Deno.listen()` relies on it. */
-export interface Case {
-  name: string;
-  run(listener: AnyListener, dial: () => Promise<Deno.Conn>): Promise<void>;
-}
+type Case = (
+  listener: AnyListener,
+  dial: () => Promise<Deno.Conn>,
+) => Promise<void>;
 
 const { BadResource, BrokenPipe, Busy, ConnectionReset, Interrupted } =
   Deno.errors;
@@ -26,66 +26,28 @@ const { BadResource, BrokenPipe, Busy, ConnectionReset, Interrupted } =
 /** More than the kernel and the transports queue. */
 const TOO_MUCH = 16 * 1024 * 1024;
 
-/** A case of a listener. */
-const ofListener = (name: string, run: Case["run"]): Case => ({ name, run });
-
-/** A case of an accepted connection and its peer. */
-const ofConn = (
-  name: string,
-  run: (
-    conn: Deno.Conn,
-    peer: Deno.Conn,
-    listener: AnyListener,
-  ) => Promise<void>,
-): Case => ({
-  name,
-  async run(listener, dial) {
-    const [accepted, dialled] = await Promise.all([listener.accept(), dial()]);
-    using conn = accepted;
-    using peer = dialled;
-    await run(conn, peer, listener);
+const OF_LISTENERS: Record<string, Case> = {
+  async "for await yields connections in order"(listener, dial) {
+    using peers = new DisposableStack();
+    for (const sent of ["0", "1", "2"]) {
+      await send(peers.use(await dial()), sent);
+    }
+    const seen: (string | null)[] = [];
+    for await (using conn of listener) {
+      if (seen.push(await readText(conn)) === 3) break;
+    }
+    assertEquals(seen, ["0", "1", "2"]);
+    assertThrows(() => listener.close(), BadResource);
   },
-});
-
-export const CASES: Case[] = [
-  ofConn("accept returns a connection to the peer", async (conn, peer) => {
-    await send(peer, "hello");
-    assertEquals(await readText(conn), "hello");
-    await send(conn, "you");
-    assertEquals(await readText(peer), "you");
-  }),
-  ofListener(
-    "for await yields connections in order",
-    async (listener, dial) => {
-      using peers = new DisposableStack();
-      for (const sent of ["0", "1", "2"]) {
-        await send(peers.use(await dial()), sent);
-      }
-      const seen: (string | null)[] = [];
-      for await (using conn of listener) {
-        if (seen.push(await readText(conn)) === 3) break;
-      }
-      assertEquals(seen, ["0", "1", "2"]);
-    },
-  ),
-  ofListener(
-    "leaving a for await closes the listener",
-    async (listener, dial) => {
-      using _peer = await dial();
-      for await (using _conn of listener) break;
-      assertThrows(() => listener.close(), BadResource);
-    },
-  ),
-  ofListener(
-    "close rejects a pending accept with BadResource",
-    async (listener) => {
-      const waiting = assertRejects(() => listener.accept(), BadResource);
-      listener.close();
-      await waiting;
-      await assertRejects(() => listener.accept(), BadResource);
-    },
-  ),
-  ofListener("close ends a for await", async (listener, dial) => {
+  async "close rejects a pending accept with BadResource"(listener) {
+    const waiting = assertRejects(() => listener.accept(), BadResource);
+    listener.close();
+    await waiting;
+    await assertRejects(() => listener.accept(), BadResource);
+    assertThrows(() => listener.close(), BadResource);
+    listener[Symbol.dispose]();
+  },
+  async "close ends a for await"(listener, dial) {
     let count = 0;
     const loop = (async () => {
       for await (using _conn of listener) count += 1;
@@ -95,43 +57,58 @@ export const CASES: Case[] = [
     listener.close();
     await loop;
     assertEquals(count, 1);
-  }),
-  ofListener(
-    "a second close throws BadResource, and dispose does not",
-    (listener) => {
-      listener.close();
-      assertThrows(() => listener.close(), BadResource);
-      listener[Symbol.dispose]();
-      return Promise.resolve();
-    },
-  ),
-  ofListener(
-    "an accept during another is refused with Busy",
-    async (listener, dial) => {
-      const first = listener.accept();
-      await assertRejects(() => listener.accept(), Busy);
-      using _peer = await dial();
-      using _conn = await first;
-    },
-  ),
-  ofConn(
-    "connections survive the close of their listener",
-    async (conn, peer, listener) => {
-      listener.close();
-      await send(peer, "still here");
-      assertEquals(await readText(conn), "still here");
-    },
-  ),
-  ofConn("addresses name the transport", (conn, peer, listener) => {
+  },
+  async "an accept during another is refused with Busy"(listener, dial) {
+    const first = listener.accept();
+    await assertRejects(() => listener.accept(), Busy);
+    using _peer = await dial();
+    using _conn = await first;
+  },
+  async "ref and unref may be called at any time"(listener, dial) {
+    listener.unref();
+    listener.ref();
+    const [conn, peer] = await Promise.all([listener.accept(), dial()]);
+    conn.unref();
+    conn.ref();
+    await send(peer, "x");
+    assertEquals(await readText(conn), "x");
+    conn.close();
+    peer.close();
+    listener.close();
+    listener.unref();
+    listener.ref();
+  },
+};
+
+/** Cases of an accepted connection and its peer. */
+const OF_CONNECTIONS: Record<
+  string,
+  (
+    conn: Deno.Conn,
+    peer: Deno.Conn,
+    listener: AnyListener,
+  ) => Promise<void> | void
+> = {
+  async "a connection survives the close of its listener"(
+    conn,
+    peer,
+    listener,
+  ) {
+    listener.close();
+    await send(peer, "still");
+    assertEquals(await readText(conn), "still");
+    await send(conn, "here");
+    assertEquals(await readText(peer), "here");
+  },
+  "addresses name the transport"(conn, peer, listener) {
     assertEquals(conn.localAddr.transport, listener.addr.transport);
     assertEquals(conn.remoteAddr.transport, listener.addr.transport);
     if (listener.addr.transport === "tcp") {
       assertEquals(conn.localAddr, peer.remoteAddr);
       assertEquals(conn.remoteAddr, peer.localAddr);
     }
-    return Promise.resolve();
-  }),
-  ofConn("a small buffer gets the bytes in order", async (conn, peer) => {
+  },
+  async "a small buffer gets the bytes in order"(conn, peer) {
     await send(peer, "abcdefgh");
     await peer.closeWrite();
     let all = "";
@@ -140,66 +117,56 @@ export const CASES: Case[] = [
       all += part;
     }
     assertEquals(all, "abcdefgh");
-  }),
-  ofConn("an empty buffer reads 0, an empty write writes 0", async (conn) => {
+    assertEquals(await readText(conn), null);
+  },
+  async "an empty buffer reads 0, an empty write writes 0"(conn) {
     assertEquals(await conn.read(new Uint8Array(0)), 0);
     assertEquals(await conn.write(new Uint8Array(0)), 0);
-  }),
-  ofConn("two concurrent reads are served in order", async (conn, peer) => {
+  },
+  async "two concurrent reads are served in order"(conn, peer) {
     const reads = [readText(conn, 4), readText(conn, 4)];
     await send(peer, "abcdefgh");
     assertEquals(await Promise.all(reads), ["abcd", "efgh"]);
-  }),
-  ofConn("each read after the end returns null", async (conn, peer) => {
-    peer.close();
-    assertEquals(await readText(conn), null);
-    assertEquals(await readText(conn), null);
-  }),
-  ofConn("a peer that has half-closed is answered", async (conn, peer) => {
+  },
+  async "a peer that has half-closed is answered, also by the last bytes before the close"(
+    conn,
+    peer,
+  ) {
     await send(peer, "question");
     await peer.closeWrite();
     assertEquals(await receiveAllText(conn), "question");
     await send(conn, "answer");
     conn.close();
     assertEquals(await receiveAllText(peer), "answer");
-  }),
-  ofConn(
-    "after closeWrite the peer reads the end, and reads continue",
-    async (conn, peer) => {
-      await send(conn, "last");
-      await conn.closeWrite();
-      assertEquals(await receiveAllText(peer), "last");
-      await assertRejects(() => send(conn, "more"), BrokenPipe);
-      await send(peer, "reply");
-      assertEquals(await readText(conn), "reply");
-    },
-  ),
-  ofConn("closeWrite may be called again", async (conn) => {
+  },
+  async "after closeWrite the peer reads the end, and reads continue"(
+    conn,
+    peer,
+  ) {
+    await send(conn, "last");
     await conn.closeWrite();
     await conn.closeWrite();
-  }),
-  ofConn("close interrupts a pending read", async (conn) => {
+    assertEquals(await receiveAllText(peer), "last");
+    await assertRejects(() => send(conn, "more"), BrokenPipe);
+    await send(peer, "reply");
+    assertEquals(await readText(conn), "reply");
+  },
+  async "close interrupts a pending read"(conn) {
     const reading = assertRejects(() => readText(conn), Interrupted);
     conn.close();
     await reading;
-  }),
-  ofConn(
-    "after close everything throws BadResource, and dispose does not",
-    async (conn) => {
-      conn.close();
-      await assertRejects(() => readText(conn), BadResource);
-      await assertRejects(() => send(conn, "x"), BadResource);
-      await assertRejects(() => conn.closeWrite(), BadResource);
-      assertThrows(() => conn.close(), BadResource);
-      conn[Symbol.dispose]();
-    },
-  ),
-  ofConn("bytes written before the close arrive", async (conn, peer) => {
-    await send(conn, "to be kept");
+  },
+  async "after close everything throws BadResource, and dispose does not"(
+    conn,
+  ) {
     conn.close();
-    assertEquals(await receiveAllText(peer), "to be kept");
-  }),
-  ofConn("writing to a closed peer fails", async (conn, peer) => {
+    await assertRejects(() => readText(conn), BadResource);
+    await assertRejects(() => send(conn, "x"), BadResource);
+    await assertRejects(() => conn.closeWrite(), BadResource);
+    assertThrows(() => conn.close(), BadResource);
+    conn[Symbol.dispose]();
+  },
+  async "writing to a closed peer fails"(conn, peer) {
     peer.close();
     const error = await assertRejects(async () => {
       for (let i = 0; i < 1000; i++) await conn.write(new Uint8Array(65_536));
@@ -208,8 +175,8 @@ export const CASES: Case[] = [
       error instanceof BrokenPipe || error instanceof ConnectionReset,
       `got ${error}`,
     );
-  }),
-  ofConn("megabytes pass both ways at once", async (conn, peer) => {
+  },
+  async "megabytes pass both ways at once"(conn, peer) {
     const there = new Random(1).bytes(1_000_000);
     const back = new Random(2).bytes(800_000);
     const [gotThere, gotBack] = await Promise.all([
@@ -220,95 +187,75 @@ export const CASES: Case[] = [
     ]);
     assertSameBytes(gotThere, there);
     assertSameBytes(gotBack, back);
-  }),
-  ofConn(
-    "concurrent writes arrive whole, in order, before the end",
-    async (conn, peer) => {
-      const parts = [1, 2, 3].map((part) => new Uint8Array(200_000).fill(part));
-      // Each write may take a part only, as Deno's own do.
-      const writes = Promise.all(parts.map((part) => conn.write(part)));
-      const ended = writes.then(() => conn.closeWrite());
-      const got = await receiveAll(peer);
-      await ended;
-      const counts = await writes;
-      const taken = parts.map((part, i) => part.subarray(0, counts[i]));
-      assertSameBytes(got, await new Blob(taken).bytes());
-    },
-  ),
-  ofConn("writes wait for a peer that does not read", waitsForReader),
-  ofConn(
-    "a peer's writes wait for a connection that is not read",
-    async (conn, peer) => {
-      // From here on, its transport is reading.
-      await send(peer, "x");
-      await readText(conn);
-      await waitsForReader(peer, conn);
-    },
-  ),
-  ofConn(
-    "readable and writable carry an echo and close the connection",
-    async (conn, peer) => {
-      const sent = new Random(3).bytes(500_000);
-      const [got] = await Promise.all([
-        receiveAll(peer),
-        conn.readable.pipeTo(conn.writable),
-        send(peer, sent).then(() => peer.closeWrite()),
-      ]);
-      assertSameBytes(got, sent);
-      assertThrows(() => conn.close(), BadResource);
-    },
-  ),
-  ofConn(
-    "reading a readable to its end closes the connection",
-    async (conn, peer) => {
-      await send(peer, "all");
-      peer.close();
-      assertEquals(await new Response(conn.readable).text(), "all");
-      assertThrows(() => conn.close(), BadResource);
-    },
-  ),
-  ofConn("cancelling a readable closes the connection", async (conn) => {
+  },
+  async "concurrent writes arrive whole, in order, before the end"(conn, peer) {
+    const parts = [1, 2, 3].map((part) => new Uint8Array(200_000).fill(part));
+    // Each write may take a part only, as Deno's own do.
+    const writes = Promise.all(parts.map((part) => conn.write(part)));
+    const ended = writes.then(() => conn.closeWrite());
+    const got = await receiveAll(peer);
+    await ended;
+    const counts = await writes;
+    const taken = parts.map((part, i) => part.subarray(0, counts[i]));
+    assertSameBytes(got, await new Blob(taken).bytes());
+  },
+  "writes wait for a peer that does not read": waitsForReader,
+  async "a peer's writes wait for a connection that is not read"(conn, peer) {
+    // From here on, its transport is reading.
+    await send(peer, "x");
+    await readText(conn);
+    await waitsForReader(peer, conn);
+  },
+  async "readable and writable carry an echo and close the connection"(
+    conn,
+    peer,
+  ) {
+    const sent = new Random(3).bytes(500_000);
+    const [got] = await Promise.all([
+      receiveAll(peer),
+      conn.readable.pipeTo(conn.writable),
+      send(peer, sent).then(() => peer.closeWrite()),
+    ]);
+    assertSameBytes(got, sent);
+    assertThrows(() => conn.close(), BadResource);
+  },
+  async "reading a readable to its end closes the connection"(conn, peer) {
+    await send(peer, "all");
+    peer.close();
+    assertEquals(await new Response(conn.readable).text(), "all");
+    assertThrows(() => conn.close(), BadResource);
+  },
+  async "cancelling a readable closes the connection"(conn) {
+    assert(conn.readable === conn.readable);
     await conn.readable.cancel();
     assertThrows(() => conn.close(), BadResource);
-  }),
-  ofConn("aborting a writable closes the connection", async (conn) => {
+  },
+  async "aborting a writable closes the connection"(conn) {
+    assert(conn.writable === conn.writable);
     await conn.writable.abort();
     assertThrows(() => conn.close(), BadResource);
-  }),
-  ofConn("readable and writable stay the same objects", (conn) => {
-    assert(conn.readable === conn.readable);
-    assert(conn.writable === conn.writable);
-    return Promise.resolve();
-  }),
-  ofListener(
-    "ref and unref may be called at any time",
-    async (listener, dial) => {
-      listener.unref();
-      listener.ref();
-      const [conn, peer] = await Promise.all([listener.accept(), dial()]);
-      conn.unref();
-      conn.ref();
-      await send(peer, "x");
-      assertEquals(await readText(conn), "x");
-      conn.close();
-      peer.close();
-      listener.close();
-      listener.unref();
-      listener.ref();
-    },
-  ),
-  ofConn(
-    "TCP connections take their socket options",
-    (conn, _peer, listener) => {
-      if (listener.addr.transport === "tcp") {
-        const tcp = conn as Deno.TcpConn;
-        tcp.setNoDelay();
-        tcp.setNoDelay(false);
-        tcp.setKeepAlive(true);
-      }
-      return Promise.resolve();
-    },
-  ),
+  },
+  "TCP connections take their socket options"(conn, _peer, listener) {
+    if (listener.addr.transport !== "tcp") return;
+    const tcp = conn as Deno.TcpConn;
+    tcp.setNoDelay();
+    tcp.setNoDelay(false);
+    tcp.setKeepAlive(true);
+  },
+};
+
+const ofConnection =
+  (run: (typeof OF_CONNECTIONS)[string]): Case => async (listener, dial) => {
+    const [accepted, dialled] = await Promise.all([listener.accept(), dial()]);
+    using conn = accepted;
+    using peer = dialled;
+    await run(conn, peer, listener);
+  };
+
+export const CASES: { name: string; run: Case }[] = [
+  ...Object.entries(OF_LISTENERS).map(([name, run]) => ({ name, run })),
+  ...Object.entries(OF_CONNECTIONS)
+    .map(([name, run]) => ({ name, run: ofConnection(run) })),
 ];
 
 /** Writes too much, and reads only when the writes wait: nothing is lost. */

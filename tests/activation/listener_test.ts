@@ -7,7 +7,7 @@ import {
   SocketTransport,
 } from "../../activation/_net_transport.ts";
 import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
-import { freeAddresses, KINDS } from "../support/activate.ts";
+import { freeAddresses, KINDS, WITHOUT_HANDLES } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { CASES } from "./listener_suite.ts";
@@ -16,10 +16,6 @@ import { CASES } from "./listener_suite.ts";
 ((listener: AdoptedListener) => listener satisfies Deno.Listener<Deno.Conn>);
 ((conn: AdoptedConn) => conn satisfies Deno.Conn);
 ((conn: AdoptedConn) => conn satisfies Deno.TcpConn | Deno.UnixConn);
-
-const WITHOUT_HANDLES = `--preload=${
-  new URL("./without_handles.ts", import.meta.url).pathname
-}`;
 
 for (const { name, run } of CASES) {
   Deno.test(`Deno.listen, unix path: ${name}`, async () => {
