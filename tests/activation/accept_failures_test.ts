@@ -10,19 +10,17 @@ import {
   dial,
   freeAddresses,
   hostAndPort,
+  type Kind,
+  WITHOUT_HANDLES,
 } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
-import { REPOSITORY } from "../support/program.ts";
+import { Program } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 /** With what Deno needs for itself, fewer than there are peers. */
 const DESCRIPTORS = 100, PEERS = 120;
-
-const ERRORS = [
-  ...["EMFILE", "ENFILE", "ENOMEM", "ECONNABORTED", "EPERM", "EPROTO"],
-];
 
 /** Connects a new client, and returns whether it is served. */
 type Ask = (address: string) => Promise<boolean>;
@@ -44,45 +42,46 @@ const http: Ask = async (address) => {
   return (await receiveAllText(conn)).startsWith("HTTP/1.1 200");
 };
 
-/** One way to accept. */
-interface Service {
-  what: string;
-  /** The first argument of the program. */
-  way: string;
-  kind: "unix path" | "IPv4";
-  ask: Ask;
-  flags?: string[];
-}
+/** Ways to accept: the first argument of the program, and its permissions. */
+const SERVICES = {
+  "listen, unix path": ["listen", "unix path", echo],
+  "listen, TCP": ["listen", "IPv4", echo],
+  "node:net, unix path": ["listen", "unix path", echo, WITHOUT_HANDLES],
+  "node:net, TCP": ["listen", "IPv4", echo, WITHOUT_HANDLES],
+  "listenTls": ["listenTls", "IPv4", echoOverTls],
+  "listen and listenTls": ["listen and listenTls", "IPv4", echoOverTls],
+  "serve, unix path": ["serve", "unix path", http],
+  "serve, TCP": ["serve", "IPv4", http],
+} satisfies Record<string, [way: string, kind: Kind, ask: Ask, ...string[]]>;
+type Service = keyof typeof SERVICES;
 
-const unix = { kind: "unix path" } as const, tcp = { kind: "IPv4" } as const;
-const listen = { way: "listen", ask: echo };
-const serve = { way: "serve", ask: http };
-const flags = [`--preload=${REPOSITORY}tests/activation/without_handles.ts`];
-
-const LISTEN_UNIX: Service = { what: "listen, unix path", ...listen, ...unix };
-const LISTEN_TCP: Service = { what: "listen, TCP", ...listen, ...tcp };
-const NODE_UNIX: Service = {
-  ...LISTEN_UNIX,
-  what: "node:net, unix path",
-  flags,
-};
-const NODE_TCP: Service = { ...LISTEN_TCP, what: "node:net, TCP", flags };
-const TLS: Service = {
-  ...{ what: "listenTls", way: "listenTls", ask: echoOverTls, ...tcp },
-};
-const SERVE_UNIX: Service = { what: "serve, unix path", ...serve, ...unix };
-const SERVE_TCP: Service = { what: "serve, TCP", ...serve, ...tcp };
-
-const start = (
-  { way, flags = [] }: Service,
-  options: Partial<ActivateOptions>,
-) =>
-  activate({
+function start(service: Service, options: Partial<ActivateOptions> = {}) {
+  const [way, kind, , ...flags] = SERVICES[service];
+  return activate({
+    kind,
     module: "tests/activation/accept_program.ts",
     allow: [ALLOW_ACTIVATION, ...flags],
     args: [way, CERT, KEY],
     ...options,
   });
+}
+
+/** Runs tests side by side: accept(2) is retried after a second. */
+async function sideBySide(
+  t: Deno.TestContext,
+  steps: Record<string, () => Promise<void>>,
+): Promise<void> {
+  const sanitizers = {
+    sanitizeOps: false,
+    sanitizeResources: false,
+    sanitizeExit: false,
+  };
+  await Promise.all(
+    Object.entries(steps).map(([name, fn]) =>
+      t.step({ name, fn, ...sanitizers })
+    ),
+  );
+}
 
 /** Injects each error once into a system call; two new clients are served each time. */
 async function survives(
@@ -91,133 +90,112 @@ async function survives(
   errors: string[],
   withOther: boolean,
 ): Promise<void> {
-  const { kind, ask } = service;
-  await using program = await start(service, { kind });
+  const [, , once] = SERVICES[service];
+  // The connection that could not be polled is lost: the client retries.
+  const ask: Ask = call === "epoll_ctl"
+    ? async (address) =>
+      await once(address).catch(() => false) || await once(address)
+    : once;
+  await using program = await start(service);
   const { address, pid } = program;
   assertEquals(await ask(address), true);
   using other = withOther ? await dial(address) : undefined;
-  if (other !== undefined && ask === echo) {
-    assertEquals(await echoOf(other, "other"), "other");
-  }
+  if (other && once === echo) assertEquals(await echoOf(other, "x"), "x");
   for (const error of errors) {
     using directory = new TempDir();
     const trace = directory.join("trace");
     // Attached now, so that the first call of each thread from here on fails.
-    const strace = new Deno.Command("strace", {
-      args: [
-        ...["-f", "-qq", "-p", String(pid), "-o", trace],
-        ...[
-          "-e",
-          `trace=${call}`,
-          "-e",
-          `inject=${call}:error=${error}:when=1`,
-        ],
-      ],
-      stderr: "piped",
-    }).spawn();
-    try {
-      await eventually("strace is attached", () => tracer(pid), (id) => id > 0);
-      assertEquals(
-        await soon(
-          `both new clients are served after ${error}`,
-          Promise.all([ask(address), ask(address)]),
-        ),
-        [true, true],
-      );
-      const injected = (await Deno.readTextFile(trace)).includes("(INJECTED)");
-      assert(injected, `${error} was not injected`);
-    } finally {
-      strace.kill("SIGTERM");
-      await strace.status;
-      await strace.stderr.cancel();
-    }
+    await using strace = new Program("strace", [
+      ...["-f", "-qq", "-p", `${pid}`, "-o", trace, "-e", `trace=${call}`],
+      ...["-e", `inject=${call}:error=${error}:when=1`],
+    ]);
+    await eventually(
+      "strace is attached",
+      () => Deno.readTextFileSync(`/proc/${pid}/status`),
+      (status) => /^TracerPid:\s*[1-9]/m.test(status),
+    );
+    assertEquals(
+      await soon(
+        `both new clients are served after ${error}`,
+        Promise.all([ask(address), ask(address)]),
+      ),
+      [true, true],
+    );
+    const injected = (await Deno.readTextFile(trace)).includes("(INJECTED)");
+    assert(injected, `${error} was not injected`);
+    strace.kill("SIGTERM");
+    await strace.exitCode();
   }
 }
 
-/** The process that traces another; 0 for none. */
-function tracer(pid: number): number {
-  const status = Deno.readTextFileSync(`/proc/${pid}/status`);
-  return Number(/^TracerPid:\s*(\d+)/m.exec(status)![1]);
-}
-
-/** The connection that could not be polled is lost: the client retries. */
-const retried = (service: Service): Service => ({
-  ...service,
-  ask: async (address) =>
-    await service.ask(address).catch(() => false) || await service.ask(address),
-});
-
 const INJECTED: [service: Service, call: string, errors: string[]][] = [
-  [LISTEN_UNIX, "accept4", ERRORS],
-  [LISTEN_TCP, "accept4", ERRORS],
-  [NODE_TCP, "accept4", ["EMFILE", "EPROTO"]],
-  [TLS, "accept4", ["EMFILE", "ECONNABORTED"]],
-  [SERVE_UNIX, "accept4", ["ENFILE", "EPERM"]],
-  [SERVE_TCP, "accept4", ["EMFILE", "ECONNABORTED"]],
-  [retried(LISTEN_UNIX), "epoll_ctl", ["ENOSPC", "ENOMEM"]],
-  [retried(LISTEN_TCP), "epoll_ctl", ["ENOSPC", "ENOMEM"]],
+  ["listen, unix path", "accept4", ["EMFILE", "ENOMEM", "EPERM"]],
+  ["listen, TCP", "accept4", ["ENFILE", "ECONNABORTED", "EPROTO"]],
+  ["node:net, TCP", "accept4", ["EMFILE", "EPROTO"]],
+  ["listenTls", "accept4", ["EMFILE", "ECONNABORTED"]],
+  ["serve, unix path", "accept4", ["ENFILE", "EPERM"]],
+  ["serve, TCP", "accept4", ["EMFILE", "ECONNABORTED"]],
+  ["listen, unix path", "epoll_ctl", ["ENOSPC", "ENOMEM"]],
+  ["listen, TCP", "epoll_ctl", ["ENOSPC", "ENOMEM"]],
 ];
 
 Deno.test("new clients are served after a system call has failed", async (t) => {
-  // Side by side: accept(2) is retried after a second.
   const steps = INJECTED.flatMap(([service, call, errors]) =>
-    [false, true].map((withOther) =>
-      t.step({
-        name: `${service.what}, ${call}, ${
-          withOther ? "with" : "without"
-        } another connection`,
-        fn: () => survives(service, call, errors, withOther),
-        sanitizeOps: false,
-        sanitizeResources: false,
-        sanitizeExit: false,
-      })
-    )
+    ["without", "with"].map((other): [string, () => Promise<void>] => [
+      `${service}, ${call}, ${other} another connection`,
+      () => survives(service, call, errors, other === "with"),
+    ])
   );
-  await Promise.all(steps);
+  await sideBySide(t, Object.fromEntries(steps));
 });
 
 /** How to ask at a second socket, a unix path, that has no connections. */
 const FILLED: [service: Service, askOther?: Ask][] = [
-  ...[LISTEN_UNIX, LISTEN_TCP, NODE_UNIX, TLS, SERVE_UNIX].map((
-    service,
-  ): [Service] => [service]),
-  [LISTEN_TCP, echo],
-  [NODE_TCP, echo],
-  [{ ...TLS, way: "listen and listenTls" }, echo],
-  [SERVE_TCP, http],
+  ["listen, unix path"],
+  ["listen, TCP"],
+  ["node:net, unix path"],
+  ["listenTls"],
+  ["serve, unix path"],
+  ["listen, TCP", echo],
+  ["node:net, TCP", echo],
+  ["listen and listenTls", echo],
+  ["serve, TCP", http],
 ];
-for (const [service, askOther] of FILLED) {
-  const sockets = askOther ? ", two sockets" : "";
-  Deno.test(`${service.what}${sockets}: a client that connects without free descriptors is served later`, async () => {
-    using directory = new TempDir();
-    const { kind, ask } = service;
-    const [address] = freeAddresses(kind, directory, 1) as [string];
-    const other = directory.join("other");
-    await using program = await start(service, {
-      addresses: [...(askOther ? [other] : []), address],
-      descriptors: DESCRIPTORS,
-    });
-    assertEquals(await ask(address), true);
 
-    {
-      using peers = new DisposableStack();
-      const dialled = await Promise.all(
-        Array.from({ length: PEERS }, () => dial(address)),
-      );
-      for (const peer of dialled) peers.use(peer);
-      const open = `/proc/${program.pid}/fd`;
-      await eventually(
-        "it has as many descriptors as it may",
-        () => [...Deno.readDirSync(open)].length,
-        (count) => count === DESCRIPTORS,
-      );
-      if (askOther) peers.use(await dial(other));
-      // A peer that closes silently before its TLS handshake is waited for.
-      if (ask === echoOverTls) {
-        for (const peer of dialled) await send(peer, "That is no TLS.");
-      }
-    }
-    assertEquals(await ask(address), true);
-    assertEquals(await askOther?.(other), askOther && true);
+/** Opens more connections than a service has descriptors for. */
+async function survivesPeers(service: Service, askOther?: Ask): Promise<void> {
+  using directory = new TempDir();
+  const [, kind, ask] = SERVICES[service];
+  const [address] = freeAddresses(kind, directory, 1) as [string];
+  const other = directory.join("other");
+  await using program = await start(service, {
+    addresses: [...(askOther ? [other] : []), address],
+    descriptors: DESCRIPTORS,
   });
+  assertEquals(await ask(address), true);
+  {
+    using peers = new DisposableStack();
+    const dialled: Deno.Conn[] = [];
+    while (dialled.length < PEERS) dialled.push(peers.use(await dial(address)));
+    await eventually(
+      "it has as many descriptors as it may",
+      () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length,
+      (count) => count === DESCRIPTORS,
+    );
+    if (askOther) peers.use(await dial(other));
+    // A peer that closes silently before its TLS handshake is waited for.
+    if (ask === echoOverTls) {
+      for (const peer of dialled) await send(peer, "That is no TLS.");
+    }
+  }
+  assertEquals(await ask(address), true);
+  assertEquals(await askOther?.(other), askOther && true);
 }
+
+Deno.test("a client that connects without free descriptors is served later", async (t) => {
+  const steps = FILLED.map(([service, askOther]) => [
+    `${service}${askOther ? ", two sockets" : ""}`,
+    () => survivesPeers(service, askOther),
+  ]);
+  await sideBySide(t, Object.fromEntries(steps));
+});
