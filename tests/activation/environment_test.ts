@@ -1,6 +1,11 @@
-import { assertEquals, assertThrows } from "@std/assert";
-import { parseActivation } from "../../activation/environment.ts";
-import { ActivationError } from "../../mod.ts";
+import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  ACTIVATION_VARIABLES,
+  parseActivation,
+} from "../../activation/environment.ts";
+import { ActivationError, listenFds, listenFdsByName } from "../../mod.ts";
+import { activatedEnv } from "../support/activated_env.ts";
+import { runScript } from "../support/script.ts";
 
 const PID = 4242;
 
@@ -9,56 +14,35 @@ function parse(variables: Record<string, string>): [number, string][] {
   return parseActivation(env, PID).map(({ fd, name }) => [fd, name]);
 }
 
-const ours = (variables: Record<string, string>) => ({
-  LISTEN_PID: `${PID}`,
-  ...variables,
+const ours = (LISTEN_FDS: string, LISTEN_FDNAMES?: string) => ({
+  ...{ LISTEN_PID: `${PID}`, LISTEN_FDS },
+  ...(LISTEN_FDNAMES === undefined ? {} : { LISTEN_FDNAMES }),
 });
 
-Deno.test("descriptors are numbered from 3 and named in order", () => {
-  assertEquals(
-    parse(ours({ LISTEN_FDS: "3", LISTEN_FDNAMES: "web:control:web" })),
-    [[3, "web"], [4, "control"], [5, "web"]],
+const BROKEN = { LISTEN_PID: "1", LISTEN_FDS: "many", LISTEN_FDNAMES: "\0" };
+const LONG = "n".repeat(255);
+const PARSED: [
+  rule: string,
+  variables: Record<string, string>,
+  names: string[],
+][] = [
+  ["no descriptors when nothing is set", {}, []],
+  ["none without LISTEN_PID", { LISTEN_FDS: "1" }, []],
+  ["none for another process", { LISTEN_PID: "1", LISTEN_FDS: "1" }, []],
+  ["another process' variables are not checked", BROKEN, []],
+  ["none without LISTEN_FDS", { LISTEN_PID: `${PID}` }, []],
+  ["none when LISTEN_FDS is 0", ours("0", ""), []],
+  ["names are in order", ours("3", "web:log:web"), ["web", "log", "web"]],
+  ["absent names are unknown", ours("2"), ["unknown", "unknown"]],
+  ["empty names are kept", ours("3", ":b:"), ["", "b", ""]],
+  ["one empty name is a name", ours("1", ""), [""]],
+  ["255 characters are a name", ours("1", LONG), [LONG]],
+];
+for (const [rule, variables, names] of PARSED) {
+  Deno.test(
+    rule,
+    () => assertEquals(parse(variables), names.map((name, i) => [3 + i, name])),
   );
-});
-
-const NOT_ACTIVATED: [string, Record<string, string>][] = [
-  ["nothing is set", {}],
-  ["LISTEN_PID is absent", { LISTEN_FDS: "1" }],
-  ["LISTEN_PID is another process", { LISTEN_PID: "1", LISTEN_FDS: "1" }],
-  ["another process' variables are broken", {
-    LISTEN_PID: "1",
-    LISTEN_FDS: "many",
-    LISTEN_FDNAMES: "\0",
-  }],
-  ["LISTEN_FDS is absent", ours({})],
-  ["LISTEN_FDS is 0", ours({ LISTEN_FDS: "0", LISTEN_FDNAMES: "" })],
-];
-for (const [when, variables] of NOT_ACTIVATED) {
-  Deno.test(`no descriptors when ${when}`, () => {
-    assertEquals(parse(variables), []);
-  });
-}
-
-const ACCEPTED: [string, Record<string, string>, [number, string][]][] = [
-  ["absent names are unknown", { LISTEN_FDS: "2" }, [
-    [3, "unknown"],
-    [4, "unknown"],
-  ]],
-  ["empty names are kept", { LISTEN_FDS: "3", LISTEN_FDNAMES: ":b:" }, [
-    [3, ""],
-    [4, "b"],
-    [5, ""],
-  ]],
-  ["one empty name is a name", { LISTEN_FDS: "1", LISTEN_FDNAMES: "" }, [
-    [3, ""],
-  ]],
-  ["255 characters are a name", {
-    LISTEN_FDS: "1",
-    LISTEN_FDNAMES: "n".repeat(255),
-  }, [[3, "n".repeat(255)]]],
-];
-for (const [rule, variables, expected] of ACCEPTED) {
-  Deno.test(rule, () => assertEquals(parse(ours(variables)), expected));
 }
 
 const REFUSED: Record<string, string[]> = {
@@ -78,12 +62,107 @@ for (const [variable, values] of Object.entries(REFUSED)) {
   for (const value of values) {
     Deno.test(`${variable}=${JSON.stringify(value).slice(0, 40)} is refused`, () => {
       const error = assertThrows(
-        () => parse(ours({ LISTEN_FDS: "2", [variable]: value })),
+        () => parse({ ...ours("2"), [variable]: value }),
         ActivationError,
+        `${variable}: ${JSON.stringify(value)}`,
       );
       assertEquals([error.code, error.variable], ["malformed", variable]);
-      const quoted = `${variable}: ${JSON.stringify(value)}`;
-      assertEquals(error.message.includes(quoted), true, error.message);
     });
   }
 }
+
+const remaining = () =>
+  ACTIVATION_VARIABLES.filter((name) => Deno.env.has(name));
+
+Deno.test("the first call unsets all four variables, and a second returns the same", () => {
+  using _ = activatedEnv({
+    ...{ LISTEN_FDS: "1", LISTEN_FDNAMES: "web", LISTEN_PIDFDID: "7" },
+  });
+  assertEquals(remaining().length, 4);
+  const fds = listenFds();
+  assertEquals(fds, [{ fd: 3, name: "web" }]);
+  assertEquals(remaining(), []);
+  const [first] = fds.splice(0);
+  assertStrictEquals(listenFds()[0], first);
+});
+
+Deno.test("unsetEnv: false keeps the variables for a later call", () => {
+  using _ = activatedEnv({ LISTEN_FDS: "1" });
+  listenFds({ unsetEnv: false });
+  assertEquals(remaining().length, 2);
+  listenFds();
+  assertEquals(remaining(), []);
+});
+
+Deno.test("remembered listen fds need no permission", async () => {
+  const { stdout, stderr } = await runScript(
+    `Deno.env.set("LISTEN_PID", String(Deno.pid));
+    console.log(listenFds().length);
+    await Deno.permissions.revoke({ name: "env" });
+    console.log(listenFds().length, (await Deno.permissions.query({ name: "env" })).state);`,
+    { flags: ["--allow-env"], env: { LISTEN_FDS: "1" } },
+  );
+  assertEquals(stdout, "1\n1 prompt\n", stderr);
+});
+
+Deno.test("three variables need to be readable", async () => {
+  const { stdout, stderr } = await runScript(
+    `console.log(listenFds().length);
+    await Deno.permissions.revoke({ name: "env", variable: "LISTEN_FDS" });
+    console.log(listenFds().length);`,
+    {
+      flags: ["--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES"],
+      env: { LISTEN_PID: "1", LISTEN_FDS: "1", LISTEN_PIDFDID: "7" },
+    },
+  );
+  assertEquals([stdout, stderr], ["0\n0\n", ""]);
+});
+
+Deno.test("an error unsets the variables, and is thrown again", () => {
+  using _ = activatedEnv({ LISTEN_FDS: "x", LISTEN_FDNAMES: "web" });
+  const error = assertThrows(() => listenFds(), ActivationError);
+  assertEquals(remaining(), []);
+  assertStrictEquals(assertThrows(() => listenFds()), error);
+});
+
+Deno.test("variables for another process are unset as well", () => {
+  using _ = activatedEnv({ LISTEN_FDS: "1", LISTEN_PID: "1" });
+  assertEquals(listenFds(), []);
+  assertEquals(remaining(), []);
+});
+
+Deno.test("an injected environment is neither remembered nor mixed up", () => {
+  using _ = activatedEnv({ LISTEN_FDS: "1", LISTEN_FDNAMES: "real" });
+  const env = new Map([["LISTEN_PID", "7"], ["LISTEN_FDS", "2"]]);
+  assertEquals(listenFds({ env, pid: 7 }).length, 2);
+  assertEquals(env.size, 0);
+  assertEquals(listenFds(), [{ fd: 3, name: "real" }]);
+});
+
+Deno.test("a missing permission is no malformed variable; a value that is not UTF-8 is, and is unset", () => {
+  const removed: string[] = [];
+  const failing = (error: Error) => ({
+    get: (): string => {
+      throw error;
+    },
+    delete: (name: string) => void removed.push(name),
+  });
+  const { NotCapable, InvalidData } = Deno.errors;
+  assertThrows(
+    () => listenFds({ env: failing(new NotCapable("no env")) }),
+    NotCapable,
+  );
+  removed.length = 0;
+  assertThrows(
+    () => listenFds({ env: failing(new InvalidData("not UTF-8")) }),
+    ActivationError,
+  );
+  assertEquals(removed, ACTIVATION_VARIABLES);
+});
+
+Deno.test("descriptors of one name are grouped in order", () => {
+  const env = new Map(Object.entries(ours("3", "web:control:web")));
+  const byName = listenFdsByName({ env, pid: PID });
+  assertEquals([...byName.keys()], ["web", "control"]);
+  assertEquals(byName.get("web")?.map(({ fd }) => fd), [3, 5]);
+});
