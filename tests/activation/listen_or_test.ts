@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { listenOr } from "../../activation/listen_or.ts";
-import { activate, dial } from "../support/activate.ts";
+import { activate, dial, printed } from "../support/activate.ts";
 import { receiveAllText } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -13,70 +13,43 @@ Deno.test("when not activated, the listener is Deno's own", async () => {
   assertEquals(unix.addr, { transport: "unix", path });
 });
 
-const HELLO = `
-  try {
-    using listener = await listenOr(JSON.parse(Deno.args[0]));
-    console.log(JSON.stringify(listener.addr));
-    using conn = await listener.accept();
-    await conn.write(new TextEncoder().encode("hello"));
-  } catch (error) {
-    console.log(\`\${error.code}: \${error.message}\`);
-  }
-`;
-
-/** Passes sockets of these names; returns what was printed, and what came back. */
-async function taken(
-  names: string[],
-  options: Record<string, unknown>,
-): Promise<{ lines: string[]; received: string[] }> {
-  const { length: sockets } = names;
+Deno.test("the socket of a name is taken among several, without a permission to listen", async () => {
   await using program = await activate({
-    sockets,
-    names,
-    script: HELLO,
-    args: [
-      JSON.stringify({ ...options, port: 0 }),
-    ],
+    sockets: 2,
+    names: ["other", "web"],
+    script: `using listener = await listenOr({ name: "web", port: 0 });
+      using conn = await listener.accept();
+      await conn.write(new TextEncoder().encode("hello"));`,
   });
-  using conns = new DisposableStack();
-  const received: Promise<string>[] = [];
-  for (const address of program.addresses) {
-    const conn = conns.use(await dial(address));
-    received.push(receiveAllText(conn).catch(() => ""));
+  const conns = await Promise.all(program.addresses.map(dial));
+  const received = conns.map((conn) => receiveAllText(conn).catch(() => ""));
+  assertEquals(await Promise.all(received), ["", "hello"]);
+  for (const conn of conns) conn.close();
+});
+
+const SEVERAL = "wrong-name: Cannot choose among several sockets (passed:";
+const CHOICES: [passed: string, name: string | undefined, outcome: string][] = [
+  ["unix=any", undefined, "adopted"],
+  [
+    "unix=other",
+    "web",
+    'wrong-name: Cannot take the socket "web": it was not passed (passed: 3 "other"); set FileDescriptorName=web in the socket unit',
+  ],
+  [
+    "unix=a,tcp=b",
+    undefined,
+    `${SEVERAL} 3 "a", 4 "b"); name the one to take`,
+  ],
+  [
+    "unix=a,tcp=a",
+    "a",
+    `${SEVERAL} 3 "a", 4 "a"); give each a FileDescriptorName= of its own`,
+  ],
+];
+Deno.test("the only socket is taken: that of the name, or without one of all", async () => {
+  for (const [passed, name, outcome] of CHOICES) {
+    const script = `const options = ${JSON.stringify({ name, port: 0 })};
+      console.log(await failure(listenOr(options)));`;
+    assertEquals(await printed(passed, script), [outcome]);
   }
-  return { lines: await program.end(), received: await Promise.all(received) };
-}
-
-const UNIX = JSON.stringify({ transport: "unix", path: "" });
-
-Deno.test("the only socket is taken, without a permission to listen", async () => {
-  assertEquals(await taken(["any"], {}), {
-    lines: [UNIX],
-    received: ["hello"],
-  });
-});
-
-Deno.test("the socket of a name is taken among several", async () => {
-  assertEquals(await taken(["other", "web"], { name: "web" }), {
-    lines: [UNIX],
-    received: ["", "hello"],
-  });
-});
-
-Deno.test("a name that was not passed is an error, also with other sockets there", async () => {
-  assertEquals((await taken(["other"], { name: "web" })).lines, [
-    'wrong-name: Cannot take the socket "web": it was not passed (passed: 3 "other"); ' +
-    "set FileDescriptorName=web in the socket unit",
-  ]);
-});
-
-Deno.test("several sockets without a name, or of one name, are too many", async () => {
-  assertEquals((await taken(["a", "b"], {})).lines, [
-    'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "b"); ' +
-    "name the one to take",
-  ]);
-  assertEquals((await taken(["a", "a"], { name: "a" })).lines, [
-    'wrong-name: Cannot choose among several sockets (passed: 3 "a", 4 "a"); ' +
-    "give each a FileDescriptorName= of its own",
-  ]);
 });
