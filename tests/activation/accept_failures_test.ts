@@ -17,6 +17,7 @@ import { CERT, KEY } from "../support/certificate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import { Program } from "../support/program.ts";
+import { sideBySide } from "../support/side_by_side.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 /** With what Deno needs for itself, fewer than there are peers. */
@@ -64,23 +65,6 @@ function start(service: Service, options: Partial<ActivateOptions> = {}) {
     args: [way, CERT, KEY],
     ...options,
   });
-}
-
-/** Runs tests side by side: accept(2) is retried after a second. */
-async function sideBySide(
-  t: Deno.TestContext,
-  steps: Record<string, () => Promise<void>>,
-): Promise<void> {
-  const sanitizers = {
-    sanitizeOps: false,
-    sanitizeResources: false,
-    sanitizeExit: false,
-  };
-  await Promise.all(
-    Object.entries(steps).map(([name, fn]) =>
-      t.step({ name, fn, ...sanitizers })
-    ),
-  );
 }
 
 /** Injects each error once into a system call; two new clients are served each time. */
@@ -146,6 +130,7 @@ Deno.test("new clients are served after a system call has failed", async (t) => 
       () => survives(service, call, errors, other === "with"),
     ])
   );
+  // accept(2) is retried after a second.
   await sideBySide(t, Object.fromEntries(steps));
 });
 
