@@ -77,11 +77,6 @@ export class ActivatedServer implements AsyncDisposable {
     this.program.kill("SIGCONT");
   }
 
-  /** Its resident memory, in MiB. */
-  memory(): number {
-    return Number.parseInt(this.#status("VmRSS")) / 1024;
-  }
-
   /** Its peak resident memory, in MiB. */
   peakMemory(): number {
     return Number.parseInt(this.#status("VmHWM")) / 1024;
