@@ -6,7 +6,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { createConnection } from "node:net";
-import { type Kind } from "../support/activate.ts";
+import type { Kind } from "../support/activate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import {
   assertSameBytes,
