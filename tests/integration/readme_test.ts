@@ -1,12 +1,12 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
-import { DENO_RUN } from "../support/deno_run.ts";
-import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import { copySources } from "../packaging/packages.ts";
+import { DENO_RUN } from "../support/deno_run.ts";
 import { eventually } from "../support/eventually.ts";
+import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import { Program, REPOSITORY, run } from "../support/program.ts";
-import { freePort } from "../support/test_server.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
+import { freePort } from "../support/test_server.ts";
 import {
   assertShown,
   MAKE_SERVICE,
@@ -17,41 +17,34 @@ import { ActivatedServer } from "./activated_server.ts";
 const README = await Deno.readTextFile(`${REPOSITORY}README.md`);
 
 /** The TypeScript programs of README, in order. */
-function programs(): string[] {
-  return [...README.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
-}
+const CODE = [...README.matchAll(/^```ts\n(.*?)^```/gms)]
+  .map(([, code]) => code!);
 
-/** The flags of `deno run` in README, by hand and under socket activation. */
-function flags(program: string): { byHand: string[]; activated: string[] } {
-  const find = (start: string) =>
-    new RegExp(`^${start}deno run (.*) \\S*${program}$`, "m").exec(README)![1]!
-      .split(" ");
-  return {
-    byHand: find(""),
-    activated: find("systemd-socket-activate --listen=\\d+ "),
-  };
-}
+const PROGRAMS = [["web.ts", assertAnswers], [
+  "echo.ts",
+  assertEchoes,
+]] as const;
 
-/** A program of README beside the library, with README's deno.json. */
-async function project(
-  directory: TempDir,
-  program: string,
-  port: number,
-): Promise<string> {
+/** Writes a program of README beside the library, with README's deno.json. */
+async function project(directory: TempDir, i: number, port = 1) {
   await Deno.symlink(REPOSITORY, directory.join("ipc"));
   const [, config] = /^```json\n(.*?)^```/ms.exec(README)!;
   await Deno.writeTextFile(directory.join("deno.json"), config!);
-  const path = directory.join("program.ts");
-  const text = program.replace(/port: \d+/, `port: ${port}`);
-  assert(text !== program, "the program has no port");
+  const path = directory.join(PROGRAMS[i]![0]);
+  const text = CODE[i]!.replace(/port: \d+/, `port: ${port}`);
+  assert(text !== CODE[i], "the program has no port");
   await Deno.writeTextFile(path, text);
   return path;
 }
 
-const PROGRAMS = [
-  ["web.ts", assertAnswers],
-  ["echo.ts", assertEchoes],
-] as const;
+/** The command of README that begins with this and runs a program, type-checked. */
+function command(start: string, path: string): string[] {
+  const name = path.split("/").at(-1)!;
+  const [, flags] = new RegExp(`^${start}deno run (.*) \\S*${name}$`, "m")
+    .exec(README)!;
+  const check = DENO_RUN.map((word) => word.replace("--no-check", "--check"));
+  return [...check, ...flags!.split(" "), path];
+}
 
 /** Sends two requests: the program counts them. */
 async function assertAnswers(dial: () => Promise<Deno.Conn>): Promise<void> {
@@ -62,8 +55,8 @@ async function assertAnswers(dial: () => Promise<Deno.Conn>): Promise<void> {
       "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
     );
     const response = await receiveAllText(conn);
-    assert(response.startsWith("HTTP/1.1 200 OK\r\n"), response);
-    assert(response.includes(`Call number ${call}\n`), response);
+    assertStringIncludes(response, "HTTP/1.1 200 OK\r\n");
+    assertStringIncludes(response, `Call number ${call}\n`);
   }
 }
 
@@ -73,20 +66,11 @@ async function assertEchoes(dial: () => Promise<Deno.Conn>): Promise<void> {
 }
 
 for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
-  Deno.test(`README's ${name} type-checks`, async () => {
-    using directory = new TempDir();
-    const path = await project(directory, programs()[i]!, 1);
-    const { code, stderr } = await run(Deno.execPath(), ["check", path], {
-      env: denoEnv(),
-    });
-    assertEquals(code, 0, stderr);
-  });
-
   Deno.test(`README's ${name} works on the socket that it is given`, async () => {
     using directory = new TempDir();
-    const path = await project(directory, programs()[i]!, 1);
+    const path = await project(directory, i);
     await using service = await ActivatedServer.listen({
-      command: [...DENO_RUN, ...flags(name).activated, path],
+      command: command("systemd-socket-activate --listen=\\d+ ", path),
       env: denoEnv(),
     });
     await assertWorks(() => service.connect());
@@ -95,65 +79,47 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
   Deno.test(`README's ${name} works by hand`, async () => {
     using directory = new TempDir();
     const port = freePort("127.0.0.1");
-    const path = await project(directory, programs()[i]!, port);
-    const [deno, ...args] = [...DENO_RUN, ...flags(name).byHand, path];
+    const [deno, ...args] = command("", await project(directory, i, port));
     await using program = new Program(deno!, args, { env: denoEnv() });
+    const dial = () => Deno.connect({ port });
     await eventually(
       `${name} listens`,
       () => {
         if (!program.running) throw new Error(program.stderr.seen.join("\n"));
-        return Deno.connect({ port }).then((conn) => conn.close()).then(
-          () => true,
-          () => false,
-        );
+        return dial().then((conn) => (conn.close(), true), () => false);
       },
       (listens) => listens,
     );
-    await assertWorks(() => Deno.connect({ port }));
+    await assertWorks(dial);
+  });
+
+  Deno.test(`README's command makes a service of ${name}, which works`, async () => {
+    using directory = new TempDir();
+    await project(directory, i);
+    const [line] = new RegExp(
+      `(?<=^|\\$ )deno run -A \\S+main\\.ts ${name} .*$`,
+      "m",
+    ).exec(README.replaceAll("\\\n", ""))!;
+    const options = { cwd: directory.path, env: denoEnv() };
+    const made = await run(Deno.execPath(), line.split(/ +/).slice(1), options);
+    assertEquals([made.code, made.stderr], [0, ""]);
+    if (name === "web.ts") {
+      // Another systemd may rate the same unit otherwise.
+      const lines = (text: string) =>
+        text.trimEnd().replace(/exposure [\d.]+/, "exposure N").split("\n");
+      const { shows } = transcript(MAKE_SERVICE);
+      assertShown(lines(shows.join("\n")), lines(made.stdout));
+    }
+    await using service = await ActivatedServer.listen({
+      command: [directory.join(`dist/${name.replace(".ts", "")}`)],
+    });
+    await assertWorks(() => service.connect());
   });
 }
-
-/** Runs README's command that makes a service, in the folder of a program. */
-async function makeService(directory: TempDir, line: string): Promise<string> {
-  const [, name] = / (\w+\.ts) /.exec(line)!;
-  await Deno.rename(directory.join("program.ts"), directory.join(name!));
-  const [, ...args] = line.split(" ");
-  const options = { cwd: directory.path, env: denoEnv() };
-  const made = await run(Deno.execPath(), args, options);
-  assertEquals([made.code, made.stderr], [0, ""]);
-  return made.stdout;
-}
-
-Deno.test("README's command makes a service of web.ts, which answers", async () => {
-  using directory = new TempDir();
-  await project(directory, programs()[0]!, 1);
-  const { commands: [line], shows } = transcript(MAKE_SERVICE);
-  const printed = await makeService(directory, line!);
-  // Another systemd may rate the same unit otherwise.
-  const [show, print] = [shows, printed.trimEnd().split("\n")].map((lines) =>
-    lines.map((line) => line.replace(/exposure [\d.]+/, "exposure N"))
-  );
-  assertShown(show!, print!);
-  await using service = await ActivatedServer.listen({
-    command: [directory.join("dist/web")],
-  });
-  await assertAnswers(() => service.connect());
-});
-
-Deno.test("README's command makes a service of echo.ts, which echoes", async () => {
-  using directory = new TempDir();
-  await project(directory, programs()[1]!, 1);
-  const [line] = /^deno run -A \S+main\.ts echo\.ts .*$/m.exec(README)!;
-  await makeService(directory, line);
-  await using service = await ActivatedServer.listen({
-    command: [directory.join("dist/echo")],
-  });
-  await assertEchoes(() => service.connect());
-});
 
 Deno.test("README's deno.json keeps lint, fmt and test out of the library", async () => {
   using directory = new TempDir();
-  await project(directory, programs()[1]!, 1);
+  const path = await project(directory, 1);
   await Deno.remove(directory.join("ipc"));
   await copySources(directory.join("ipc"));
   await Deno.writeTextFile(
@@ -161,7 +127,8 @@ Deno.test("README's deno.json keeps lint, fmt and test out of the library", asyn
     'Deno.test("own", () => {});\n',
   );
   for (
-    const [args, told] of [
+    const [args, output] of [
+      [["check", path], "Check "],
       [["lint"], "Checked 2 files"],
       [["fmt", "--check"], "Checked 3 files"],
       [["test", "--no-check"], "1 passed"],
@@ -172,6 +139,6 @@ Deno.test("README's deno.json keeps lint, fmt and test out of the library", asyn
       env: denoEnv(),
     });
     assertEquals(code, 0, stderr);
-    assertStringIncludes(stdout + stderr, told);
+    assertStringIncludes(stdout + stderr, output);
   }
 });
