@@ -298,7 +298,6 @@ help:
 #:   ONLY=TEXT                   for check: tests with TEXT in their name only
 #:   ROUNDS=5 SECONDS_EACH=1     for bench: the number of rounds, and
 #:                               the duration of each load
-#:   STARTS=5 HELD=4000          for bench: extra starts in each round, and the
-#:                               number of idle connections
+#:   HELD=4000                   for bench: the number of idle connections
 #:   CONTENDERS=ours,node,...    for bench: these only (a wrong name lists them)
 #:   REPORT=build/bench.md       for bench: the file that the tables are written to

@@ -2,16 +2,15 @@
  * The program behind `make bench`: our server beside others, each measured in
  * turn, in rounds. Prints its tables, and writes them to a file.
  *
- * From the environment: `ROUNDS`, `SECONDS_EACH`, `STARTS`, `HELD`,
+ * From the environment: `ROUNDS`, `SECONDS_EACH`, `HELD`,
  * `CONTENDERS` and `REPORT`, which `make help` describes.
  *
  * @module
  */
 
-import { hasCompiler, NO_COMPILER } from "./build.ts";
 import { buildField } from "./contenders.ts";
 import { measureRound } from "./measures.ts";
-import { report, skipped } from "./report.ts";
+import { report } from "./report.ts";
 import { Samples } from "./samples.ts";
 import { readSettings } from "./settings.ts";
 import { Tools } from "./tools.ts";
@@ -20,7 +19,6 @@ const BUILD = new URL("../../build/", import.meta.url).pathname;
 
 async function main(): Promise<void> {
   const settings = readSettings();
-  if (!await hasCompiler()) throw new Error(NO_COMPILER);
   // Executables are large, which a temporary directory in memory is not for;
   // the paths of sockets are short.
   using cleanUp = new DisposableStack();
@@ -38,13 +36,13 @@ async function main(): Promise<void> {
   console.log("building what is compared");
   const into = temporary(BUILD);
   const tools = await Tools.compile(into, temporary());
-  const { missing, ...field } = await buildField(settings.only, {
+  const { skipped, ...field } = await buildField(settings.only, {
     into,
     socketOf: (key) => tools.socketOf(key),
     v8Flags: settings.v8Flags,
   });
   const bench = { ...field, settings, tools, samples: new Samples() };
-  for (const one of missing) console.log(skipped(one));
+  for (const reason of skipped) console.log(reason);
   for (let round = 0; round < settings.rounds; round++) {
     const start = performance.now();
     await measureRound(bench, round);
@@ -53,7 +51,7 @@ async function main(): Promise<void> {
       `round ${round + 1} of ${settings.rounds}: ${seconds.toFixed(1)} s`,
     );
   }
-  const text = report(bench, missing);
+  const text = report(bench, skipped);
   Deno.writeTextFileSync(settings.report, text);
   console.log(`\n${text}\nwritten to ${settings.report}`);
 }

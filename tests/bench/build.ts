@@ -7,26 +7,22 @@ export const HERE = new URL("./", import.meta.url).pathname;
 export const NO_COMPILER =
   "the load and the C server are C programs: apt-get install gcc libc6-dev";
 
-/** Why the C server cannot be built, or undefined when it can. */
-export async function missingForC(): Promise<string | undefined> {
-  const header = await cc(
-    ["-E", "-include", "systemd/sd-daemon.h", "-x", "c", "-o", "/dev/null"],
-    "/dev/null",
-  );
-  return header === "" ? undefined : "apt-get install libsystemd-dev";
-}
-
-/** Whether there is a compiler that makes programs. */
-export async function hasCompiler(): Promise<boolean> {
-  try {
-    return await cc(
-      ["-E", "-include", "stdio.h", "-x", "c", "-o", "/dev/null"],
-      "/dev/null",
-    ) === "";
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return false;
-    throw error;
-  }
+/**
+ * Runs a program to its end, and returns its output.
+ *
+ * @throws {Error} It failed; the message has its errors.
+ */
+export async function output(
+  [command, ...args]: readonly string[],
+  options: Deno.CommandOptions = {},
+): Promise<string> {
+  const { success, stdout, stderr } = await new Deno.Command(command!, {
+    ...options,
+    args,
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  if (success) return text(stdout);
+  throw new Error(`Failed: ${[command, ...args].join(" ")}\n${text(stderr)}`);
 }
 
 /**
@@ -40,64 +36,47 @@ export async function compileC(
   libraries: string[] = [],
 ): Promise<string> {
   const executable = `${into}/${nameOf(source)}`;
-  const said = await cc(
-    ["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror", "-o", executable],
-    `${HERE}${source}`,
-    libraries,
-  );
-  if (said !== "") throw new Error(`Cannot compile ${source}: ${said}`);
+  try {
+    await output([
+      ...["cc", "-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"],
+      ...["-o", executable, `${HERE}${source}`, ...libraries],
+    ]);
+  } catch (error) {
+    if (!(error instanceof Deno.errors.NotFound)) throw error;
+    throw new Error(NO_COMPILER);
+  }
   return executable;
-}
-
-/** Returns the compiler's warnings. */
-async function cc(
-  options: string[],
-  source: string,
-  libraries: string[] = [],
-): Promise<string> {
-  const { code, stderr } = await new Deno.Command("cc", {
-    args: [...options, source, ...libraries],
-  }).output();
-  return code === 0 ? "" : new TextDecoder().decode(stderr) || `exit ${code}`;
-}
-
-/** How a Deno program is compiled. */
-export interface DenoCompileOptions {
-  /** Permissions, and other options of `deno compile`. */
-  flags: string[];
-  /** Bundle it first, as the Makefile does. */
-  bundle?: boolean;
-  /** The name of the executable. */
-  name?: string;
 }
 
 /**
  * Compiles a Deno program of this folder.
  *
+ * @param flags Permissions, and other options of `deno compile`.
+ * @param options.bundle Bundle it first, as the Makefile does.
  * @returns Where the executable is.
  */
 export async function compileDeno(
   source: string,
   into: string,
-  { flags, bundle = false, name = nameOf(source) }: DenoCompileOptions,
+  flags: string[],
+  { bundle = true } = {},
 ): Promise<string> {
-  const executable = `${into}/${name}`;
+  const executable = `${into}/${nameOf(source)}`;
+  const deno = (...args: string[]) =>
+    output([
+      Deno.execPath(),
+      ...args.slice(0, 1),
+      "--quiet",
+      "--frozen",
+      ...args.slice(1),
+    ]);
   let program = `${HERE}${source}`;
   if (bundle) {
+    await deno("bundle", "--minify", "-o", `${executable}.js`, program);
     program = `${executable}.js`;
-    await deno("bundle", "--minify", "-o", program, `${HERE}${source}`);
   }
   await deno("compile", "--no-prompt", ...flags, "-o", executable, program);
   return executable;
-}
-
-async function deno(verb: string, ...args: string[]): Promise<void> {
-  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [verb, "--quiet", "--frozen", ...args],
-  }).output();
-  if (success) return;
-  const said = new TextDecoder().decode(stderr);
-  throw new Error(`Cannot ${verb} ${args.at(-1)}: ${said}`);
 }
 
 function nameOf(source: string): string {

@@ -1,16 +1,14 @@
-import { compileC, compileDeno, HERE, missingForC } from "./build.ts";
+import { compileC, compileDeno, HERE, output } from "./build.ts";
 
 /** An echo server that takes part. */
 export interface Contender {
   key: string;
   title: string;
   command: string[];
-  /** Whether its socket is passed to it, or it makes its own. */
-  socket: "held" | "own";
+  /** It makes its own socket. */
+  ownsSocket?: boolean;
   /** Its output goes to a file instead of /dev/null. */
   prints?: boolean;
-  /** What has to be installed for it, in bytes; without shared libraries. */
-  installed: number;
 }
 
 /** A program that starts, does one thing, and ends. */
@@ -22,21 +20,11 @@ export interface Starter {
   notifies?: boolean;
 }
 
-/** A contender that cannot run, and the reason. */
-export interface Missing {
-  title: string;
-  missing: string;
-}
-
-const SERVER = new URL("../../bin/ipc-server", import.meta.url).pathname;
-
-const NO_NODE = "no node on PATH: apt-get install nodejs";
-
-/** The contenders, and those that cannot run. */
+/** The programs that are measured, and why others are not. */
 export interface Field {
   contenders: Contender[];
   starters: Starter[];
-  missing: Missing[];
+  skipped: string[];
 }
 
 /** Where executables go, and how they are made. */
@@ -48,6 +36,12 @@ export interface FieldOptions {
   v8Flags: string;
 }
 
+const SERVER = new URL("../../bin/ipc-server", import.meta.url).pathname;
+
+/** Builds its program, and returns the command; or the reason why it cannot. */
+type Make = () => Made | Promise<Made>;
+type Made = string[] | { missing: string };
+
 /**
  * Builds the contenders of the given keys, or all.
  *
@@ -55,172 +49,128 @@ export interface FieldOptions {
  */
 export async function buildField(
   keys: readonly string[],
-  options: FieldOptions,
+  { into, socketOf, v8Flags }: FieldOptions,
 ): Promise<Field> {
-  const servers = contenders(options);
-  const programs = starters(options);
-  const known = [...Object.keys(servers), ...Object.keys(programs)];
+  const node = await findNode();
+  // As the Makefile compiles the server.
+  const asOurs = ["--no-code-cache", `--v8-flags=${v8Flags}`];
+  const compiled = (name: string, ...flags: string[]): Make => async () => [
+    await compileDeno(`programs/${name}.ts`, into, [...asOurs, ...flags]),
+  ];
+  const contenders: (Omit<Contender, "command"> & { make: Make })[] = [
+    {
+      key: "ours",
+      title: "ipc-server --quiet",
+      make: () => [SERVER, "--quiet"],
+    },
+    {
+      key: "logging",
+      title: "ipc-server",
+      prints: true,
+      make: () => [SERVER],
+    },
+    {
+      key: "bare",
+      title: "bare handles",
+      make: compiled("bare_handles", "-P=server"),
+    },
+    {
+      key: "node",
+      title: `Node ${node?.version}`,
+      make: () =>
+        node === undefined
+          ? { missing: "no node on PATH: apt-get install nodejs" }
+          : [node.path, `${HERE}programs/node_echo.mjs`],
+    },
+    {
+      key: "deno",
+      title: "Deno.listen",
+      ownsSocket: true,
+      make: async () => {
+        const flags = ["--allow-read", "--allow-write", "--allow-net"];
+        const source = "programs/deno_echo.ts";
+        return [
+          await compileDeno(source, into, flags, { bundle: false }),
+          socketOf("deno"),
+        ];
+      },
+    },
+    {
+      key: "c",
+      title: "C, libsystemd",
+      make: async () => {
+        try {
+          return [await compileC("programs/c_echo.c", into, ["-lsystemd"])];
+        } catch (error) {
+          if (!`${error}`.includes("sd-daemon.h: No such file")) throw error;
+          return { missing: "apt-get install libsystemd-dev" };
+        }
+      },
+    },
+  ];
+  const starters: (Omit<Starter, "command"> & { make: Make })[] = [
+    { key: "empty", title: "empty", make: compiled("empty") },
+    {
+      key: "notifies",
+      title: "`notify()` only",
+      notifies: true,
+      make: compiled(
+        "notifies",
+        ...["--unstable-net", "--allow-env", "--allow-net", "--allow-write"],
+      ),
+    },
+    // The least that a program with adopted sockets loads: the floor of ours.
+    {
+      key: "loads_process",
+      title: "`import` of `node:process` only",
+      make: compiled("loads_process"),
+    },
+  ];
+  const known = [...contenders, ...starters].map(({ key }) => key);
   if (keys.some((key) => !known.includes(key))) {
     throw new Error(`CONTENDERS is made of these names: ${known.join(",")}`);
   }
-  const missing: Missing[] = [];
-  const build = async <Built extends object>(
-    candidates: Record<string, () => Promise<Built | Missing>>,
+  const skipped: string[] = [];
+  const build = async <
+    Candidate extends { key: string; title: string; make: Make },
+  >(
+    candidates: Candidate[],
   ) => {
-    const wanted = Object.keys(candidates).filter((key) =>
+    const wanted = candidates.filter(({ key }) =>
       keys.length === 0 || keys.includes(key)
     );
-    const built = await Promise.all(wanted.map((key) => candidates[key]!()));
-    return built.filter((one) => {
-      if (!("missing" in one)) return true;
-      missing.push(one);
-      return false;
-    }) as Built[];
+    const built = await Promise.all(wanted.map(async (candidate) => {
+      const command = await candidate.make();
+      if (Array.isArray(command)) return [{ ...candidate, command }];
+      skipped.push(`SKIPPED ${candidate.title}: ${command.missing}`);
+      return [];
+    }));
+    return built.flat();
   };
   return {
-    contenders: await build<Contender>(servers),
-    starters: await build<Starter>(programs),
-    missing,
+    contenders: await build(contenders),
+    starters: await build(starters),
+    skipped,
   };
 }
 
-/** The servers, each by its key. */
-function contenders(
-  { into, socketOf, v8Flags }: FieldOptions,
-): Record<string, () => Promise<Contender | Missing>> {
-  return {
-    ours: () => held("ours", "ipc-server --quiet", [SERVER, "--quiet"]),
-    logging: async () => ({
-      ...await held("logging", "ipc-server", [SERVER]),
-      prints: true,
-    }),
-    bare: async () =>
-      await held("bare", "bare handles", [
-        await compileDeno("programs/bare_handles.ts", into, {
-          // As the Makefile compiles the server.
-          flags: ["--no-code-cache", "-P=server", `--v8-flags=${v8Flags}`],
-          bundle: true,
-        }),
-      ]),
-    node: async () => {
-      const node = await findNode();
-      return node === undefined
-        ? { title: "Node", missing: NO_NODE }
-        : await held(
-          "node",
-          `Node ${node.version}`,
-          [node.path, `${HERE}programs/node_echo.mjs`],
-        );
-    },
-    deno: async () => ({
-      ...await held("deno", "Deno.listen", [
-        await compileDeno("programs/deno_echo.ts", into, {
-          flags: ["--allow-read", "--allow-write", "--allow-net"],
-        }),
-        socketOf("deno"),
-      ]),
-      socket: "own",
-    }),
-    c: async () => {
-      const missing = await missingForC();
-      return missing === undefined
-        ? await held("c", "C, libsystemd", [
-          await compileC("programs/c_echo.c", into, ["-lsystemd"]),
-        ])
-        : { title: "C, libsystemd", missing };
-    },
-  };
-}
-
-/** The programs for the start-up times, each by its key. */
-function starters(
-  { into, v8Flags }: FieldOptions,
-): Record<string, () => Promise<Starter | Missing>> {
-  const asOurs = ["--no-code-cache", `--v8-flags=${v8Flags}`];
-  const notifying = [
-    ...asOurs,
-    ...["--unstable-net", "--allow-env", "--allow-net", "--allow-write"],
-  ];
-  const compiled = async (
-    key: string,
-    title: string,
-    flags: string[],
-    { source = key, bundle = true } = {},
-  ): Promise<Starter> => ({
-    key,
-    title,
-    command: [
-      await compileDeno(`programs/${source}.ts`, into, {
-        flags,
-        bundle,
-        name: key,
-      }),
-    ],
-  });
-  return {
-    empty: () => compiled("empty", "empty", asOurs),
-    lists_fds: () =>
-      compiled("lists_fds", "`listenFds()` only", [...asOurs, "--allow-env"]),
-    notifies: async () => ({
-      ...await compiled("notifies", "`notify()` only", notifying),
-      notifies: true,
-    }),
-    notifies_unbundled: async () => ({
-      ...await compiled(
-        "notifies_unbundled",
-        "`notify()` only, not bundled",
-        notifying,
-        { source: "notifies", bundle: false },
-      ),
-      notifies: true,
-    }),
-    // The least that a program with adopted sockets loads: the floor of ours.
-    loads_process: () =>
-      compiled(
-        "loads_process",
-        "`import` of `node:process` only",
-        asOurs,
-      ),
-    loads_net: () =>
-      compiled("loads_net", "`import` of `node:net` only", asOurs),
-    empty_node: async () => {
-      const node = await findNode();
-      const title = "empty, Node";
-      return node === undefined
-        ? { title, missing: NO_NODE }
-        : { key: "empty_node", title, command: [node.path, "--eval", ""] };
-    },
-  };
-}
-
-async function held(
-  key: string,
-  title: string,
-  command: string[],
-): Promise<Contender> {
-  // A script and its interpreter are both installed; an address is no file.
-  const files = await Promise.all(command.map((path) => sizeOf(path)));
-  const installed = files.reduce((sum, size) => sum + size, 0);
-  return { key, title, command, socket: "held", installed };
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch {
-    return 0;
-  }
+/** Returns what has to be installed for a command, in bytes; without shared libraries. */
+export function installedBytes(command: readonly string[]): number {
+  // A script and its interpreter are both installed; an argument is no file.
+  return command.filter((path) =>
+    path.startsWith("/") && !path.endsWith(".socket")
+  )
+    .reduce((sum, path) => sum + Deno.statSync(path).size, 0);
 }
 
 async function findNode(): Promise<
   { path: string; version: string } | undefined
 > {
+  const print = "`${process.execPath} ${process.versions.node}`";
   try {
-    const { stdout } = await new Deno.Command("node", {
-      args: ["--print", "`${process.execPath}\n${process.version}`"],
-    }).output();
-    const [path, version] = new TextDecoder().decode(stdout).split("\n");
-    return { path: path!, version: version!.replace(/^v/, "") };
+    const found = await output(["node", "--print", print]);
+    const [path, version] = found.trim().split(" ");
+    return { path: path!, version: version! };
   } catch (error) {
     if (error instanceof Deno.errors.NotFound) return undefined;
     throw error;

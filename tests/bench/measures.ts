@@ -1,4 +1,4 @@
-import type { Contender, Starter } from "./contenders.ts";
+import { type Contender, installedBytes, type Starter } from "./contenders.ts";
 import { cpuMs, residentBytes, settled, threads } from "./process.ts";
 import type { Samples } from "./samples.ts";
 import type { Settings } from "./settings.ts";
@@ -19,6 +19,9 @@ interface Phase extends LoadOptions {
 
 const MESSAGE = 64;
 const CHUNK = 64 * 1024;
+
+/** The number of extra starts of each program in a round. */
+const STARTS = 5;
 
 const PHASES: readonly Phase[] = [
   { key: "small-1", connections: 1, bytes: MESSAGE, depth: 1 },
@@ -50,6 +53,11 @@ export function measures(held: number): readonly Measure[] {
     line("rss each", `RSS for each of ${connections(held)}`, "KB", 1),
     line("threads", "threads", "", 0),
     line("installed", "installed size", "MB", 2),
+    ...PHASES.map(({ key, bytes, connections: count }) => {
+      const size = bytes === MESSAGE ? "64 B" : "64 KiB";
+      const title = `CPU of the load itself, ${size}, ${connections(count)}`;
+      return line(`${key} load cpu`, title, "%", 0);
+    }),
   ];
 }
 
@@ -80,7 +88,7 @@ export async function measureRound(bench: Bench, round: number): Promise<void> {
   // Nobody is always first, nor always after the same neighbour's mess.
   const contenders = rotated(bench.contenders, round);
   const starters = rotated(bench.starters, round);
-  for (let start = 0; start < bench.settings.starts; start++) {
+  for (let start = 0; start < STARTS; start++) {
     for (const starter of starters) {
       const ms = await bench.tools.startOnce(starter);
       bench.samples.add(round, "start", starter.key, ms);
@@ -100,7 +108,7 @@ async function activate(
   contender: Contender,
 ): Promise<RunningServer> {
   const server = await tools.start(contender);
-  samples.add(round, "activation", contender.key, server.activationMs);
+  samples.add(round, "activation", contender.key, server.ms);
   samples.add(round, "rss", contender.key, residentBytes(server.pid) / 1e6);
   return server;
 }
@@ -114,7 +122,7 @@ async function hold(
   const { tools, samples, settings: { held } } = bench;
   await using server = await activate(bench, round, contender);
   const before = residentBytes(server.pid);
-  await using _ = await tools.hold(contender, held, MESSAGE);
+  using _ = await tools.hold(contender, held);
   const after = residentBytes(server.pid);
   samples.add(round, "rss held", contender.key, after / 1e6);
   samples.add(round, "rss each", contender.key, (after - before) / held / 1e3);
@@ -141,10 +149,10 @@ async function loadAll(
     }
   }
   await settled(pids);
-  for (const [{ key, installed }, pid] of servers) {
+  for (const [{ key, command }, pid] of servers) {
     samples.add(round, "rss loaded", key, residentBytes(pid) / 1e6);
     samples.add(round, "threads", key, threads(pid));
-    samples.add(round, "installed", key, installed / 1e6);
+    samples.add(round, "installed", key, installedBytes(command) / 1e6);
   }
 }
 
@@ -160,8 +168,7 @@ async function load(
   const cpuEach = (cpuMs(pid) - cpuBefore) * 1e3 / result.messages;
   const add = (measure: string, value: number) =>
     samples.add(round, `${phase.key} ${measure}`, contender.key, value);
-  const isLarge = phase.bytes === CHUNK;
-  add("rate", isLarge ? result.bytesPerSecond / 1e6 : result.perSecond);
+  add("rate", result.perSecond * (phase.bytes === CHUNK ? CHUNK / 1e6 : 1));
   add("p50", result.p50);
   add("p99", result.p99);
   add("cpu", cpuEach);
@@ -172,11 +179,3 @@ function rotated<Item>(items: readonly Item[], by: number): Item[] {
   const start = items.length === 0 ? 0 : by % items.length;
   return [...items.slice(start), ...items.slice(0, start)];
 }
-
-/** The keys of the loads, with their titles. */
-export const LOADS: readonly { key: string; title: string }[] = PHASES.map((
-  { key, connections: count, bytes },
-) => ({
-  key,
-  title: `${bytes === MESSAGE ? "64 B" : "64 KiB"}, ${connections(count)}`,
-}));

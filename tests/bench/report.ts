@@ -1,5 +1,4 @@
-import type { Missing } from "./contenders.ts";
-import { type Bench, LOADS, type Measure, measures } from "./measures.ts";
+import { type Bench, type Measure, measures } from "./measures.ts";
 import { median, perRound, type Samples } from "./samples.ts";
 import { isReached, type Target, targets } from "./targets.ts";
 
@@ -7,8 +6,10 @@ import { isReached, type Target, targets } from "./targets.ts";
 const OURS = "ours";
 
 /** Returns everything that was found, as Markdown that reads well as it is. */
-export function report(bench: Bench, missing: readonly Missing[]): string {
-  const { samples, settings, contenders, starters } = bench;
+export function report(
+  { samples, settings, contenders, starters }: Bench,
+  skipped: readonly string[],
+): string {
   const parts = [
     `Medians of ${settings.rounds} interleaved ${
       settings.rounds === 1 ? "round" : "rounds"
@@ -42,15 +43,9 @@ export function report(bench: Bench, missing: readonly Missing[]): string {
       ["target", "wanted", "median", "rounds", "reached"],
       targets(samples).map(targetRow),
     ),
-    ownShare(bench),
-    ...missing.map(skipped),
+    ...skipped,
   ];
   return parts.filter((part) => part !== "").join("\n\n") + "\n";
-}
-
-/** Names the contenders that cannot run, and the remedy. */
-export function skipped({ title, missing }: Missing): string {
-  return `SKIPPED ${title}: ${missing}`;
 }
 
 function cell(samples: Samples, { key, digits }: Measure, who: string): string {
@@ -78,38 +73,6 @@ function targetRow(target: Target): string[] {
     }`,
     isReached(target) ? "yes" : "no",
   ];
-}
-
-/** CPU use of the load itself: it may be the limit only near 100 %. */
-function ownShare(bench: Bench): string {
-  const { samples, contenders } = bench;
-  const shares = LOADS.map(({ key }) =>
-    contenders.map((contender) =>
-      median(samples.of(`${key} load cpu`, contender.key))
-    )
-  );
-  if (contenders.length === 0) return "";
-  const most = showNumber(Math.max(...shares.flat()), 0);
-  return [
-    `The load took at most ${most} % of one processor${drivesC(bench)}.`,
-    markdownTable(
-      ["the load's own CPU, %", ...contenders.map(({ title }) => title)],
-      LOADS.map(({ title }, row) => [
-        title,
-        ...shares[row]!.map((share) => showNumber(share, 0)),
-      ]),
-    ),
-  ].join("\n\n");
-}
-
-/** The number of loads in which the C server was the fastest, as it should be. */
-function drivesC({ samples, contenders }: Bench): string {
-  if (!contenders.some(({ key }) => key === "c")) return "";
-  const first = LOADS.filter(({ key }) => {
-    const rate = (who: string) => median(samples.of(`${key} rate`, who));
-    return contenders.every((other) => rate(other.key) <= rate("c"));
-  });
-  return `, and drove the C server faster than any other in ${first.length} of ${LOADS.length} loads`;
 }
 
 function machine(): string {

@@ -4,8 +4,6 @@ export interface Settings {
   rounds: number;
   /** How long one load lasts, in seconds. */
   secondsEach: number;
-  /** The number of extra starts of each program in a round. */
-  starts: number;
   /** The number of idle connections, to measure the cost of each. */
   held: number;
   /** The keys of the contenders; all of them when empty. */
@@ -27,7 +25,6 @@ export function readSettings(): Settings {
   return {
     rounds: number("ROUNDS", 5),
     secondsEach: number("SECONDS_EACH", 1),
-    starts: number("STARTS", 5),
     held: number("HELD", 4000),
     only: (Deno.env.get("CONTENDERS") ?? "").split(",").filter((key) =>
       key !== ""

@@ -1,16 +1,14 @@
 /** The bench's own two programs: the holder that starts servers, and the load. */
 
-import { compileC } from "./build.ts";
+import { echoOf } from "../support/peer.ts";
+import { ENVIRONMENT, Program } from "../support/program.ts";
+import { compileC, HERE, output } from "./build.ts";
 import type { Contender, Starter } from "./contenders.ts";
-
-/** The name that `ipc-server` expects its socket to have. */
-const SOCKET_NAME = "ipc-server.socket";
 
 /** What a load has found. */
 export interface LoadResult {
   /** Echoed messages per second. */
   perSecond: number;
-  bytesPerSecond: number;
   /** Time from sending a message to having it back, in microseconds. */
   p50: number;
   p99: number;
@@ -33,48 +31,24 @@ export interface LoadOptions {
 export interface RunningServer extends AsyncDisposable {
   pid: number;
   /** Time until the first byte was echoed, in milliseconds. */
-  activationMs: number;
+  ms: number;
 }
 
 export class Tools {
-  readonly #holder: string;
   readonly #load: string;
   readonly #scratch: string;
+  /** Files that a runtime creates in the temporary directory are removed with ours. */
+  readonly #env: Record<string, string>;
 
-  private constructor(holder: string, load: string, scratch: string) {
-    this.#holder = holder;
+  private constructor(load: string, scratch: string) {
     this.#load = load;
     this.#scratch = scratch;
+    this.#env = { ...ENVIRONMENT, TMPDIR: scratch };
   }
 
-  /**
-   * Compiles both.
-   *
-   * @param scratch The directory for sockets and the servers' output.
-   */
+  /** @param scratch The directory for sockets and the servers' output. */
   static async compile(into: string, scratch: string): Promise<Tools> {
-    const [holder, load] = await Promise.all([
-      compileC("holder.c", into),
-      compileC("load.c", into),
-    ]);
-    return new Tools(holder, load, scratch);
-  }
-
-  /** Starts a server, as its first connection does it. */
-  async start(contender: Contender): Promise<RunningServer> {
-    const printed = contender.prints
-      ? `${this.#scratch}/${contender.key}.out`
-      : "/dev/null";
-    const { first, tool } = await this.#untilFirstLine(this.#holder, [
-      ...[contender.socket, this.socketOf(contender.key), SOCKET_NAME, printed],
-      ...contender.command,
-    ]);
-    const { pid, ms } = first as { pid: number; ms: number };
-    return {
-      pid,
-      activationMs: ms,
-      [Symbol.asyncDispose]: () => tool[Symbol.asyncDispose](),
-    };
+    return new Tools(await compileC("load.c", into), scratch);
   }
 
   /** Where a server listens. */
@@ -82,101 +56,65 @@ export class Tools {
     return `${this.#scratch}/${key}.socket`;
   }
 
+  /** Starts a server, as its first connection does it. */
+  async start(
+    { key, ownsSocket, prints, command }: Contender,
+  ): Promise<RunningServer> {
+    const printed = prints ? `${this.#scratch}/${key}.out` : "/dev/null";
+    const holder = new Program("python3", [
+      `${HERE}holder.py`,
+      ...[ownsSocket ? "own" : "held", this.socketOf(key), printed],
+      ...command,
+    ], { env: this.#env });
+    const stop = async () => {
+      await holder.endInput();
+      await holder.exitCode();
+    };
+    try {
+      const [line] = await holder.stdout.atLeast(1);
+      return { ...JSON.parse(line!), [Symbol.asyncDispose]: stop };
+    } catch {
+      await stop();
+      throw new Error(holder.stderr.seen.join("\n"));
+    }
+  }
+
   /** Runs a program to its end, and returns how long that took, in milliseconds. */
-  async startOnce(starter: Starter): Promise<number> {
-    const socket = `${this.#scratch}/once.socket`;
-    const { ms, notified } = await this.#output(this.#holder, [
-      ...["once", socket, SOCKET_NAME, "/dev/null"],
-      ...starter.command,
-    ]) as { ms: number; notified: boolean };
-    if (notified !== (starter.notifies ?? false)) {
-      throw new Error(`${starter.title}: notified is ${notified}`);
+  async startOnce({ title, notifies, command }: Starter): Promise<number> {
+    const { ms, notified } = await this.#json([
+      ...["python3", `${HERE}holder.py`, "once", this.socketOf("once")],
+      ...["/dev/null", ...command],
+    ]);
+    if (notified !== (notifies ?? false)) {
+      throw new Error(`${title}: notified is ${notified}`);
     }
     return ms;
   }
 
   /** Loads a server for N seconds. */
   async load(
-    contender: Contender,
+    { key }: Contender,
     { connections, bytes, depth }: LoadOptions,
     seconds: number,
   ): Promise<LoadResult> {
-    return await this.#output(
-      this.#load,
-      [this.socketOf(contender.key), connections, bytes, depth, seconds].map(
-        String,
-      ),
-    ) as LoadResult;
+    const numbers = [connections, bytes, depth, seconds].map(String);
+    return await this.#json([this.#load, this.socketOf(key), ...numbers]);
   }
 
   /** Opens connections, has each served once, and holds them until disposed of. */
-  async hold(
-    contender: Contender,
-    connections: number,
-    bytes: number,
-  ): Promise<AsyncDisposable> {
-    const { tool } = await this.#untilFirstLine(
-      this.#load,
-      [this.socketOf(contender.key), connections, bytes, 1, "hold"].map(String),
-    );
-    return tool;
-  }
-
-  #command(program: string, args: string[]): Deno.Command {
-    return new Deno.Command(program, {
-      args,
-      clearEnv: true,
-      // Files that a runtime creates in the temporary directory are removed with ours.
-      env: {
-        PATH: Deno.env.get("PATH") ?? "/usr/bin:/bin",
-        LANG: "C.UTF-8",
-        TMPDIR: this.#scratch,
-      },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "inherit",
-    });
-  }
-
-  /** Runs to the end; the only line is JSON. */
-  async #output(program: string, args: string[]): Promise<unknown> {
-    const process = this.#command(program, args).spawn();
-    await process.stdin.close();
-    const { code, stdout } = await process.output();
-    if (code !== 0) throw failure(program, args);
-    return JSON.parse(new TextDecoder().decode(stdout));
-  }
-
-  /** Runs until it is disposed of; the first line is JSON. */
-  async #untilFirstLine(
-    program: string,
-    args: string[],
-  ): Promise<{ first: unknown; tool: AsyncDisposable }> {
-    const process = this.#command(program, args).spawn();
-    const reader = process.stdout.pipeThrough(new TextDecoderStream())
-      .getReader();
-    let line = "";
-    while (!line.endsWith("\n")) {
-      const { value, done } = await reader.read();
-      if (done) {
-        await process.stdin.close();
-        await process.status;
-        throw failure(program, args);
-      }
-      line += value;
+  async hold({ key }: Contender, count: number): Promise<Disposable> {
+    using open = new DisposableStack();
+    const path = this.socketOf(key);
+    for (let i = 0; i < count; i++) {
+      const conn = open.use(await Deno.connect({ transport: "unix", path }));
+      await echoOf(conn, "m".repeat(64));
     }
-    const tool = {
-      async [Symbol.asyncDispose]() {
-        await process.stdin.close();
-        await reader.cancel();
-        await process.status;
-      },
-    };
-    return { first: JSON.parse(line), tool };
+    return open.move();
   }
-}
 
-function failure(program: string, args: string[]): Error {
-  const name = program.split("/").at(-1);
-  return new Error(`Failed: ${[name, ...args].join(" ")}`);
+  // deno-lint-ignore no-explicit-any -- what the programs print
+  async #json(command: string[]): Promise<any> {
+    const text = await output(command, { clearEnv: true, env: this.#env });
+    return JSON.parse(text);
+  }
 }

@@ -1,0 +1,103 @@
+"""holder.py held|own|once SOCKET OUTPUT COMMAND...: starts a program, and takes the time.
+
+held: connects to a listening socket, sends a message, and only then starts the program
+with the socket, as the service manager does. Prints its pid, and the milliseconds from the
+connect to the first echoed byte. Stops the program when standard input ends.
+own: the same with a program that makes the socket, from its start on.
+once: runs the program to its end, with the socket and a notify socket. Prints the
+milliseconds, and whether the program has notified.
+
+OUTPUT gets what the program prints. The holder is the first client as well, so that no
+other process has to be woken between the connect and the start.
+"""
+
+import json
+import os
+import resource
+import socket
+import subprocess
+import sys
+import time
+
+mode, path, output, *command = sys.argv[1:]
+PATIENCE_S = 9
+
+# For the connections that are held.
+hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
+if os.path.exists(path):
+    os.unlink(path)
+if mode != "own":
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(path)
+    listener.listen(4096)
+
+
+def become():
+    if mode != "own":
+        os.dup2(listener.fileno(), 3)
+        # The copy is inheritable, but 3 is no copy of itself.
+        os.set_inheritable(3, True)
+        os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="ipc-server.socket")
+
+
+def start():
+    with open(output, "w") as out:
+        return subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, close_fds=False, preexec_fn=become
+        )
+
+
+def dial():
+    client = socket.socket(socket.AF_UNIX)
+    client.settimeout(PATIENCE_S)
+    client.connect(path)
+    client.sendall(b"m" * 64)
+    return client
+
+
+def dial_when_it_listens():
+    while time.monotonic() < since + PATIENCE_S:
+        try:
+            return dial()
+        except (FileNotFoundError, ConnectionRefusedError):
+            time.sleep(0.0002)
+    sys.exit(f"{command[0]} does not listen")
+
+
+def elapsed_ms():
+    return (time.monotonic() - since) * 1e3
+
+
+if mode == "once":
+    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    notify.bind(f"{path}.notify")
+    notify.setblocking(False)
+    os.environ["NOTIFY_SOCKET"] = f"{path}.notify"
+    since = time.monotonic()
+    code = start().wait()
+    ms = elapsed_ms()
+    os.unlink(f"{path}.notify")
+    try:
+        notified = len(notify.recv(64)) > 0
+    except BlockingIOError:
+        notified = False
+    print(json.dumps({"ms": ms, "notified": notified}))
+    sys.exit(code)
+
+since = time.monotonic()
+if mode == "held":
+    client = dial()
+program = start()
+try:
+    if mode == "own":
+        client = dial_when_it_listens()
+    if client.recv(1) != b"m":
+        sys.exit(f"{command[0]} closed its first connection")
+    print(json.dumps({"ms": elapsed_ms(), "pid": program.pid}), flush=True)
+    client.close()
+    sys.stdin.read()
+    program.terminate()
+    program.wait(3)
+finally:
+    program.kill()

@@ -1,3 +1,0 @@
-import { listenFds } from "../../../mod.ts";
-
-listenFds();
