@@ -36,13 +36,13 @@ async function main(): Promise<void> {
   console.log("building what is compared");
   const into = temporary(BUILD);
   const tools = await Tools.compile(into, temporary());
-  const { skipped, ...field } = await buildField(settings.only, {
+  const field = await buildField(settings.only, {
     into,
     socketOf: (key) => tools.socketOf(key),
     v8Flags: settings.v8Flags,
   });
   const bench = { ...field, settings, tools, samples: new Samples() };
-  for (const reason of skipped) console.log(reason);
+  for (const reason of field.skipped) console.log(reason);
   for (let round = 0; round < settings.rounds; round++) {
     const start = performance.now();
     await measureRound(bench, round);
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       `round ${round + 1} of ${settings.rounds}: ${seconds.toFixed(1)} s`,
     );
   }
-  const text = report(bench, skipped);
+  const text = report(bench);
   Deno.writeTextFileSync(settings.report, text);
   console.log(`\n${text}\nwritten to ${settings.report}`);
 }

@@ -4,7 +4,7 @@
 export const HERE = new URL("./", import.meta.url).pathname;
 
 /** What to do where there is no C compiler. */
-export const NO_COMPILER =
+const NO_COMPILER =
   "the load and the C server are C programs: apt-get install gcc libc6-dev";
 
 /**

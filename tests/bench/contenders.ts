@@ -1,29 +1,24 @@
 import { compileC, compileDeno, HERE, output } from "./build.ts";
 
-/** An echo server that takes part. */
+/** An echo server, or a program that starts, does one thing, and ends. */
 export interface Contender {
   key: string;
   title: string;
   command: string[];
+  /** It ends by itself. */
+  ends?: boolean;
+  /** The one thing is to notify. */
+  notifies?: boolean;
   /** It makes its own socket. */
   ownsSocket?: boolean;
   /** Its output goes to a file instead of /dev/null. */
   prints?: boolean;
 }
 
-/** A program that starts, does one thing, and ends. */
-export interface Starter {
-  key: string;
-  title: string;
-  command: string[];
-  /** Whether the one thing is to notify. */
-  notifies?: boolean;
-}
-
-/** The programs that are measured, and why others are not. */
+/** What is measured, and why others are not. */
 export interface Field {
-  contenders: Contender[];
-  starters: Starter[];
+  servers: Contender[];
+  starters: Contender[];
   skipped: string[];
 }
 
@@ -57,7 +52,7 @@ export async function buildField(
   const compiled = (name: string, ...flags: string[]): Make => async () => [
     await compileDeno(`programs/${name}.ts`, into, [...asOurs, ...flags]),
   ];
-  const contenders: (Omit<Contender, "command"> & { make: Make })[] = [
+  const candidates: (Omit<Contender, "command"> & { make: Make })[] = [
     {
       key: "ours",
       title: "ipc-server --quiet",
@@ -107,12 +102,11 @@ export async function buildField(
         }
       },
     },
-  ];
-  const starters: (Omit<Starter, "command"> & { make: Make })[] = [
-    { key: "empty", title: "empty", make: compiled("empty") },
+    { key: "empty", title: "empty", ends: true, make: compiled("empty") },
     {
       key: "notifies",
       title: "`notify()` only",
+      ends: true,
       notifies: true,
       make: compiled(
         "notifies",
@@ -123,44 +117,38 @@ export async function buildField(
     {
       key: "loads_process",
       title: "`import` of `node:process` only",
+      ends: true,
       make: compiled("loads_process"),
     },
   ];
-  const known = [...contenders, ...starters].map(({ key }) => key);
+  const known = candidates.map(({ key }) => key);
   if (keys.some((key) => !known.includes(key))) {
     throw new Error(`CONTENDERS is made of these names: ${known.join(",")}`);
   }
+  const wanted = candidates.filter(({ key }) =>
+    keys.length === 0 || keys.includes(key)
+  );
   const skipped: string[] = [];
-  const build = async <
-    Candidate extends { key: string; title: string; make: Make },
-  >(
-    candidates: Candidate[],
-  ) => {
-    const wanted = candidates.filter(({ key }) =>
-      keys.length === 0 || keys.includes(key)
-    );
-    const built = await Promise.all(wanted.map(async (candidate) => {
-      const command = await candidate.make();
-      if (Array.isArray(command)) return [{ ...candidate, command }];
-      skipped.push(`SKIPPED ${candidate.title}: ${command.missing}`);
-      return [];
-    }));
-    return built.flat();
-  };
-  return {
-    contenders: await build(contenders),
-    starters: await build(starters),
-    skipped,
-  };
+  const built = await Promise.all(wanted.map(async ({ make, ...candidate }) => {
+    const command = await make();
+    if (Array.isArray(command)) return [{ ...candidate, command }];
+    skipped.push(`SKIPPED ${candidate.title}: ${command.missing}`);
+    return [];
+  }));
+  const { servers = [], starters = [] } = Object.groupBy(
+    built.flat(),
+    ({ ends }) => ends ? "starters" : "servers",
+  );
+  return { servers, starters, skipped };
 }
 
 /** Returns what has to be installed for a command, in bytes; without shared libraries. */
 export function installedBytes(command: readonly string[]): number {
-  // A script and its interpreter are both installed; an argument is no file.
-  return command.filter((path) =>
-    path.startsWith("/") && !path.endsWith(".socket")
-  )
-    .reduce((sum, path) => sum + Deno.statSync(path).size, 0);
+  // A script and its interpreter are both installed; other arguments are no files.
+  const files = command.filter((argument) =>
+    /^\/.*(?<!\.socket)$/.test(argument)
+  );
+  return files.reduce((sum, path) => sum + Deno.statSync(path).size, 0);
 }
 
 async function findNode(): Promise<

@@ -1,16 +1,16 @@
-import { type Contender, installedBytes, type Starter } from "./contenders.ts";
+import { type Contender, type Field, installedBytes } from "./contenders.ts";
 import { cpuMs, residentBytes, settled, threads } from "./process.ts";
 import type { Samples } from "./samples.ts";
 import type { Settings } from "./settings.ts";
 import type { LoadOptions, RunningServer, Tools } from "./tools.ts";
 
 /** A line of the table. */
-export interface Measure {
-  key: string;
-  title: string;
-  unit: string;
-  digits: number;
-}
+export type Measure = [
+  key: string,
+  title: string,
+  unit: string,
+  digits: number,
+];
 
 /** A load that every server is put under. */
 interface Phase extends LoadOptions {
@@ -33,41 +33,32 @@ const PHASES: readonly Phase[] = [
 
 /** The lines of the table of servers, in order. */
 export function measures(held: number): readonly Measure[] {
-  const small = [1, 64].flatMap((count) => {
+  const small = [1, 64].flatMap((count): Measure[] => {
     const where = `64 B, ${connections(count)}`;
     return [
-      line(`small-${count} rate`, `round trips, ${where}`, "/s", 0),
-      line(`small-${count} p50`, `latency p50, ${where}`, "µs", 1),
-      line(`small-${count} p99`, `latency p99, ${where}`, "µs", 1),
-      line(`small-${count} cpu`, `CPU per round trip, ${where}`, "µs", 1),
+      [`small-${count} rate`, `round trips, ${where}`, "/s", 0],
+      [`small-${count} p50`, `latency p50, ${where}`, "µs", 1],
+      [`small-${count} p99`, `latency p99, ${where}`, "µs", 1],
+      [`small-${count} cpu`, `CPU per round trip, ${where}`, "µs", 1],
     ];
   });
   return [
-    line("activation", "activation: connect to first echoed byte", "ms", 1),
+    ["activation", "activation: connect to first echoed byte", "ms", 1],
     ...small,
-    line("large-1 rate", `throughput, 64 KiB, ${connections(1)}`, "MB/s", 0),
-    line("large-64 rate", `throughput, 64 KiB, ${connections(64)}`, "MB/s", 0),
-    line("rss", "RSS after activation", "MB", 1),
-    line("rss loaded", "RSS after the loads", "MB", 1),
-    line("rss held", `RSS with ${connections(held)}`, "MB", 1),
-    line("rss each", `RSS for each of ${connections(held)}`, "KB", 1),
-    line("threads", "threads", "", 0),
-    line("installed", "installed size", "MB", 2),
-    ...PHASES.map(({ key, bytes, connections: count }) => {
+    ["large-1 rate", `throughput, 64 KiB, ${connections(1)}`, "MB/s", 0],
+    ["large-64 rate", `throughput, 64 KiB, ${connections(64)}`, "MB/s", 0],
+    ["rss", "RSS after activation", "MB", 1],
+    ["rss loaded", "RSS after the loads", "MB", 1],
+    ["rss held", `RSS with ${connections(held)}`, "MB", 1],
+    ["rss each", `RSS for each of ${connections(held)}`, "KB", 1],
+    ["threads", "threads", "", 0],
+    ["installed", "installed size", "MB", 2],
+    ...PHASES.map(({ key, bytes, connections: count }): Measure => {
       const size = bytes === MESSAGE ? "64 B" : "64 KiB";
       const title = `CPU of the load itself, ${size}, ${connections(count)}`;
-      return line(`${key} load cpu`, title, "%", 0);
+      return [`${key} load cpu`, title, "%", 0];
     }),
   ];
-}
-
-function line(
-  key: string,
-  title: string,
-  unit: string,
-  digits: number,
-): Measure {
-  return { key, title, unit, digits };
 }
 
 function connections(count: number): string {
@@ -75,9 +66,7 @@ function connections(count: number): string {
 }
 
 /** The contenders, the loads, and the collected samples. */
-export interface Bench {
-  contenders: readonly Contender[];
-  starters: readonly Starter[];
+export interface Bench extends Field {
   settings: Settings;
   tools: Tools;
   samples: Samples;
@@ -86,19 +75,19 @@ export interface Bench {
 /** Measures everything once. */
 export async function measureRound(bench: Bench, round: number): Promise<void> {
   // Nobody is always first, nor always after the same neighbour's mess.
-  const contenders = rotated(bench.contenders, round);
+  const servers = rotated(bench.servers, round);
   const starters = rotated(bench.starters, round);
   for (let start = 0; start < STARTS; start++) {
     for (const starter of starters) {
       const ms = await bench.tools.startOnce(starter);
       bench.samples.add(round, "start", starter.key, ms);
     }
-    for (const contender of contenders) {
-      await using _ = await activate(bench, round, contender);
+    for (const server of servers) {
+      await using _ = await activate(bench, round, server);
     }
   }
-  for (const contender of contenders) await hold(bench, round, contender);
-  await loadAll(bench, round, contenders);
+  for (const server of servers) await hold(bench, round, server);
+  await loadAll(bench, round, servers);
 }
 
 /** Starts a server, and records its start time and memory. */
@@ -134,7 +123,7 @@ async function loadAll(
   round: number,
   contenders: readonly Contender[],
 ): Promise<void> {
-  const { samples } = bench;
+  const { samples, tools, settings } = bench;
   await using stack = new AsyncDisposableStack();
   const servers: [Contender, number][] = [];
   for (const contender of contenders) {
@@ -145,7 +134,15 @@ async function loadAll(
   for (const phase of PHASES) {
     for (const [contender, pid] of servers) {
       await settled(pids);
-      await load(bench, round, contender, phase, pid);
+      const cpuBefore = cpuMs(pid);
+      const result = await tools.load(contender, phase, settings.secondsEach);
+      const cpu = (cpuMs(pid) - cpuBefore) * 1e3 / result.messages;
+      const { perSecond, p50, p99, ownCpu } = result;
+      const rate = perSecond * (phase.bytes === CHUNK ? CHUNK / 1e6 : 1);
+      const figures = { rate, p50, p99, cpu, "load cpu": ownCpu * 100 };
+      for (const [measure, value] of Object.entries(figures)) {
+        samples.add(round, `${phase.key} ${measure}`, contender.key, value);
+      }
     }
   }
   await settled(pids);
@@ -154,25 +151,6 @@ async function loadAll(
     samples.add(round, "threads", key, threads(pid));
     samples.add(round, "installed", key, installedBytes(command) / 1e6);
   }
-}
-
-async function load(
-  { tools, samples, settings }: Bench,
-  round: number,
-  contender: Contender,
-  phase: Phase,
-  pid: number,
-): Promise<void> {
-  const cpuBefore = cpuMs(pid);
-  const result = await tools.load(contender, phase, settings.secondsEach);
-  const cpuEach = (cpuMs(pid) - cpuBefore) * 1e3 / result.messages;
-  const add = (measure: string, value: number) =>
-    samples.add(round, `${phase.key} ${measure}`, contender.key, value);
-  add("rate", result.perSecond * (phase.bytes === CHUNK ? CHUNK / 1e6 : 1));
-  add("p50", result.p50);
-  add("p99", result.p99);
-  add("cpu", cpuEach);
-  add("load cpu", result.ownCpu * 100);
 }
 
 function rotated<Item>(items: readonly Item[], by: number): Item[] {

@@ -1,4 +1,4 @@
-import { type Bench, type Measure, measures } from "./measures.ts";
+import { type Bench, measures } from "./measures.ts";
 import { median, perRound, type Samples } from "./samples.ts";
 import { isReached, type Target, targets } from "./targets.ts";
 
@@ -7,18 +7,17 @@ const OURS = "ours";
 
 /** Returns everything that was found, as Markdown that reads well as it is. */
 export function report(
-  { samples, settings, contenders, starters }: Bench,
-  skipped: readonly string[],
+  { samples, settings, servers, starters, skipped }: Bench,
 ): string {
   const parts = [
     `Medians of ${settings.rounds} interleaved ${
       settings.rounds === 1 ? "round" : "rounds"
     }, ${settings.secondsEach} s for each load; ${machine()}. In brackets: ipc-server ÷ this one, the median of the rounds' ratios. MB are 10⁶ bytes.`,
     markdownTable(
-      ["", ...contenders.map(({ title }) => title)],
-      measures(settings.held).map((measure) => [
-        withUnit(measure.title, measure.unit),
-        ...contenders.map(({ key }) => cell(samples, measure, key)),
+      ["", ...servers.map(({ title }) => title)],
+      measures(settings.held).map(([measure, title, unit, digits]) => [
+        withUnit(title, unit),
+        ...servers.map(({ key }) => cell(samples, measure, digits, key)),
       ]),
     ),
     "Activation: a socket's holder, which is the first client too, starts the server once it has connected; Deno.listen can take no socket, and is started and connected to as soon as it listens. Logging goes to a file. Installed size is without shared libraries.",
@@ -48,11 +47,20 @@ export function report(
   return parts.filter((part) => part !== "").join("\n\n") + "\n";
 }
 
-function cell(samples: Samples, { key, digits }: Measure, who: string): string {
-  const values = samples.of(key, who);
+function cell(
+  samples: Samples,
+  measure: string,
+  digits: number,
+  who: string,
+): string {
+  const values = samples.of(measure, who);
   const shown = showNumber(median(values), digits);
   const ratio = median(
-    perRound(samples.of(key, OURS), values, (ours, theirs) => ours / theirs),
+    perRound(
+      samples.of(measure, OURS),
+      values,
+      (ours, theirs) => ours / theirs,
+    ),
   );
   return who === OURS || Number.isNaN(ratio)
     ? shown

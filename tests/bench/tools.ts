@@ -3,7 +3,7 @@
 import { echoOf } from "../support/peer.ts";
 import { ENVIRONMENT, Program } from "../support/program.ts";
 import { compileC, HERE, output } from "./build.ts";
-import type { Contender, Starter } from "./contenders.ts";
+import type { Contender } from "./contenders.ts";
 
 /** What a load has found. */
 export interface LoadResult {
@@ -80,7 +80,7 @@ export class Tools {
   }
 
   /** Runs a program to its end, and returns how long that took, in milliseconds. */
-  async startOnce({ title, notifies, command }: Starter): Promise<number> {
+  async startOnce({ title, notifies, command }: Contender): Promise<number> {
     const { ms, notified } = await this.#json([
       ...["python3", `${HERE}holder.py`, "once", this.socketOf("once")],
       ...["/dev/null", ...command],
