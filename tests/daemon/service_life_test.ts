@@ -4,13 +4,16 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ServiceLife, type Surroundings } from "../../daemon/_service_life.ts";
 import type { NotifyState } from "../../daemon/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
+import { sideBySide } from "../support/side_by_side.ts";
 
 /** A service whose effects are recorded. */
 function newLife(
-  { isActivated = true, mayNotify = true, idleTimeoutMs }: {
-    isActivated?: boolean;
-    mayNotify?: boolean;
-    idleTimeoutMs?: number;
+  {
+    isActivated = true,
+    mayNotify = true,
+    idleTimeoutMs = undefined as
+      | number
+      | undefined,
   } = {},
 ) {
   const states: NotifyState[] = [];
@@ -38,19 +41,16 @@ function newLife(
   };
   const life = new ServiceLife(surroundings);
   const signal = (name: string) => listeners.get(name)!();
-  const exits = () => soon("the process exits", exited.promise);
-  return { life, states, lines, listeners, pings, signal, exits, exited };
-}
-
-/** Resolves after all callbacks that are due. */
-async function turns(): Promise<void> {
-  for (let turn = 0; turn < 3; turn++) {
-    await new Promise((resolve) => setTimeout(resolve));
-  }
+  return { life, states, lines, listeners, pings, signal, exited };
 }
 
 /** Waits for a time in which something must not happen. */
-const pass = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const pass = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Resolves after all callbacks that are due. */
+async function turns(): Promise<void> {
+  for (let turn = 0; turn < 3; turn++) await pass();
+}
 
 async function isPending(promise: Promise<unknown>): Promise<boolean> {
   const PENDING = Symbol();
@@ -58,55 +58,49 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return await Promise.race([promise, PENDING]) === PENDING;
 }
 
+const READY = { ready: true, status: undefined };
+
 Deno.test("READY=1 is sent once, when no start is pending", async () => {
   const { life, states } = newLife();
-  const [first, second] = [0, 1].map(() => Promise.withResolvers<void>());
-  const a = life.join({ started: first!.promise, status: "one" });
-  const b = life.join({ started: second!.promise, status: "two" });
-  first!.resolve();
-  await turns();
-  assertEquals(states, []);
-  second!.resolve();
-  await turns();
-  assertEquals(states, [{ ready: true, status: "one; two" }]);
-  const c = life.join();
-  await turns();
-  assertEquals(states.length, 1);
-  for (const member of [a, b, c]) await member.stop();
-  assertEquals(states.length, 1);
-});
-
-Deno.test("READY=1 waits for a start that follows another at once", async () => {
-  const { life, states } = newLife();
-  const first = life.join({ started: Promise.resolve() });
-  await Promise.resolve();
   const second = Promise.withResolvers<void>();
-  const other = life.join({ started: second.promise });
+  const a = life.join({ started: Promise.resolve(), status: "one" });
+  // A start that follows another at once.
+  await Promise.resolve();
+  const b = life.join({ started: second.promise, status: "two" });
   await turns();
   assertEquals(states, []);
   second.resolve();
   await turns();
-  assertEquals(states, [{ ready: true, status: undefined }]);
-  await Promise.all([first.stop(), other.stop()]);
+  assertEquals(states, [{ ready: true, status: "one; two" }]);
+  const c = life.join();
+  await turns();
+  for (const member of [a, b, c]) await member.stop();
+  assertEquals(states.length, 1);
 });
 
 Deno.test("a member that stops after a failed start does not make the service ready", async () => {
   const { life, states, listeners } = newLife();
-  const member = life.join({ started: Promise.reject(new Error("no port")) });
-  await member.stop();
+  await life.join({ started: Promise.reject(new Error("no port")) }).stop();
   await turns();
-  assertEquals(states, []);
-  assertEquals(listeners.size, 0);
+  assertEquals([states, listeners.size], [[], 0]);
 });
 
 Deno.test("a service that could not be notified of READY=1 is not notified again", async () => {
   const { life, states, pings } = newLife({ mayNotify: false });
-  life.join({ idleTimeoutMs: 0 });
+  life.join();
   await turns();
   await life.stop();
   await turns();
-  assertEquals(states.length, 1);
-  assertEquals(pings.healthy, undefined);
+  assertEquals([states, pings], [[READY], {}]);
+});
+
+Deno.test("members that want no notifications cause none", async () => {
+  const { life, states, pings } = newLife();
+  life.join({ notify: false });
+  await turns();
+  await life.stop();
+  await turns();
+  assertEquals([states, pings], [[], {}]);
 });
 
 Deno.test("the watchdog is pinged when every member is healthy", async () => {
@@ -126,28 +120,19 @@ Deno.test("the watchdog is pinged when every member is healthy", async () => {
   assertEquals(pings.stopped, true);
 });
 
-Deno.test("members that want no notifications cause none", async () => {
-  const { life, states, pings } = newLife();
-  life.join({ notify: false });
-  await turns();
-  await life.stop();
-  await turns();
-  assertEquals([states, pings], [[], {}]);
-});
-
 Deno.test("the idle time of the unit replaces that of every member", async () => {
-  const { life, exits } = newLife({ idleTimeoutMs: 20 });
+  const { life } = newLife({ idleTimeoutMs: 20 });
   life.join();
   life.join({ idleTimeoutMs: 3_600_000 });
-  await exits();
+  await soon("the service stops", life.finished);
 });
 
 Deno.test("an idle exit waits until every member is idle, for its own time", async () => {
   const { life, states } = newLife();
   const quick = life.join({ idleTimeoutMs: 20 });
-  const slow = life.join({ idleTimeoutMs: 120 });
+  const slow = life.join({ idleTimeoutMs: 80 });
   const work = quick.hold();
-  await pass(200);
+  await pass(120);
   assertEquals(life.stopping.aborted, false);
   assertEquals(slow.stopping.aborted, false);
   work[Symbol.dispose]();
@@ -191,7 +176,6 @@ Deno.test("a stop waits for each member, at most for its own time", async () => 
   hasty.hold(() => aborted.push("hasty"));
   const stopped = life.stop();
   await eventually("the time is over", () => aborted, (all) => all.length > 0);
-  assertEquals(aborted, ["hasty"]);
   assert(await isPending(stopped));
   long[Symbol.dispose]();
   await soon("the service has stopped", stopped);
@@ -221,8 +205,7 @@ Deno.test("an abort that throws is logged, and the others are called", async () 
   });
   member.hold(() => isAborted = true);
   await soon("the service has stopped", life.stop());
-  assertEquals(isAborted, true);
-  assertEquals(lines.length, 1);
+  assertEquals([isAborted, lines.length], [true, 1]);
 });
 
 Deno.test("a member stops alone: the service continues, and may stop later", async () => {
@@ -233,8 +216,7 @@ Deno.test("a member stops alone: the service continues, and may stop later", asy
   assertEquals([first.stopping.aborted, life.stopping.aborted], [true, false]);
   assertEquals(listeners.size, 2);
   await second.stop();
-  assertEquals(listeners.size, 0);
-  assertEquals(states, [{ ready: true, status: undefined }]);
+  assertEquals([listeners.size, states], [0, [READY]]);
   const third = life.join();
   assertEquals(listeners.size, 2);
   await third.stop();
@@ -242,8 +224,7 @@ Deno.test("a member stops alone: the service continues, and may stop later", asy
 
 Deno.test("a stopping service takes no new member", async () => {
   const { life } = newLife();
-  const member = life.join();
-  const work = member.hold();
+  const work = life.join().hold();
   const stopped = life.stop();
   const error = assertThrows(() => life.join(), DOMException);
   assertEquals(error.name, "AbortError");
@@ -251,55 +232,53 @@ Deno.test("a stopping service takes no new member", async () => {
   await stopped;
 });
 
-Deno.test("a second SIGTERM and an immediate SIGINT change nothing, a later SIGINT cuts", async () => {
-  const { life, states, signal } = newLife();
-  let isAborted = false;
-  const member = life.join();
-  await turns();
-  member.hold(() => isAborted = true);
-  for (const name of ["SIGTERM", "SIGTERM", "SIGINT"]) signal(name);
-  assert(await isPending(life.finished));
-  await pass(1_050);
-  signal("SIGTERM");
-  assert(await isPending(life.finished));
-  assertEquals(isAborted, false);
-  signal("SIGINT");
-  await soon("the service has stopped", life.finished);
-  assertEquals(isAborted, true);
-  assertEquals(states.filter((state) => state.stopping).length, 1);
-});
-
-Deno.test("a program that still runs one second after the end is ended, with one line", async () => {
-  const { life, lines, exits } = newLife();
-  life.join();
-  await life.stop();
-  const start = performance.now();
-  await exits();
-  const elapsed = performance.now() - start;
-  assert(elapsed > 900, `it exits after ${elapsed} ms`);
-  assertEquals(lines.length, 1);
-});
-
-Deno.test("work after the end delays the exit until it ends", async () => {
-  const { life, exits, exited } = newLife();
-  const member = life.join();
-  await life.stop();
-  const late = member.hold();
-  const own = life.hold();
-  await pass(1_200);
-  own[Symbol.dispose]();
-  assert(await isPending(exited.promise));
-  late[Symbol.dispose]();
-  await exits();
-});
-
-Deno.test("work after the end ends with the longest time for a drain", async () => {
-  const { life, exits } = newLife();
-  const member = life.join({ drainTimeoutMs: 100 });
-  await life.stop();
-  member.hold();
-  const start = performance.now();
-  await exits();
-  const elapsed = performance.now() - start;
-  assert(elapsed < 5_000, `it exits after ${elapsed} ms`);
-});
+/** Those that wait for a second, the time of a Ctrl-C and of an exit. */
+const SLOW: Record<string, () => Promise<void>> = {
+  async "a second SIGTERM and an immediate SIGINT change nothing, a later SIGINT cuts"() {
+    const { life, states, signal } = newLife();
+    let isAborted = false;
+    const member = life.join();
+    await turns();
+    member.hold(() => isAborted = true);
+    for (const name of ["SIGTERM", "SIGTERM", "SIGINT"]) signal(name);
+    assert(await isPending(life.finished));
+    await pass(1_050);
+    signal("SIGTERM");
+    assert(await isPending(life.finished));
+    assertEquals(isAborted, false);
+    signal("SIGINT");
+    await soon("the service has stopped", life.finished);
+    assertEquals(isAborted, true);
+    assertEquals(states.filter((state) => state.stopping).length, 1);
+  },
+  async "a program that still runs after the end is ended, with one line"() {
+    const { life, lines, exited } = newLife();
+    life.join();
+    await life.stop();
+    const start = performance.now();
+    await soon("it exits", exited.promise);
+    const elapsed = performance.now() - start;
+    assert(elapsed > 900, `it exits after ${elapsed} ms`);
+    assertEquals(lines.length, 1);
+  },
+  async "work after the end delays the exit until it ends"() {
+    const { life, exited } = newLife();
+    const member = life.join();
+    await life.stop();
+    const late = member.hold();
+    const own = life.hold();
+    await pass(1_200);
+    own[Symbol.dispose]();
+    assert(await isPending(exited.promise));
+    late[Symbol.dispose]();
+    await soon("it exits", exited.promise);
+  },
+  async "work after the end ends with the longest time for a drain"() {
+    const { life, exited } = newLife();
+    const member = life.join({ drainTimeoutMs: 100 });
+    await life.stop();
+    member.hold();
+    await soon("it exits", exited.promise, { within: 5_000 });
+  },
+};
+Deno.test("the end of a service takes time", (t) => sideBySide(t, SLOW));
