@@ -14,6 +14,7 @@ Deno.test("a credential is returned unchanged, as text or as bytes", async () =>
   assertEquals(await credential("a name", { env, as: "bytes" }), bytes);
 });
 
+const HINT = "set LoadCredential=key:PATH in the service unit";
 const REFUSED: [
   name: string,
   directory: string | undefined,
@@ -23,19 +24,9 @@ const REFUSED: [
   ...["", ".", "..", "../key", "a:b", "é", "a\nb", "n".repeat(256)].map((
     name,
   ): typeof REFUSED[number] => [name, "/", "invalid-name", "is not a file"]),
-  [
-    "key",
-    undefined,
-    "no-credentials",
-    "CREDENTIALS_DIRECTORY is not set; set LoadCredential=key:PATH in the service unit",
-  ],
+  ["key", undefined, "no-credentials", `_DIRECTORY is not set; ${HINT}`],
   ["key", "run/x", "no-credentials", '"run/x" is not an absolute path'],
-  [
-    "key",
-    "/nonexistent",
-    "not-passed",
-    "there is no /nonexistent/key; set LoadCredential=key:PATH in the service unit",
-  ],
+  ["key", "/none", "not-passed", `there is no /none/key; ${HINT}`],
   ["proc", "/", "unreadable", "Is a directory"],
 ];
 for (const [name, directory, code, problem] of REFUSED) {

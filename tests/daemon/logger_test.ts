@@ -18,70 +18,72 @@ function written(
       return part.length;
     },
   };
-  log(logger({ sink, ...options }));
+  log(logger({ sink, journalSocket: "/none", ...options }));
   return new TextDecoder().decode(Uint8Array.from(bytes));
 }
 
 const LEVELS: LogLevel[] = [
-  "emergency",
-  "alert",
-  "critical",
-  "error",
-  "warning",
-  "notice",
-  "info",
-  "debug",
+  ...["emergency", "alert", "critical", "error"] as const,
+  ...["warning", "notice", "info", "debug"] as const,
 ];
-for (const [number, level] of LEVELS.entries()) {
-  Deno.test(`${level} is <${number}> in the journal and a word elsewhere`, () => {
-    assertEquals(
-      written({ journal: true, level: "debug" }, (log) => log[level]("text")),
-      `<${number}>text\n`,
+Deno.test("a level is its number in the journal, and a word after the name elsewhere", () => {
+  for (const [number, level] of LEVELS.entries()) {
+    const options = { level: "debug", name: "web" } as const;
+    const lines = [true, false].map((journal) =>
+      written({ ...options, journal }, (log) => log[level]("text"))
     );
-    assertEquals(
-      written({ journal: false, level: "debug" }, (log) => log[level]("text")),
-      `${level}: text\n`,
-    );
-  });
-}
-
-Deno.test("the name stands before the level, but not in the journal", () => {
-  const options = { name: "web" };
+    assertEquals(lines, [`<${number}>text\n`, `web: ${level}: text\n`]);
+  }
   assertEquals(
-    written({ ...options, journal: false }, (log) => log.error("no")),
-    "web: error: no\n",
-  );
-  assertEquals(
-    written({ ...options, journal: true }, (log) => log.error("no")),
-    "<3>no\n",
+    written({ journal: false }, (log) => log.info("x")),
+    "info: x\n",
   );
 });
 
-Deno.test("records below the level are dropped, by default those for debugging", () => {
-  assertEquals(written({ journal: true }, (log) => log.debug("x")), "");
-  assertEquals(written({ journal: true }, (log) => log.info("x")), "<6>x\n");
-  assertEquals(
-    written({ journal: true, level: "error" }, (log) => {
-      log.warning("x");
-      log.error("y");
-    }),
+const FIELDS = { ID: "a b", N: [1, Uint8Array.of(66)] };
+const AS_LINE = 'up ID="a b" N="1" N="B"\n';
+
+const WRITTEN: [
+  what: string,
+  log: (log: ReturnType<typeof logger>) => void,
+  text: string,
+  options?: LoggerOptions,
+][] = [
+  ["records for debugging are dropped", (log) => log.debug("x"), ""],
+  [
+    "records below the level are dropped",
+    (log) => [log.warning("x"), log.error("y")],
     "<3>y\n",
-  );
-});
-
-Deno.test("each line of a text has the prefix", () => {
-  assertEquals(
-    written({ journal: true }, (log) => log.notice("one\ntwo\n")),
+    { level: "error" },
+  ],
+  [
+    "each line of a text has the prefix",
+    (log) => log.notice("one\ntwo\n"),
     "<5>one\n<5>two\n",
-  );
-});
-
-Deno.test("control characters are escaped, other characters are not", () => {
-  assertEquals(
-    written({ journal: true }, (log) => log.info("\x1b[2J\r\0 größer")),
+  ],
+  [
+    "control characters are escaped, other characters are not",
+    (log) => log.info("\x1b[2J\r\0 größer"),
     "<6>\\x1b[2J\\r\\x00 größer\n",
+  ],
+  [
+    "fields follow the text outside the journal",
+    (log) => log.error("up\n", FIELDS),
+    `error: ${AS_LINE}`,
+    { journal: false },
+  ],
+  [
+    "fields follow the text without a journal",
+    (log) => log.error("up\n", FIELDS),
+    `<3>${AS_LINE}`,
+  ],
+];
+for (const [what, log, text, options] of WRITTEN) {
+  Deno.test(
+    what,
+    () => assertEquals(written({ journal: true, ...options }, log), text),
   );
-});
+}
 
 Deno.test("a blocked sink does not make the logger throw", () => {
   const sink = {
