@@ -5,7 +5,11 @@ import { HandleTransport } from "../../activation/_handle_transport.ts";
 import { RefusedFdError } from "../../runtime/refused_fd.ts";
 import { StreamBinding, streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
-import { openUdp, type UdpHandles } from "../../runtime/udp_handle.ts";
+import {
+  openUdp,
+  type UdpHandles,
+  udpHandles,
+} from "../../runtime/udp_handle.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const load: (name: string) => object = Reflect.get(process, "binding");
@@ -104,4 +108,21 @@ Deno.test("a UDP socket has no kind in Deno 2.9, and that of Node.js one day", (
     } as unknown as UdpHandles["UDP"];
     assertInstanceOf(openUdp({ streams, UDP }, 3), UDP);
   }
+});
+
+Deno.test("UDP handles of another shape are not used", async () => {
+  await streamBinding();
+  const { UDP } = load("udp_wrap") as UdpHandles;
+  class WithoutStop extends UDP {}
+  Object.assign(WithoutStop.prototype, { recvStop: undefined });
+  const shapes = [undefined, {}, { UDP: class {} }, { UDP: WithoutStop }];
+  try {
+    for (const shape of shapes) {
+      Reflect.set(process, "binding", () => shape);
+      assertEquals(await udpHandles(), undefined, Deno.inspect(shape));
+    }
+  } finally {
+    Reflect.set(process, "binding", load);
+  }
+  assertEquals((await udpHandles())?.UDP, UDP);
 });
