@@ -112,7 +112,11 @@ export async function make(
     ["make", "-j2", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"],
     {
       cwd,
-      env: { ...await toolchain(), ...inherited("HOME", "DENO_DIR"), ...env },
+      env: {
+        ...await toolchain(),
+        ...inherited("HOME", "DENO_DIR", "TMPDIR"),
+        ...env,
+      },
     },
   );
   return [...Deno.readDirSync(distdir)].map(({ name }) => name).sort();
