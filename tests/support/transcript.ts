@@ -6,7 +6,7 @@
 import { assert } from "@std/assert";
 
 /** Commands followed by their combined output. */
-export interface Transcript {
+interface Transcript {
   /** As typed; lines that end with a backslash are joined. */
   commands: string[];
   /** Lines; `…` is one or more omitted lines. */
@@ -25,7 +25,7 @@ export const MAKE_SERVICE = "deno run -A ipc/unit/main.ts web.ts";
 const PAGES = ["README.md", "docs/programs.md"];
 
 /** Returns the transcripts in these pages, in order. */
-export function transcripts(): Transcript[] {
+function transcripts(): Transcript[] {
   return PAGES.flatMap((path) => {
     const page = new URL(`../../${path}`, import.meta.url);
     const blocks = Deno.readTextFileSync(page)
@@ -44,7 +44,7 @@ export function transcript(command: string): Transcript {
 }
 
 /** Splits a console block: a command that shows something ends a transcript. */
-export function parseTranscripts(block: string): Transcript[] {
+function parseTranscripts(block: string): Transcript[] {
   const transcripts: Transcript[] = [];
   for (const line of block.replaceAll(/\\\n\s*/g, "").trimEnd().split("\n")) {
     const last = transcripts.at(-1);

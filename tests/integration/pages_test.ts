@@ -1,9 +1,17 @@
+// The programs of README, and the console blocks of the pages.
+
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { copySources } from "../packaging/packages.ts";
 import { DENO_RUN } from "../support/deno_run.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
-import { Program, REPOSITORY, run } from "../support/program.ts";
+import {
+  IPC_SERVER,
+  makeEnvironment,
+  Program,
+  REPOSITORY,
+  run,
+} from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { freePort } from "../support/test_server.ts";
@@ -37,13 +45,12 @@ async function project(directory: TempDir, i: number, port = 1) {
   return path;
 }
 
-/** The command of README that begins with this and runs a program, type-checked. */
+/** The command of README that begins with this and runs a program. */
 function command(start: string, path: string): string[] {
   const name = path.split("/").at(-1)!;
   const [, flags] = new RegExp(`^${start}deno run (.*) \\S*${name}$`, "m")
     .exec(README)!;
-  const check = DENO_RUN.map((word) => word.replace("--no-check", "--check"));
-  return [...check, ...flags!.split(" "), path];
+  return [...DENO_RUN, ...flags!.split(" "), path];
 }
 
 /** Sends two requests: the program counts them. */
@@ -65,6 +72,14 @@ async function assertEchoes(dial: () => Promise<Deno.Conn>): Promise<void> {
   assertEquals(await echoOf(conn, "as README says\n"), "as README says\n");
 }
 
+/** The lines of an output, without what is another one each time. */
+function unchanging(output: string): string[] {
+  return output.trimEnd().replaceAll(/\/\S+\/tmp\.\w+\//g, "DIRECTORY/")
+    .replaceAll(/\bLISTEN_PID=\d+/g, "LISTEN_PID=PID")
+    // Another systemd may rate the same unit otherwise.
+    .replaceAll(/exposure [\d.]+/g, "exposure N").split("\n");
+}
+
 for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
   Deno.test(`README's ${name} works on the socket that it is given`, async () => {
     using directory = new TempDir();
@@ -74,6 +89,18 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
       env: denoEnv(),
     });
     await assertWorks(() => service.connect());
+  });
+
+  Deno.test(`README's ${name} type-checks`, async () => {
+    using directory = new TempDir();
+    const path = await project(directory, i);
+    const options = { cwd: directory.path, env: denoEnv() };
+    const { code, stderr } = await run(
+      Deno.execPath(),
+      ["check", path],
+      options,
+    );
+    assertEquals(code, 0, stderr);
   });
 
   Deno.test(`README's ${name} works by hand`, async () => {
@@ -104,11 +131,8 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     const made = await run(Deno.execPath(), line.split(/ +/).slice(1), options);
     assertEquals([made.code, made.stderr], [0, ""]);
     if (name === "web.ts") {
-      // Another systemd may rate the same unit otherwise.
-      const lines = (text: string) =>
-        text.trimEnd().replace(/exposure [\d.]+/, "exposure N").split("\n");
       const { shows } = transcript(MAKE_SERVICE);
-      assertShown(lines(shows.join("\n")), lines(made.stdout));
+      assertShown(unchanging(shows.join("\n")), unchanging(made.stdout));
     }
     await using service = await ActivatedServer.listen({
       command: [directory.join(`dist/${name.replace(".ts", "")}`)],
@@ -119,7 +143,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
 
 Deno.test("README's deno.json keeps lint, fmt and test out of the library", async () => {
   using directory = new TempDir();
-  const path = await project(directory, 1);
+  await project(directory, 1);
   await Deno.remove(directory.join("ipc"));
   await copySources(directory.join("ipc"));
   await Deno.writeTextFile(
@@ -128,7 +152,6 @@ Deno.test("README's deno.json keeps lint, fmt and test out of the library", asyn
   );
   for (
     const [args, output] of [
-      [["check", path], "Check "],
       [["lint"], "Checked 2 files"],
       [["fmt", "--check"], "Checked 3 files"],
       [["test", "--no-check"], "1 passed"],
@@ -141,4 +164,41 @@ Deno.test("README's deno.json keeps lint, fmt and test out of the library", asyn
     assertEquals(code, 0, stderr);
     assertStringIncludes(stdout + stderr, output);
   }
+});
+
+Deno.test("README shows what make run prints", async () => {
+  const { shows } = transcript("make run");
+  using directory = new TempDir();
+  const env = { INTERVAL: "20ms", TMPDIR: directory.path };
+  const options = { cwd: REPOSITORY, env: { ...makeEnvironment(), ...env } };
+  // Lines about rebuilt files are not part of the block.
+  await run("make", [], options);
+  const { code, stdout, stderr } = await run("make", ["run"], options);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  // How the lines of two programs mix is chance; each one's order is not.
+  for (const side of ["client", "server"]) {
+    const its = (output: string) =>
+      unchanging(output).filter((line) =>
+        line === "…" || line.startsWith(`${side} | `)
+      );
+    assertShown(its(shows.join("\n")), its(stdout));
+  }
+  assertEquals([...Deno.readDirSync(directory.path)], []);
+});
+
+Deno.test("docs/programs.md shows what ipc-server --check prints", async () => {
+  const { commands, shows } = transcript("systemd-socket-activate --listen");
+  using directory = new TempDir();
+  const socket = directory.join("job.socket");
+  const [first, ...rest] = commands.map((command) =>
+    command
+      .replaceAll("/tmp/job.socket", socket)
+      .replaceAll("/usr/libexec/ipc/ipc-server", IPC_SERVER)
+  );
+  // A person is slower than a script, which has to wait for the socket.
+  const listening = `until [ -S ${socket} ]; do sleep 0.02; done`;
+  const script = [first, listening, ...rest, "wait"].join("\n");
+  const { stdout, stderr } = await run("bash", ["-c", script]);
+  assertEquals(stderr, "");
+  assertShown(unchanging(shows.join("\n")), unchanging(stdout));
 });
