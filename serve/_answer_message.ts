@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { once } from "node:events";
 import { setTimeout } from "node:timers";
 import { remoteAddr } from "../activation/_address.ts";
 import { takeResponse } from "../runtime/fetch_objects.ts";
@@ -138,15 +137,25 @@ async function sendChunks(
     reading = reader.read();
   }
   if (outgoing.req.method === "HEAD") return void outgoing.end();
-  outgoing.flushHeaders();
+  // Sends the head. Over TLS, `flushHeaders()` loses the end of the response (Deno 2.9).
+  outgoing.write("");
   for (const chunk of ready) outgoing.write(chunk);
   for (let chunk: Chunk; !(chunk = await reading).done && !client.isGone;) {
-    if (!outgoing.write(toBytes(chunk))) {
-      await Promise.race([once(outgoing, "drain"), once(outgoing, "close")]);
-    }
+    if (!outgoing.write(toBytes(chunk))) await writable(outgoing);
     reading = reader.read();
   }
   outgoing.end();
+}
+
+/** Resolves when a response has room for more, or is closed. */
+function writable(outgoing: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const settle = () => {
+      outgoing.off("drain", settle).off("close", settle);
+      resolve();
+    };
+    outgoing.on("drain", settle).on("close", settle);
+  });
 }
 
 /** Reads a message only when pulled: until then, the client waits. */
