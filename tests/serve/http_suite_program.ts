@@ -1,24 +1,36 @@
-/** Runs the HTTP suite on the sockets that this process was activated with. */
+/**
+ * Runs the HTTP suite on the sockets that this process was activated with; over TLS if the
+ * variable TLS is set.
+ */
 
 import { httpBinding } from "../../runtime/http_binding.ts";
 import { streamBinding } from "../../runtime/stream_binding.ts";
 import { serve } from "../../serve/mod.ts";
-import { dial } from "../support/activate.ts";
+import { dial, hostAndPort } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";
+import { CERT, KEY } from "../support/certificate.ts";
 import { casesOf } from "./http_suite.ts";
 
-if (import.meta.main) {
-  const isTcp = !Deno.args[0]!.startsWith("/");
-  const hasHandles = await streamBinding() !== undefined;
-  const hasServer = await httpBinding() !== undefined;
-  const server = !hasHandles ? "node" : isTcp && hasServer ? "native" : "ours";
-  const overTcp = isTcp && server === "ours";
-  await runCases(casesOf(server, { overTcp }), ({ run }, i) =>
-    run({
-      server,
-      secure: false,
-      serve: (handler, options) =>
-        serve(handler, { name: `case-${i}`, notify: false, ...options }),
-      dial: () => dial(Deno.args[i]!),
-    }));
-}
+const isTcp = !Deno.args[0]!.startsWith("/");
+const secure = Deno.env.has("TLS");
+const server = await streamBinding() === undefined
+  ? "node"
+  : isTcp && await httpBinding() !== undefined
+  ? "native"
+  : "ours";
+const kind = { server, isTcp, secure } as const;
+await runCases(casesOf(kind), ({ run }, i) => {
+  const address = Deno.args[i]!;
+  const own = {
+    ...{ name: `case-${i}`, notify: false },
+    ...secure ? { cert: CERT, key: KEY } : {},
+  };
+  return run({
+    ...kind,
+    serve: (handler, options) => serve(handler, { ...own, ...options }),
+    dial: () =>
+      secure
+        ? Deno.connectTls({ ...hostAndPort(address)!, caCerts: [CERT] })
+        : dial(address),
+  });
+});

@@ -1,110 +1,82 @@
 import { serve, type ServeOptions } from "../../serve/mod.ts";
-import { freePorts } from "../support/activate.ts";
+import { freeAddresses } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
-import { TempDir } from "../support/temp_dir.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { casesOf, type Place, type ServerName } from "./http_suite.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { casesOf, type Kind } from "./http_suite.ts";
 
-for (const { name, run } of casesOf("Deno.serve")) {
-  Deno.test(`Deno.serve: ${name}`, async () => {
-    let port = 0;
-    await run({
-      server: "Deno.serve",
-      secure: false,
-      serve(handler, options = {}) {
-        const { onError, signal } = options;
-        const where = { hostname: "127.0.0.1", port: 0, onListen() {} };
-        const server = Deno.serve({ ...where, onError, signal }, handler);
-        port = server.addr.port;
-        return Promise.resolve({ ...server, addrs: [server.addr] });
-      },
-      dial: () => Deno.connect({ hostname: "127.0.0.1", port }),
-    });
-  });
-}
+const HERE: [what: string, kind: Kind, options: ServeOptions][] = [
+  ["Deno.serve", { server: "Deno.serve", isTcp: true, secure: false }, {}],
+  ["serve, unix path", { server: "ours", isTcp: false, secure: false }, {}],
+  [
+    "serve, WebSockets, TCP",
+    { server: "ours", isTcp: true, secure: false },
+    { webSocket: true },
+  ],
+  [
+    "serve, TLS",
+    { server: "ours", isTcp: true, secure: true },
+    { cert: CERT, key: KEY },
+  ],
+];
 
-for (const { name, run } of casesOf("ours", { overTcp: true })) {
-  Deno.test(`serve, WebSockets, TCP: ${name}`, async () => {
-    await run(tcpPlace({ webSocket: true }, Deno.connect));
-  });
-}
-
-for (const { name, run } of casesOf("ours", { overTcp: true, secure: true })) {
-  Deno.test(`serve, TLS: ${name}`, async () => {
-    await run(
-      tcpPlace(
-        { cert: CERT, key: KEY },
-        (where) => Deno.connectTls({ ...where, caCerts: [CERT] }),
-      ),
-    );
-  });
-}
-
-for (const { name, run } of casesOf("ours")) {
-  Deno.test(`serve, unix path: ${name}`, async () => {
-    using directory = new TempDir();
-    const path = directory.join("socket");
-    await run({
-      server: "ours",
-      secure: false,
-      serve: (handler, options) =>
-        serve(handler, { fallback: { path }, notify: false, ...options }),
-      dial: () => Deno.connect({ transport: "unix", path }),
-    });
-  });
-}
-
-async function testActivated(
-  t: Deno.TestContext,
-  transport: "TCP" | "unix",
-  server: ServerName,
-  preload?: string,
-): Promise<void> {
-  using directory = new TempDir();
-  const cases = casesOf(server, {
-    overTcp: server === "ours" && transport === "TCP",
-  });
-  const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
-  const addresses = transport === "unix"
-    ? names.map((name) => directory.join(name))
-    : freePorts("127.0.0.1", names.length).map((port) => `127.0.0.1:${port}`);
-  const allow = ["--allow-all"];
-  if (preload !== undefined) {
-    allow.push(`--preload=${new URL(preload, import.meta.url).pathname}`);
-  }
-  const module = "tests/serve/http_suite_program.ts";
-  await runActivated(t, { names, module, allow, addresses });
-}
-
-Deno.test("serve, adopted TCP", (t) => testActivated(t, "TCP", "native"));
-
-Deno.test("serve, adopted unix path", (t) => testActivated(t, "unix", "ours"));
-
-Deno.test("serve, adopted TCP, without Deno's HTTP server", (t) =>
-  testActivated(t, "TCP", "ours", "./without_http_server.ts"));
-
-for (const transport of ["unix", "TCP"] as const) {
-  Deno.test(`serve, adopted ${transport}, by documented API alone`, (t) =>
-    testActivated(t, transport, "node", "./without_internals.ts"));
-}
-
-function tcpPlace(
-  options: ServeOptions,
-  connect: (where: { hostname: string; port: number }) => Promise<Deno.Conn>,
-): Place {
-  let port = 0;
-  return {
-    server: "ours",
-    secure: options.cert !== undefined,
-    async serve(handler, own) {
-      const service = await serve(handler, {
-        ...{ fallback: { port }, notify: false },
-        ...options,
-        ...own,
+for (const [what, kind, own] of HERE) {
+  for (const { name, run } of casesOf(kind)) {
+    Deno.test(`${what}: ${name}`, async () => {
+      using directory = new TempDir();
+      const path = directory.join("socket");
+      const fallback = kind.isTcp ? { port: 0 } : { path };
+      let where = { hostname: "127.0.0.1", port: 0 };
+      await run({
+        ...kind,
+        async serve(handler, options = {}) {
+          const { onError, signal } = options;
+          const server = kind.server === "Deno.serve"
+            ? Deno.serve({ ...where, onError, signal, onListen() {} }, handler)
+            : await serve(handler, {
+              ...{ fallback, notify: false, ...own },
+              ...options,
+            });
+          where = server.addr as Deno.NetAddr;
+          return server;
+        },
+        dial: () =>
+          !kind.isTcp
+            ? Deno.connect({ transport: "unix", path })
+            : kind.secure
+            ? Deno.connectTls({ ...where, caCerts: [CERT] })
+            : Deno.connect(where),
       });
-      if (service.addr.transport === "tcp") port = service.addr.port;
-      return service;
-    },
-    dial: () => connect({ hostname: "127.0.0.1", port }),
-  };
+    });
+  }
+}
+
+for (
+  const [server, isTcp, secure, preload] of [
+    ["native", true, false],
+    ["ours", false, false],
+    // A runtime without one or all of the internals.
+    ["ours", true, false, "without_http_server.ts"],
+    ["node", false, false, "without_internals.ts"],
+    ["node", true, false, "without_internals.ts"],
+    ["node", true, true, "without_internals.ts"],
+  ] as const
+) {
+  const socket = secure ? "TLS" : isTcp ? "TCP" : "unix path";
+  Deno.test(`serve, adopted ${socket}: the server ${server}`, async (t) => {
+    using directory = new TempDir();
+    const cases = casesOf({ server, isTcp, secure });
+    const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
+    const kind = isTcp ? "IPv4" : "unix path";
+    await runActivated(t, {
+      names,
+      addresses: freeAddresses(kind, directory, names.length),
+      module: "tests/serve/http_suite_program.ts",
+      allow: [
+        "--allow-all",
+        ...preload ? [`--preload=${import.meta.dirname}/${preload}`] : [],
+      ],
+      env: secure ? { TLS: "yes" } : {},
+    });
+  });
 }

@@ -9,8 +9,8 @@ import {
 } from "@std/assert";
 import { service } from "../../daemon/mod.ts";
 import { serve, type ServeHandler } from "../../serve/mod.ts";
-import { eventually, soon } from "../support/eventually.ts";
-import { receive, receiveAllText, send } from "../support/peer.ts";
+import { soon } from "../support/eventually.ts";
+import { receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import {
   CERT,
@@ -154,57 +154,6 @@ Deno.test({
     );
   },
 });
-
-Deno.test("a client that keeps sending its body after the response is cut off", async () => {
-  await using service = await serve(hello, { ...HERE, webSocket: true });
-  const { port } = service.addr as Deno.NetAddr;
-  using conn = await Deno.connect({ hostname: "127.0.0.1", port });
-  await send(
-    conn,
-    "POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 100000\r\n\r\n",
-  );
-  const answer = receiveAllText(conn).catch(String);
-  await eventually(
-    "no more is taken",
-    () => send(conn, "more").then(() => "taken", () => "refused"),
-    (outcome) => outcome === "refused",
-  );
-  assertMatch(await answer, /hello$|ConnectionReset/);
-});
-
-for (const secure of [false, true]) {
-  Deno.test(`a body that fails midway resets a connection of HTTP/1.0${secure ? " over TLS" : ""}`, async () => {
-    const source = Promise.withResolvers<void>();
-    await using service = await serve(() => {
-      let isFirst = true;
-      return new Response(
-        new ReadableStream({
-          async pull(controller) {
-            if (!isFirst) await source.promise;
-            isFirst = false;
-            controller.enqueue(new TextEncoder().encode("first"));
-          },
-        }),
-      );
-    }, { ...HERE, webSocket: true, ...secure ? { cert: CERT, key: KEY } : {} });
-    const { port } = service.addr as Deno.NetAddr;
-    const where = { hostname: "127.0.0.1", port };
-    using conn = secure
-      ? await Deno.connectTls({ ...where, caCerts: [CERT] })
-      : await Deno.connect(where);
-    await send(conn, "GET / HTTP/1.0\r\n\r\n");
-    let text = "";
-    while (!text.endsWith("first")) {
-      text += new TextDecoder().decode(await receive(conn, 1));
-    }
-    source.reject(new Error("secret"));
-    // Only the end of the connection shows it.
-    await assertRejects(
-      () => receiveAllText(conn),
-      secure ? Deno.errors.UnexpectedEof : Deno.errors.ConnectionReset,
-    );
-  });
-}
 
 Deno.test("a renewed certificate is used by new handshakes, and connections stay", async () => {
   await using server = await serve(hello, { ...HERE, cert: CERT, key: KEY });

@@ -1,0 +1,345 @@
+/** The HTTP suite: how responses are sent, and failures of the handler. */
+
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { soon, untilSteady } from "../support/eventually.ts";
+import { receiveAll, receiveUpTo } from "../support/peer.ts";
+import {
+  answer,
+  ask,
+  assertFailure,
+  CRLF,
+  dialWith,
+  gate,
+  GET,
+  LAST,
+  receiveRest,
+  request,
+  Source,
+  streamOf,
+  test,
+} from "./http_case.ts";
+
+test("HTTP/1.0 needs no host, and its response ends with the connection", async (place) => {
+  await using _service = await place.serve(({ url }) =>
+    new Response(url.endsWith("/url") ? url : new Source(3, 2).stream)
+  );
+  const url = await ask(place, `GET /url HTTP/1.0${CRLF}${CRLF}`);
+  assertMatch(url.body, /^https?:\/\/localhost(:\d+)?\/url$/);
+  const stream = await ask(place, `GET /stream HTTP/1.0${CRLF}${CRLF}`);
+  assertEquals(stream.body, "aaaaaa");
+});
+
+test(
+  "HEAD is answered before the first chunk of its stream, which is cancelled",
+  { Deno: "it waits" },
+  async (place) => {
+    const cancelled = gate();
+    await using _service = await place.serve(() =>
+      new Response(new ReadableStream({ cancel: () => cancelled.resolve() }))
+    );
+    const heads = request("HEAD /") + request("HEAD /");
+    using conn = await dialWith(place, heads);
+    await receiveUpTo(conn, CRLF + CRLF);
+    assertMatch(await receiveUpTo(conn, CRLF + CRLF), / 200 /);
+    await soon("the stream is cancelled", cancelled.promise);
+  },
+);
+
+test("HEAD has GET's content length, and empty bodies have 0", async (place) => {
+  await using _service = await place.serve(({ url }) =>
+    url.endsWith("/redirect")
+      ? Response.redirect("http://a/", 302)
+      : new Response(url.endsWith("/empty") ? null : "12é")
+  );
+  for (
+    const [line, length] of [
+      ...[["GET /", 4], ["HEAD /", 4], ["GET /empty", 0]] as const,
+      ["GET /redirect", 0] as const,
+    ]
+  ) {
+    const { head } = await ask(place, request(line, LAST));
+    assertStringIncludes(head.toLowerCase(), `content-length: ${length}\r\n`);
+  }
+});
+
+test("each cookie has a line, and framing headers of the handler are ignored", {
+  Deno: "it sends the headers of the handler",
+  node: "a short stream has a length",
+}, async (place) => {
+  await using _service = await place.serve(() =>
+    new Response(new Source(1, 2).stream, {
+      statusText: "Ignored",
+      headers: [
+        ...[["set-cookie", "a=1, 2"], ["set-cookie", "b=3"]],
+        ...[["transfer-encoding", "gzip"], ["connection", "x-hop"]],
+        ...[["keep-alive", "timeout=9999"], ["x-kept", "é"]],
+      ] as [string, string][],
+    })
+  );
+  using conn = await dialWith(place, GET);
+  const text = new TextDecoder("latin1").decode(await receiveAll(conn));
+  assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
+  assertMatch(text, /^set-cookie: a=1, 2\r\nset-cookie: b=3\r$/im);
+  assertMatch(text, /^transfer-encoding: chunked\r$/im);
+  if (place.server === "ours") assertStringIncludes(text, "x-kept: é\r\n");
+  assertEquals(/gzip|x-hop|9999/.test(text), false, text);
+});
+
+test("a stream with a malformed Content-Length is sent in chunks", {
+  node: "a short stream has a length",
+}, async (place) => {
+  let length = "";
+  await using _service = await place.serve(() =>
+    new Response(new Source(6, 1).stream, {
+      headers: { "content-length": length },
+    })
+  );
+  for (length of ["null", "6.0", "0x6", "+6", "6, 6"]) {
+    const { head, body } = await ask(place);
+    assertMatch(head, /^transfer-encoding: chunked\r$/im, length);
+    assertEquals(/^content-length:/im.test(head), false, head);
+    assertEquals(body, "6\r\naaaaaa\r\n0\r\n\r\n");
+  }
+});
+
+test("a stream that is longer than its Content-Length becomes status 500", {
+  Deno: "it cuts the connection after the head",
+  node: "the same",
+}, async (place) => {
+  const headers = { "content-length": "5", "set-cookie": "secret" };
+  const response = await answer(
+    place,
+    () => new Response(new Source(6, 2).stream, { headers }),
+  );
+  assertFailure(response);
+  assertEquals(/secret/.test(response.head), false, response.head);
+});
+
+test("a stream that is shorter than its Content-Length is cut off", {
+  node: "it becomes status 500",
+}, async (place) => {
+  const headers = { "content-length": "999" };
+  await using _service = await place.serve(() =>
+    new Response(new Source(6, 2).stream, { headers })
+  );
+  using conn = await dialWith(place, request("GET /"));
+  assertMatch(await receiveRest(conn), /\r\n\r\na*$/);
+});
+
+test("a response is read from its source as the client receives it", async (place) => {
+  const chunks = 512;
+  const source = new Source(64 * 1024, chunks);
+  await using _service = await place.serve(() => new Response(source.stream));
+  using conn = await dialWith(place, GET);
+  await receiveUpTo(conn, CRLF + CRLF);
+  await untilSteady(() => source.pulls);
+  assert(source.pulls < chunks / 2, `${source.pulls} chunks were read`);
+  const bytes = await receiveAll(conn);
+  assertEquals(source.pulls, chunks + 1);
+  assert(bytes.length > chunks * 64 * 1024);
+  const end = new TextDecoder().decode(bytes.slice(-7));
+  assertEquals(end, `${CRLF}0${CRLF}${CRLF}`);
+});
+
+test("a compressed response of fetch(), also a clone, is readable", async (place) => {
+  const zipped = await new Response(
+    new Blob(["text ".repeat(100)]).stream()
+      .pipeThrough(new CompressionStream("gzip")),
+  ).bytes();
+  await using upstream = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {} },
+    () => new Response(zipped, { headers: { "content-encoding": "gzip" } }),
+  );
+  await using _service = await place.serve(async ({ url }) => {
+    const response = await fetch(`http://127.0.0.1:${upstream.addr.port}`);
+    if (!url.endsWith("/clone")) return response;
+    const copy = response.clone();
+    void response.body?.cancel();
+    return copy;
+  });
+  for (const path of ["/", "/clone"]) {
+    const { head, body } = await ask(place, request(`GET ${path}`, LAST));
+    assertMatch(head, /^HTTP\/1\.1 200 /);
+    assertEquals(/^content-encoding:/im.test(head), false, head);
+    assertStringIncludes(body, "text ".repeat(100));
+  }
+});
+
+test("a Response that was sent cannot be sent again", async (place) => {
+  const text = new Response("sent");
+  const stream = new Response(new Blob(["sent"]).stream());
+  let errors = 0;
+  await using _service = await place.serve(
+    ({ url }) => url.endsWith("/text") ? text : stream,
+    {
+      onError() {
+        errors++;
+        return new Response("not again", { status: 500 });
+      },
+    },
+  );
+  const paths = ["/stream"];
+  // Without internals, a text is still unread.
+  if (place.server !== "node") paths.push("/text");
+  for (const path of paths) {
+    const each = request(`GET ${path}`, LAST);
+    assertStringIncludes((await ask(place, each)).body, "sent");
+    const { head, body } = await ask(place, each);
+    assertMatch(head, /^HTTP\/1\.1 500 /);
+    assertEquals(body, "not again");
+  }
+  assertEquals(errors, paths.length);
+});
+
+test("onError makes the response of a handler that failed", async (place) => {
+  const seen: unknown[] = [];
+  await using _service = await place.serve(({ url }) => {
+    if (url.endsWith("/none")) return undefined as unknown as Response;
+    throw new Error("secret");
+  }, {
+    onError(error) {
+      seen.push(error);
+      return new Response("reported", { status: 503 });
+    },
+  });
+  for (const path of ["/throw", "/none"]) {
+    const { head, body } = await ask(place, request(`GET ${path}`, LAST));
+    assertMatch(head, /^HTTP\/1\.1 503 /);
+    assertEquals(body, "reported");
+  }
+  assertMatch(`${seen}`, /secret,TypeError: .*response/i);
+});
+
+/** Handlers whose result cannot be sent, at once and later. */
+const FAILING: Record<string, () => Response | Promise<Response>> = {
+  "returns nothing": () => undefined as unknown as Response,
+  "resolves to nothing": () => Promise.resolve() as unknown as Response,
+  throws() {
+    throw new Error("it fails");
+  },
+  rejects: () => Promise.reject(new Error("it fails")),
+  async "returns a used body"() {
+    const response = new Response("x");
+    await response.text();
+    return response;
+  },
+  "returns a control character": () =>
+    new Response("x", { headers: { "x-y": "a\x01b" } }),
+  "resolves to a control character": () =>
+    Promise.resolve(new Response("x", { headers: { "content-type": "\x7f" } })),
+  "returns a control character and a stream": () =>
+    new Response(new Source(1, 1).stream, { headers: { "x-y": "a\x1fb" } }),
+};
+
+test("a handler and an onError that fail are answered by the service", {
+  "Deno.serve": "Deno 2.9.4 exits or panics",
+}, async (place) => {
+  let handler = FAILING.throws!;
+  let onError = handler;
+  await using _service = await place.serve(
+    () => handler(),
+    { onError: () => onError() },
+  );
+  for (const [first, failing] of Object.entries(FAILING)) {
+    for (const [second, failingToo] of Object.entries(FAILING)) {
+      [handler, onError] = [failing, failingToo];
+      try {
+        assertFailure(await ask(place));
+      } catch (cause) {
+        throw new Error(`It ${first}, onError ${second}: ${cause}`, {
+          cause,
+        });
+      }
+    }
+  }
+});
+
+test("a body that fails before its first byte becomes status 500", {
+  Deno: "it has sent the head by then",
+}, async (place) => {
+  const fails = () => Promise.reject(new Error("secret"));
+  assertFailure(await answer(place, () => new Response(streamOf([], fails))));
+});
+
+test("a body that fails midway cuts the connection", async (place) => {
+  const source = gate();
+  await using _service = await place.serve(() =>
+    new Response(streamOf(["first"], (i) => i === 1 ? source.promise : 0))
+  );
+  using conn = await dialWith(place, request("GET /"));
+  await receiveUpTo(conn, `first${CRLF}`);
+  source.reject(new Error("secret"));
+  assertEquals(await receiveRest(conn), "");
+});
+
+test("a body that fails midway resets a connection of HTTP/1.0", {
+  Deno: "it ends the connection",
+  node: "the same",
+  "over unix": "there is no reset",
+}, async (place) => {
+  const source = gate();
+  await using _service = await place.serve(() =>
+    new Response(streamOf(["first"], (i) => i === 1 ? source.promise : 0))
+  );
+  using conn = await dialWith(place, "GET / HTTP/1.0\r\n\r\n");
+  await receiveUpTo(conn, "first");
+  source.reject(new Error("secret"));
+  // Only the end of the connection shows it.
+  const { UnexpectedEof, ConnectionReset } = Deno.errors;
+  await assertRejects(
+    () => receiveAll(conn),
+    place.secure ? UnexpectedEof : ConnectionReset,
+  );
+});
+
+test("a program may replace the global Response", {
+  "Deno.serve": "it accepts every object of that class",
+}, async (place) => {
+  const { Response: Real } = globalThis;
+  class Replaced {
+    status = 200;
+  }
+  Object.setPrototypeOf(Replaced, Real);
+  Object.setPrototypeOf(Replaced.prototype, Real.prototype);
+  globalThis.Response = Replaced as unknown as typeof Response;
+  try {
+    let respond = (): Response | Promise<Response> => new Real("real");
+    await using _service = await place.serve(() => respond());
+    assertEquals((await ask(place)).body, "real");
+    respond = () => new Response("x");
+    assertFailure(await ask(place));
+    respond = () => Promise.resolve(new Response("x"));
+    assertFailure(await ask(place));
+  } finally {
+    globalThis.Response = Real;
+  }
+});
+
+test("Deno.upgradeWebSocket() in a handler is an error that names the other", {
+  "Deno.serve": "it upgrades the connection",
+}, async (place) => {
+  const errors: unknown[] = [];
+  const { head } = await answer(
+    place,
+    (request) => Deno.upgradeWebSocket(request).response,
+    request("GET /", {
+      ...{ Connection: "Upgrade, close", Upgrade: "websocket" },
+      "Sec-WebSocket-Version": "13",
+      "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }),
+    {
+      onError(error) {
+        errors.push(error);
+        return new Response("refused", { status: 500 });
+      },
+    },
+  );
+  assertMatch(head, /^HTTP\/1\.1 500 /);
+  assertStringIncludes(`${errors}`, "use upgradeWebSocket() and the option");
+});
