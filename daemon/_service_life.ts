@@ -27,7 +27,7 @@ export interface Surroundings {
   /** Notifies the service manager. Returns whether there is one to notify. */
   notify(state: NotifyState): Promise<boolean>;
   /** Starts the pings of the watchdog, if the service manager expects any. */
-  watch(healthy: () => Promise<boolean>): Promise<Disposable | undefined>;
+  watch(healthy: () => Promise<boolean>): Disposable | undefined;
   addSignalListener(signal: Deno.Signal, listener: () => void): void;
   removeSignalListener(signal: Deno.Signal, listener: () => void): void;
   log(problem: string, error?: unknown): void;

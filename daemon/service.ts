@@ -4,7 +4,10 @@ import {
   mayReadEnv,
   parseDecimal,
 } from "../activation/environment.ts";
+import { logFailure } from "./_log_failure.ts";
+import { notify } from "./notify.ts";
 import { ServiceLife, type Surroundings } from "./_service_life.ts";
+import { watchdog } from "./watchdog.ts";
 import {
   IDLE_TIMEOUT,
   NOTIFY_SOCKET,
@@ -89,13 +92,10 @@ const surroundings: Surroundings = {
     if (!mayReadEnv(NOTIFY_SOCKET) || !Deno.env.get(NOTIFY_SOCKET)) {
       return false;
     }
-    // A program that is not notified for starts without this module.
-    const { notify } = await import("./notify.ts");
     return await notify(state);
   },
-  async watch(healthy) {
+  watch(healthy) {
     if (!NOTIFY_VARIABLES.every(mayReadEnv)) return undefined;
-    const { watchdog } = await import("./watchdog.ts");
     const onError = (error: unknown) =>
       surroundings.log("Cannot ping the watchdog", error);
     try {
@@ -107,8 +107,7 @@ const surroundings: Surroundings = {
   },
   addSignalListener: Deno.addSignalListener,
   removeSignalListener: Deno.removeSignalListener,
-  async log(problem, error) {
-    const { logFailure } = await import("./_log_failure.ts");
+  log(problem, error) {
     logFailure(problem, error, "warning");
   },
   async exit() {

@@ -20,6 +20,7 @@ import { webSocketBinding } from "../runtime/web_socket.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { NativeServer } from "./_native_server.ts";
 import { openEach } from "./_open_each.ts";
+import { ParserServer } from "./_parser_server.ts";
 import type { ServerOptions } from "./_run_servers.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
@@ -68,7 +69,6 @@ export async function openServers(
       const acceptor = await accept((handle) => handle);
       return new NativeServer(http, acceptor, answerOptions);
     }
-    const { ParserServer } = await import("./_parser_server.ts");
     let acceptor: Acceptor<HandledConn>;
     if (certificate !== undefined) {
       const secured = await acceptTls(certificate, listen);

@@ -30,9 +30,7 @@ function newLife(
     },
     watch(healthy) {
       pings.healthy = healthy;
-      return Promise.resolve({
-        [Symbol.dispose]: () => void (pings.stopped = true),
-      });
+      return { [Symbol.dispose]: () => void (pings.stopped = true) };
     },
     addSignalListener: (signal, listener) => listeners.set(signal, listener),
     removeSignalListener: (signal) => void listeners.delete(signal),
