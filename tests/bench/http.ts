@@ -1,6 +1,6 @@
 /**
  * The part of `make bench` about HTTP: `serve()` beside `Deno.serve()`, bare handlers of
- * `node:http`, and `systemd-socket-proxyd`. Adds its table to the report.
+ * `node:http` and `node:https`, and `systemd-socket-proxyd`. Adds its table to the report.
  *
  * @module
  */
@@ -20,8 +20,16 @@ const PROXYD = "/usr/lib/systemd/systemd-socket-proxyd";
 interface HttpContender {
   key: string;
   title: string;
-  /** Given a path or a port, whichever is not empty, and a folder. */
-  commands: (path: string, port: string, scratch: string) => string[][];
+  /**
+   * Given a path or a port, whichever is not empty, a folder, and the files of a
+   * certificate and its key for TLS.
+   */
+  commands: (
+    path: string,
+    port: string,
+    scratch: string,
+    tls: string[],
+  ) => string[][];
   /** Whether systemd-socket-activate listens for the first command. */
   isActivated?: true;
   /** Whether the last two arguments of the second command are a path and a port. */
@@ -30,13 +38,18 @@ interface HttpContender {
 
 const deno = (...args: string[]) => [Deno.execPath(), "run", "-A", ...args];
 const program = (name: string) => `${HERE}programs/${name}`;
+const CERTIFICATE = ["cert", "key"].map((name) =>
+  `${HERE}../support/test_only_${name}.pem`
+);
 
 const CONTENDERS: readonly HttpContender[] = [
   {
     key: "serve",
     title: "serve()",
     isActivated: true,
-    commands: (_path, _port, scratch) => [deno(`${scratch}/http_serve.js`)],
+    commands: (_path, _port, scratch, tls) => [
+      deno(`${scratch}/http_serve.js`, ...tls),
+    ],
   },
   {
     key: "deno",
@@ -47,7 +60,9 @@ const CONTENDERS: readonly HttpContender[] = [
     key: "bare",
     title: "node:http in Deno",
     isActivated: true,
-    commands: () => [deno(program("http_node.mjs"))],
+    commands: (path, port, _scratch, tls) => [
+      deno(program("http_node.mjs"), path, port, ...tls),
+    ],
   },
   {
     key: "node",
@@ -108,22 +123,32 @@ const LOADS: readonly Load[] = [
   { title: "64 connections", connections: 64 },
 ];
 
-const TARGETS: [transport: string, theirs: string, least: number][] = [
-  ["TCP", "deno", 0.9],
-  ["TCP", "proxy", 1.2],
-  ["unix", "bare", 0.75],
-  ["unix", "node", 1],
-  ["unix", "proxy", 1.2],
+const MANY = LOADS.at(-1)!;
+
+const TARGETS: [
+  transport: string,
+  theirs: string,
+  least: number,
+  loads: readonly Load[],
+][] = [
+  ["TCP", "deno", 0.9, LOADS],
+  ["TCP", "proxy", 1.2, LOADS],
+  ["unix", "bare", 0.9, [MANY]],
+  ["unix", "node", 1, [MANY]],
+  ["unix", "proxy", 1.2, [MANY]],
+  ["TLS", "bare", 1, [MANY]],
 ];
 
 interface Running extends AsyncDisposable {
   address: string;
   pids: number[];
-  firstResponseMs: number;
 }
 
 async function main(): Promise<void> {
   const settings = readSettings();
+  await new Deno.Command("wrk").output().catch(() => {
+    throw new Error("Cannot measure TLS: install wrk");
+  });
   const scratch = Deno.makeTempDirSync({ prefix: "ipc-bench-http-" });
   try {
     const loadProgram = await compileC("http_load.c", scratch);
@@ -135,6 +160,7 @@ async function main(): Promise<void> {
         await measure(samples, round, transport, CONTENDERS, options);
       }
       await measure(samples, round, "TCP", PARALLEL, options);
+      await measureTls(samples, round, options);
       console.log(`HTTP, round ${round + 1} of ${settings.rounds}`);
     }
     const text = report(samples);
@@ -171,11 +197,12 @@ async function measure(
   await using stack = new AsyncDisposableStack();
   const running: [HttpContender, Running][] = [];
   for (const contender of contenders) {
-    const started = await start(contender, transport, loadProgram, scratch);
+    const started = await start(contender, transport, scratch);
     running.push([contender, stack.use(started)]);
     const add = (measure: string, value: number) =>
       samples.add(round, `${transport} ${measure}`, contender.key, value);
-    add("first", started.firstResponseMs);
+    const { ms } = await load(loadProgram, started.address, "1", "once");
+    add("first", ms!);
     add("rss", sum(started.pids, residentBytes) / 1e6);
   }
   for (const { title, connections, isAwake } of LOADS) {
@@ -204,6 +231,49 @@ async function measure(
   }
 }
 
+/** Measures those with a target for TLS by wrk: the load of this bench has no TLS. */
+async function measureTls(
+  samples: Samples,
+  round: number,
+  { scratch, seconds }: { scratch: string; seconds: number },
+): Promise<void> {
+  await using stack = new AsyncDisposableStack();
+  const running: [string, Running][] = [];
+  for (const contender of CONTENDERS) {
+    if (contender.key !== "serve" && contender.key !== "bare") continue;
+    const started = await start(contender, "TLS", scratch);
+    running.push([contender.key, stack.use(started)]);
+    await wrk(started.address, 1, 1);
+  }
+  for (const [key, { address, pids }] of running) {
+    await settled(running.flatMap(([, each]) => each.pids));
+    const before = sum(pids, cpuMs);
+    const { rate, requests } = await wrk(address, MANY.connections, seconds);
+    const where = `TLS, ${MANY.title}`;
+    samples.add(round, `${where}, rate`, key, rate);
+    const cpu = (sum(pids, cpuMs) - before) * 1e3 / requests;
+    samples.add(round, `${where}, cpu`, key, cpu);
+  }
+}
+
+async function wrk(
+  port: string,
+  connections: number,
+  seconds: number,
+): Promise<{ rate: number; requests: number }> {
+  const { stdout } = await new Deno.Command("wrk", {
+    args: [
+      ...["--threads=1", `--connections=${connections}`],
+      ...[`--duration=${Math.ceil(seconds)}s`, `https://127.0.0.1:${port}/`],
+    ],
+  }).output();
+  const text = new TextDecoder().decode(stdout);
+  const [requests, rate] = [/(\d+) requests in/, /Requests\/sec: *([\d.]+)/]
+    .map((pattern) => Number(pattern.exec(text)?.[1]));
+  if (!rate || !requests) throw new Error(`wrk has measured nothing: ${text}`);
+  return { rate, requests };
+}
+
 const sum = (pids: number[], of: (pid: number) => number) =>
   pids.reduce((all, pid) => all + of(pid), 0);
 
@@ -217,11 +287,10 @@ async function load(
   return JSON.parse(new TextDecoder().decode(stdout));
 }
 
-/** Starts a server, and waits for its first response. */
+/** Starts a server; its first connection activates it. */
 async function start(
   { commands, isActivated, isProxy }: HttpContender,
-  transport: "TCP" | "unix",
-  loadProgram: string,
+  transport: "TCP" | "unix" | "TLS",
   scratch: string,
 ): Promise<Running> {
   const path = transport === "unix"
@@ -229,7 +298,8 @@ async function start(
     : "";
   const port = transport === "unix" ? "" : freePort();
   const address = path || port;
-  const [command, ...others] = commands(path, port, scratch);
+  const tls = transport === "TLS" ? CERTIFICATE : [];
+  const [command, ...others] = commands(path, port, scratch, tls);
   await using stack = new AsyncDisposableStack();
   const started = others.map((other) => stack.use(spawn(other)));
   const first = isActivated
@@ -242,12 +312,10 @@ async function start(
   started.push(stack.use(first));
   await listening(address);
   if (isProxy) await listening(others[0]!.slice(-2).find(Boolean)!);
-  const { ms } = await load(loadProgram, address, "1", "once");
   const running = stack.move();
   return {
     address,
     pids: started.map(({ pid }) => pid),
-    firstResponseMs: ms!,
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }
@@ -289,9 +357,10 @@ function table(
   transports: readonly string[],
 ): string {
   const of = (measure: string, digits: number) =>
-    contenders.map(({ key }) =>
-      showNumber(median(samples.of(measure, key)), digits)
-    );
+    contenders.map(({ key }) => {
+      const values = samples.of(measure, key);
+      return values.length === 0 ? "" : showNumber(median(values), digits);
+    });
   const rows = transports.flatMap((transport) => [
     ...LOADS.flatMap(({ title }) => {
       const where = `${transport}, ${title}`;
@@ -304,12 +373,15 @@ function table(
     [`first response, ${transport}, ms`, ...of(`${transport} first`, 1)],
     [`RSS, ${transport}, MB`, ...of(`${transport} rss`, 1)],
   ]);
-  return markdownTable(["", ...contenders.map(({ title }) => title)], rows);
+  return markdownTable(
+    ["", ...contenders.map(({ title }) => title)],
+    rows.filter(([_measure, ...values]) => values.some(Boolean)),
+  );
 }
 
 function report(samples: Samples): string {
-  const targets = TARGETS.flatMap(([transport, theirs, least]) =>
-    LOADS.map((load) => {
+  const targets = TARGETS.flatMap(([transport, theirs, least, loads]) =>
+    loads.map((load) => {
       const measure = `${transport}, ${load.title}, rate`;
       const ratio = median(perRound(
         samples.of(measure, "serve"),
@@ -327,7 +399,7 @@ function report(samples: Samples): string {
   );
   return [
     "HTTP, a response of 13 bytes to each request:",
-    table(samples, CONTENDERS, TRANSPORTS),
+    table(samples, CONTENDERS, [...TRANSPORTS, "TLS"]),
     markdownTable(["target", "wanted", "median", "reached"], targets),
     "Several processes or threads; the load takes a processor too:",
     table(samples, PARALLEL, ["TCP"]),

@@ -1,3 +1,5 @@
 import { serve } from "../../../serve/mod.ts";
 
-await serve((_request) => new Response("Hello, World!"), { notify: false });
+const [cert, key] = Deno.args.map((file) => Deno.readTextFileSync(file));
+const handler = (_request: Request) => new Response("Hello, World!");
+await serve(handler, { notify: false, cert, key });
