@@ -9,7 +9,7 @@ import { type Random, withRandom } from "../support/random.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-const SEQUENCES = 500;
+const SEQUENCES = 250;
 const CRLF = "\r\n";
 
 /** What a handler does, as it stands in the target of a request. */
