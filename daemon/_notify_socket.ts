@@ -1,6 +1,6 @@
 import { UNIX_PATH_BYTES } from "../activation/_address.ts";
-import { sendErrorCode, sendUnixDatagram } from "./_unix_datagram.ts";
-import { NOTIFY_SOCKET } from "./environment.ts";
+import { sendErrorCode, UnixDatagramSocket } from "./_unix_datagram.ts";
+import { NOTIFY_SOCKET, type ReadableEnv } from "./environment.ts";
 import { NotifyError } from "./errors.ts";
 
 /**
@@ -27,24 +27,38 @@ export function notifySocketPath(socket: string): string {
   return socket.replace(/^@/, "\0");
 }
 
-/**
- * Sends one datagram to the notify socket.
- *
- * @throws {NotifyError} The socket does not take it.
- */
-export async function sendToNotifySocket(
-  socket: string,
-  message: string,
-): Promise<void> {
-  const path = notifySocketPath(socket);
-  try {
-    await sendUnixDatagram(path, new TextEncoder().encode(message));
-  } catch (cause) {
-    throw new NotifyError(
-      `Cannot notify ${JSON.stringify(socket)}: ${
-        cause instanceof Error ? cause.message : cause
-      }`,
-      { code: sendErrorCode(cause), variable: NOTIFY_SOCKET, cause },
-    );
+/** Sends messages to the notify socket, one after another. */
+export class NotifySender implements Disposable {
+  /** Opened for the first message. */
+  #socket: UnixDatagramSocket | undefined;
+
+  /**
+   * Sends one datagram, and returns whether there is a notify socket.
+   *
+   * @throws {NotifyError} The notify socket does not take it.
+   */
+  async send(env: ReadableEnv, message: string): Promise<boolean> {
+    const address = env.get(NOTIFY_SOCKET);
+    if (!address) return false;
+    const path = notifySocketPath(address);
+    try {
+      this.#socket ??= new UnixDatagramSocket();
+      await this.#socket.send(path, new TextEncoder().encode(message));
+      return true;
+    } catch (cause) {
+      // A message that was sent too late blocks those after it.
+      this[Symbol.dispose]();
+      throw new NotifyError(
+        `Cannot notify ${JSON.stringify(address)}: ${
+          cause instanceof Error ? cause.message : cause
+        }`,
+        { code: sendErrorCode(cause), variable: NOTIFY_SOCKET, cause },
+      );
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#socket?.[Symbol.dispose]();
+    this.#socket = undefined;
   }
 }

@@ -58,19 +58,6 @@ export class UnixDatagramSocket implements Disposable {
   }
 }
 
-/**
- * Sends one datagram to a unix socket.
- *
- * @throws As {@linkcode UnixDatagramSocket}.
- */
-export async function sendUnixDatagram(
-  path: string,
-  bytes: Uint8Array,
-): Promise<void> {
-  using socket = new UnixDatagramSocket();
-  await socket.send(path, bytes);
-}
-
 /** Returns the kind of an error of {@linkcode UnixDatagramSocket}. */
 export function sendErrorCode(
   error: unknown,

@@ -1,5 +1,5 @@
 import { NOTIFY_SOCKET, type ReadableEnv } from "./environment.ts";
-import { sendToNotifySocket } from "./_notify_socket.ts";
+import { NotifySender } from "./_notify_socket.ts";
 import {
   checkMessage,
   formatNotifyState,
@@ -52,17 +52,16 @@ export async function notify(
   // An invalid state is an error also without a notify socket.
   const message = typeof state === "string" ? state : formatNotifyState(state);
   checkMessage(message);
-  const socket = env.get(NOTIFY_SOCKET);
-  if (socket === undefined || socket === "" || message === "") return false;
+  if (message === "" || !env.get(NOTIFY_SOCKET)) return false;
   const isReloading = /^RELOADING=1$/m.test(message) &&
     !/^MONOTONIC_USEC=/m.test(message);
-  await sendToNotifySocket(
-    socket,
+  using sender = new NotifySender();
+  return await sender.send(
+    env,
     isReloading
       ? `${message}\nMONOTONIC_USEC=${await monotonicUsec()}`
       : message,
   );
-  return true;
 }
 
 /**

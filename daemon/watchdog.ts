@@ -5,7 +5,8 @@ import {
   WATCHDOG_USEC,
 } from "./environment.ts";
 import { NotifyError } from "./errors.ts";
-import { notify, type NotifyOptions } from "./notify.ts";
+import { NotifySender } from "./_notify_socket.ts";
+import type { NotifyOptions } from "./notify.ts";
 import { TIMER_MAX_MS } from "./_timer.ts";
 
 /** Options for {@linkcode watchdog}. */
@@ -79,14 +80,16 @@ interface HealthCheck {
 /** Pings for all checks of a process. */
 class Pinger {
   readonly #pauseMs: number;
-  readonly #notifyOptions: NotifyOptions;
+  readonly #env: ReadableEnv;
+  /** Keeps its socket: a process without free descriptors could not open another. */
+  readonly #sender = new NotifySender();
   readonly #checks = new Set<HealthCheck>();
   #timer: ReturnType<typeof setInterval> | undefined;
   #isPinging = false;
 
-  constructor(intervalMs: number, env?: ReadableEnv) {
+  constructor(intervalMs: number, env: ReadableEnv = Deno.env) {
     this.#pauseMs = Math.min(intervalMs / 2, TIMER_MAX_MS);
-    this.#notifyOptions = env === undefined ? {} : { env };
+    this.#env = env;
   }
 
   get isEmpty(): boolean {
@@ -106,6 +109,11 @@ class Pinger {
     if (!this.isEmpty) return;
     clearInterval(this.#timer);
     this.#timer = undefined;
+    this.#closeUnused();
+  }
+
+  #closeUnused(): void {
+    if (this.isEmpty && !this.#isPinging) this.#sender[Symbol.dispose]();
   }
 
   /** A health check or message that does not finish counts as unhealthy. */
@@ -116,11 +124,12 @@ class Pinger {
     const results = await Promise.all(checks.map(isHealthy));
     try {
       if (!results.every(Boolean) || this.isEmpty) return;
-      await notify({ watchdog: true }, this.#notifyOptions);
+      await this.#sender.send(this.#env, "WATCHDOG=1");
     } catch (error) {
       for (const { onError } of checks) onError(error);
     } finally {
       this.#isPinging = false;
+      this.#closeUnused();
     }
   }
 }

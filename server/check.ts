@@ -49,7 +49,7 @@ function limits(options: ServerOptions): Finding[] {
   return [
     free < held
       ? note(
-        `LimitNOFILE= is too low: the server can open ${free} files, and cannot accept or notify without a free one; ${
+        `LimitNOFILE= is too low: the server can open ${free} files, and cannot accept or report its status without a free one; ${
           moreDescriptors(options)
         }`,
       )

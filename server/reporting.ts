@@ -38,7 +38,7 @@ export class Reporting {
     const { maxConnections, maxWaiting } = options;
     this.#descriptors = throttle(DESCRIPTORS_INTERVAL_MS, () => {
       log.warning(
-        `No file descriptor is free: new connections wait, and systemd cannot be notified, so that WatchdogSec= may end the server; ${
+        `No file descriptor is free: new connections wait, and the status is not updated; ${
           moreDescriptors(options)
         }`,
       );

@@ -7,7 +7,8 @@ import {
 } from "../../mod.ts";
 import { eventually } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
-import { runScript } from "../support/script.ts";
+import { run } from "../support/program.ts";
+import { denoEnv, runScript, scriptCommand } from "../support/script.ts";
 
 const PID = 4242;
 
@@ -151,4 +152,35 @@ Deno.test("a process pings once in an interval, when all its checks are healthy"
   );
   assertEquals(stdout, "true\n", stderr);
   assertEquals(await service.next(), "WATCHDOG=1");
+});
+
+Deno.test("a process without free descriptors still pings", async () => {
+  using service = watched(20);
+  const script = `
+    let asked = 0;
+    const errors = [];
+    using _pings = watchdog({
+      healthy: () => ++asked > 0,
+      onError: (error) => errors.push(error.message),
+    });
+    const askedFor = async (count) => {
+      while (asked < count) await new Promise((resolve) => setTimeout(resolve));
+    };
+    await askedFor(2);
+    try {
+      while (true) Deno.listenDatagram({ transport: "unixpacket" });
+    } catch (error) {
+      console.log(error.code);
+    }
+    await askedFor(5);
+    console.log(errors);`;
+  const { stdout, stderr } = await run(
+    "prlimit",
+    ["--nofile=200", ...scriptCommand(script, ["--allow-all"])],
+    { env: { ...denoEnv(), ...Object.fromEntries(service.env) } },
+  );
+  assertEquals(stdout, "EMFILE\n[]\n", stderr);
+  for (let ping = 0; ping < 4; ping++) {
+    assertEquals(await service.next(), "WATCHDOG=1");
+  }
 });
