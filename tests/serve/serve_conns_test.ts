@@ -10,9 +10,8 @@ import { eventually, soon } from "../support/eventually.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-const echo: ConnHandler = async (conn) => {
-  await conn.forEachChunk((chunk) => conn.writeChunk(chunk));
-};
+const echo = (conn: Parameters<ConnHandler>[0]) =>
+  conn.forEachChunk((chunk) => conn.writeChunk(chunk));
 
 /** Serves on a new socket, and returns how to connect. */
 async function served(
@@ -20,25 +19,48 @@ async function served(
   handler: ConnHandler,
   options: ServeConnsOptions = {},
 ) {
-  const stack = new AsyncDisposableStack();
-  const path = stack.use(new TempDir()).join("socket");
+  const directory = new TempDir();
+  const path = directory.join("socket");
   const server = await serveConns(handler, {
     fallback: transport === "unix" ? { path } : { port: 0 },
-    drainTimeoutMs: 60_000,
-    notify: false,
+    ...{ drainTimeoutMs: 60_000, notify: false },
     ...options,
   });
-  stack.defer(() => server.shutdown());
   const { port } = server.addr as Deno.NetAddr;
-  const dial = (): Promise<Deno.Conn> =>
-    transport === "unix"
-      ? Deno.connect({ transport: "unix", path })
-      : Deno.connect({ port });
   return {
     server,
-    dial,
-    [Symbol.asyncDispose]: () => stack[Symbol.asyncDispose](),
+    dial: (): Promise<Deno.Conn> =>
+      transport === "unix"
+        ? Deno.connect({ transport, path })
+        : Deno.connect({ port }),
+    stops: () => soon("the server has stopped", server.shutdown()),
+    async [Symbol.asyncDispose]() {
+      await server.shutdown();
+      directory[Symbol.dispose]();
+    },
   };
+}
+
+/** Receives until the end, or a reset. */
+const receiveRest = (conn: Deno.Conn) => receiveAllText(conn).catch(() => "");
+
+/** Serves one connection at a time; waits until others wait. */
+async function withWaiting(
+  transport: "tcp" | "unix",
+  count: number,
+  options: ServeConnsOptions = {},
+) {
+  const conns = await served(transport, echo, {
+    maxConnections: 1,
+    ...options,
+  });
+  const first = await conns.dial();
+  assertEquals(await echoOf(first, "x"), "x");
+  const waiting: Deno.Conn[] = [];
+  while (waiting.length < count) waiting.push(await conns.dial());
+  const { server } = conns;
+  await eventually("they wait", () => server.waiting, (n) => n === count);
+  return Object.assign(conns, { first, waiting });
 }
 
 for (const transport of ["tcp", "unix"] as const) {
@@ -60,19 +82,19 @@ for (const transport of ["tcp", "unix"] as const) {
       const chunk = await conn.readChunk();
       if (chunk![0] === "x".charCodeAt(0)) throw new Error("no such job");
       await conn.writeChunk(chunk!);
-      await conn.forEachChunk((chunk) => conn.writeChunk(chunk));
+      await echo(conn);
     }, { onError: (error) => errors.push(error) });
     using other = await conns.dial();
     assertEquals(await echoOf(other, "a"), "a");
     using conn = await conns.dial();
     await send(conn, "x");
-    assertEquals(await receiveAllText(conn).catch(() => ""), "");
+    assertEquals(await receiveRest(conn), "");
     assertEquals(`${errors}`, "Error: no such job");
     assertEquals(await echoOf(other, "b"), "b");
     await other.closeWrite();
   });
 
-  Deno.test(`${transport}: the signal is aborted when the connection breaks, and the error is no news`, async () => {
+  Deno.test(`${transport}: the signal is aborted when the connection breaks, and the error is not reported`, async () => {
     const errors: unknown[] = [];
     const broken = Promise.withResolvers<AbortSignal>();
     await using conns = await served(transport, async (conn, { signal }) => {
@@ -88,7 +110,7 @@ for (const transport of ["tcp", "unix"] as const) {
     conn.close();
     const signal = await soon("the signal is aborted", broken.promise);
     assertEquals(signal.reason.name, "AbortError");
-    await soon("the server has stopped", conns.server.shutdown());
+    await conns.stops();
     assertEquals(errors, []);
   });
 
@@ -96,48 +118,51 @@ for (const transport of ["tcp", "unix"] as const) {
     const stopped: string[] = [];
     await using conns = await served(transport, async (conn, { stopping }) => {
       stopping.addEventListener("abort", () => void conn.closeWrite());
-      await echo(conn, { stopping, signal: stopping });
+      await echo(conn);
       stopped.push(stopping.reason.name);
     });
     using conn = await conns.dial();
     assertEquals(await echoOf(conn, "a"), "a");
-    const shutdown = conns.server.shutdown();
+    const shutdown = conns.stops();
     assertEquals(await receiveAllText(conn), "");
     conn.close();
-    await soon("the server has stopped", shutdown);
+    await shutdown;
     assertEquals(stopped, ["AbortError"]);
   });
 
-  Deno.test(`${transport}: the end of drainTimeoutMs closes a connection whose handler waits`, async () => {
-    await using conns = await served(transport, echo, { drainTimeoutMs: 50 });
-    using conn = await conns.dial();
-    assertEquals(await echoOf(conn, "a"), "a");
-    await soon("the server has stopped", conns.server.shutdown());
-    assertEquals(await receiveAllText(conn).catch(() => ""), "");
+  Deno.test(`${transport}: the end of drainTimeoutMs closes all connections, also those that wait`, async () => {
+    const options = { drainTimeoutMs: 50 };
+    await using conns = await withWaiting(transport, 1, options);
+    const [waiting] = conns.waiting as [Deno.Conn];
+    await send(waiting, "x");
+    await conns.stops();
+    for (const conn of [conns.first, waiting]) {
+      assertEquals(await receiveRest(conn), "");
+      conn.close();
+    }
     await assertRejects(() => conns.dial());
   });
 
   Deno.test(`${transport}: more than maxConnections wait unread for their turn, also while stopping`, async () => {
     let open = 0;
     let most = 0;
-    await using conns = await served(transport, async (conn, info) => {
+    await using conns = await served(transport, async (conn) => {
       most = Math.max(most, ++open);
-      await echo(conn, info);
+      await echo(conn);
       open--;
     }, { maxConnections: 2 });
     const peers = await Promise.all([1, 2, 3, 4].map(conns.dial));
     for (const peer of peers) await send(peer, "hello");
-    const first = await Promise.all(
-      peers.slice(0, 2).map((peer) => receive(peer, 5)),
-    );
-    assertEquals(first.map((bytes) => bytes.length), [5, 5]);
-    const stopped = conns.server.shutdown();
+    for (const peer of peers.slice(0, 2)) {
+      assertEquals((await receive(peer, 5)).length, 5);
+    }
+    const stopped = conns.stops();
     for (const peer of peers) {
       await peer.closeWrite();
       await receiveAllText(peer);
       peer.close();
     }
-    await soon("the server has stopped", stopped);
+    await stopped;
     assertEquals([most, open], [2, 0]);
   });
 
@@ -147,17 +172,12 @@ for (const transport of ["tcp", "unix"] as const) {
     });
     using silent = await conns.dial();
     using busy = await conns.dial();
-    const ended = receiveAllText(silent);
     let isOver = false;
-    ended.catch(() => {}).finally(() => isOver = true);
-    await eventually(
-      "the silent connection is closed",
-      async () => {
-        assertEquals(await echoOf(busy, "a"), "a");
-        return isOver;
-      },
-      (over) => over,
-    );
+    receiveRest(silent).finally(() => isOver = true);
+    await eventually("the silent connection is closed", async () => {
+      assertEquals(await echoOf(busy, "a"), "a");
+      return isOver;
+    }, (over) => over);
     assertEquals(await echoOf(busy, "b"), "b");
     await busy.closeWrite();
   });
@@ -165,19 +185,13 @@ for (const transport of ["tcp", "unix"] as const) {
 
 Deno.test("connections beyond maxWaiting are closed and counted, and those that wait are served in order", async () => {
   let refused = 0;
-  await using conns = await served("unix", echo, {
-    maxConnections: 1,
-    maxWaiting: 2,
-    connectionTimeoutMs: 500,
+  await using conns = await withWaiting("unix", 2, {
+    ...{ maxWaiting: 2, connectionTimeoutMs: 500 },
     onRefused: () => refused++,
   });
-  using first = await conns.dial();
-  assertEquals(await echoOf(first, "x"), "x");
-  const waiting = [await conns.dial(), await conns.dial()];
-  await eventually("two wait", () => conns.server.waiting, (n) => n === 2);
+  const { first, waiting } = conns;
   using late = await conns.dial();
-  assertEquals(await receiveAllText(late).catch(() => ""), "");
-  assertEquals(refused, 1);
+  assertEquals([await receiveRest(late), refused], ["", 1]);
   // Their time-out begins when they are served.
   const start = performance.now();
   while (performance.now() - start < 700) {
@@ -190,35 +204,17 @@ Deno.test("connections beyond maxWaiting are closed and counted, and those that 
     peer.close();
   });
   assertEquals(order, []);
-  await first.closeWrite();
+  first.close();
   await Promise.all(echoes);
   assertEquals(order, [0, 1]);
 });
 
 Deno.test("a unix peer that leaves while it waits frees its place", async () => {
-  await using conns = await served("unix", echo, { maxConnections: 1 });
-  using first = await conns.dial();
-  assertEquals(await echoOf(first, "x"), "x");
-  const waiting = await conns.dial();
-  await eventually("it waits", () => conns.server.waiting, (n) => n === 1);
-  waiting.close();
-  await eventually("none waits", () => conns.server.waiting, (n) => n === 0);
-  await first.closeWrite();
-});
-
-Deno.test("the end of drainTimeoutMs closes connections that wait, unserved", async () => {
-  let calls = 0;
-  await using conns = await served("unix", async (conn, info) => {
-    calls++;
-    await echo(conn, info);
-  }, { maxConnections: 1, drainTimeoutMs: 50 });
-  using first = await conns.dial();
-  assertEquals(await echoOf(first, "x"), "x");
-  using waiting = await conns.dial();
-  await eventually("it waits", () => conns.server.waiting, (n) => n === 1);
-  await soon("the server has stopped", conns.server.shutdown());
-  assertEquals(await receiveAllText(waiting).catch(() => ""), "");
-  assertEquals(calls, 1);
+  await using conns = await withWaiting("unix", 1);
+  conns.waiting[0]!.close();
+  const { server } = conns;
+  await eventually("none waits", () => server.waiting, (n) => n === 0);
+  conns.first.close();
 });
 
 Deno.test("a handler that returns at once, or throws at once, is served alike", async () => {
@@ -228,12 +224,12 @@ Deno.test("a handler that returns at once, or throws at once, is served alike", 
   }, { onError: (error) => errors.push(error) });
   for (let turn = 0; turn < 2; turn++) {
     using conn = await conns.dial();
-    assertEquals(await receiveAllText(conn).catch(() => ""), "");
+    assertEquals(await receiveRest(conn), "");
   }
   assertEquals(errors.length, 1);
 });
 
-Deno.test("the options of a connection have its type", async () => {
+Deno.test("a TCP connection has its type", async () => {
   await using conns = await served("tcp", async (conn) => {
     assert("setNoDelay" in conn);
     await send(conn, conn.remoteAddr.transport);

@@ -2,349 +2,138 @@
 // notify socket, and no more permissions than they need.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { eventually, soon } from "../support/eventually.ts";
-import { NotifyReceiver } from "../support/notify_receiver.ts";
-import { receive, receiveAllText, send } from "../support/peer.ts";
-import { REPOSITORY, run } from "../support/program.ts";
-import { TempDir } from "../support/temp_dir.ts";
+import type { ServeOptions } from "../../serve/mod.ts";
 import {
   activate,
+  type ActivateOptions,
   ALLOW_ACTIVATION,
-  CACHE,
   dial,
   freeAddresses,
-  freePorts,
 } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
+import { soon } from "../support/eventually.ts";
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { receive, receiveAllText, send } from "../support/peer.ts";
+import { TempDir } from "../support/temp_dir.ts";
 
-const MODULE = "tests/serve/service_program.ts";
+/** Starts a service, by default on a unix socket. */
+const start = (options: ServeOptions = {}, others: ActivateOptions = {}) =>
+  activate({
+    module: "tests/serve/service_program.ts",
+    args: [JSON.stringify(options)],
+    ...others,
+  });
+
 const GET = (path: string) =>
   `GET ${path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n`;
 
-async function ask(conn: Deno.Conn, text: string): Promise<string> {
-  await send(conn, text);
+/** Returns the response to a request on a connection of its own. */
+async function get(address: string, path: string): Promise<string> {
+  using conn = await dial(address);
+  await send(conn, GET(path));
   return await receiveAllText(conn);
 }
 
-/** The notify socket of a service manager, and what it takes to notify it. */
-class Manager extends NotifyReceiver {
-  readonly #directory: TempDir;
+const VARIABLES = "NOTIFY_SOCKET,WATCHDOG_USEC,WATCHDOG_PID";
 
-  constructor() {
-    const directory = new TempDir();
-    super(directory.join("notify"));
-    this.#directory = directory;
-  }
-
-  allow(...variables: string[]): string[] {
-    return [
-      "--unstable-net",
-      [ALLOW_ACTIVATION, "NOTIFY_SOCKET", ...variables].join(),
-      `--allow-net=unix:${this.socket}`,
-      `--allow-write=${this.socket}`,
-    ];
-  }
-
-  override [Symbol.dispose](): void {
-    super[Symbol.dispose]();
-    this.#directory[Symbol.dispose]();
-  }
-}
-
-/** A request whose body lacks its second half. */
-const HALF_A_REQUEST =
-  "POST /echo HTTP/1.1\r\nHost: here\r\nContent-Length: 10\r\n\r\nfirst";
+/** Lets a program notify a service manager. */
+const notifying = ({ socket }: NotifyReceiver, env = {}): ActivateOptions => ({
+  allow: [
+    ...["--unstable-net", `${ALLOW_ACTIVATION},${VARIABLES}`],
+    ...[`--allow-net=unix:${socket}`, `--allow-write=${socket}`],
+  ],
+  env: { NOTIFY_SOCKET: socket, ...env },
+});
 
 Deno.test("all sockets are one service, and it needs no permission but for the variables", async () => {
+  using manager = new NotifyReceiver();
   using directory = new TempDir();
-  const path = directory.join("web.socket");
-  const [port] = freePorts("127.0.0.1", 1);
-  await using program = await activate({
-    addresses: [path, `127.0.0.1:${port}`],
-    module: MODULE,
-    allow: [ALLOW_ACTIVATION],
-  });
-
-  using unix = await dial(path);
-  const overUnix = await ask(unix, GET("/unix"));
-  assertMatch(overUnix, /^HTTP\/1\.1 200 OK\r\n/);
-  assert(
-    overUnix.endsWith(
-      JSON.stringify({
-        url: "http://here/unix",
-        remoteAddr: { transport: "unix", path: "" },
-      }),
-    ),
-    overUnix,
-  );
-  using tcp = await dial(`127.0.0.1:${port}`);
-  const { port: ownPort } = tcp.localAddr as Deno.NetAddr;
-  const overTcp = await ask(tcp, GET("/tcp"));
-  assert(
-    overTcp.endsWith(
-      JSON.stringify({
-        url: "http://here/tcp",
-        remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port: ownPort },
-      }),
-    ),
-    overTcp,
-  );
-  assertEquals(program.stdout.seen, ["listening: unix", "listening: tcp"]);
-
-  program.kill("SIGTERM");
-  await program.exits(0);
-  assertEquals(program.stdout.seen.at(-1), "finished");
-  assertEquals((await Deno.stat(path)).isSocket, true);
-});
-
-Deno.test("with a name, the sockets of that name are served, and no others", async () => {
-  using directory = new TempDir();
-  const [web, control] = [directory.join("web"), directory.join("control")];
-  await using _program = await activate({
-    addresses: [control, web],
-    names: ["control", "web"],
-    module: MODULE,
-    allow: [ALLOW_ACTIVATION],
-    args: [JSON.stringify({ name: "web" })],
-  });
-  using unheard = await dial(control);
-  await send(unheard, GET("/"));
-  using heard = await dial(web);
-  assertMatch(await ask(heard, GET("/")), /^HTTP\/1\.1 200 OK\r\n/);
-  const answer = unheard.read(new Uint8Array(1));
-  const first = await Promise.race([
-    answer.then(() => "control"),
-    dial(web).then(async (conn) => {
-      using _ = conn;
-      await ask(conn, GET("/"));
-      return "web";
-    }),
-  ]);
-  assertEquals(first, "web");
-  unheard.close();
-  await answer.catch(() => {});
-});
-
-Deno.test("SIGTERM drains the request in progress, and the manager is notified", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: manager.allow(),
-    args: [JSON.stringify({ status: "Answering" })],
+  const [path] = freeAddresses("unix path", directory, 1) as [string];
+  const [tcp] = freeAddresses("IPv4", directory, 1) as [string];
+  await using program = await start({}, {
+    addresses: [path, tcp],
+    // Without the permission to read it, the manager is not notified.
     env: { NOTIFY_SOCKET: manager.socket },
   });
-  using conn = await dial(path);
+  const response = await get(path, "/unix");
+  assertMatch(response, /^HTTP\/1\.1 200 OK\r\n/);
+  assertEquals(JSON.parse(response.split("\r\n\r\n")[1]!), {
+    url: "http://here/unix",
+    remoteAddr: { transport: "unix", path: "" },
+  });
+  using conn = await dial(tcp);
+  await send(conn, GET("/tcp"));
+  const { port } = conn.localAddr as Deno.NetAddr;
+  assertEquals(JSON.parse((await receiveAllText(conn)).split("\r\n\r\n")[1]!), {
+    url: "http://here/tcp",
+    remoteAddr: { transport: "tcp", hostname: "127.0.0.1", port },
+  });
+  program.kill("SIGTERM");
+  const lines = ["listening: unix", "listening: tcp", "finished"];
+  assertEquals(await program.end(), lines);
+  assertEquals(Deno.statSync(path).isSocket, true);
+});
+
+Deno.test("SIGTERM drains the request in progress, and the manager is notified and pinged", async () => {
+  using manager = new NotifyReceiver();
+  await using program = await start(
+    { status: "Answering" },
+    notifying(manager, { WATCHDOG_USEC: "100000" }),
+  );
+  using conn = await program.dial();
   assertEquals(await manager.next(), "READY=1\nSTATUS=Answering");
-  await send(
-    conn,
-    HALF_A_REQUEST,
-  );
-  // Connections are accepted in order: when this one is answered, the first has
-  // been heard.
-  using second = await dial(path);
-  await ask(second, GET("/"));
+  assertEquals(await manager.next(), "WATCHDOG=1");
+  await send(conn, "POST /echo HTTP/1.1\r\nHost: here\r\n");
+  await send(conn, "Content-Length: 10\r\n\r\nfirst");
+  // Connections are accepted in order: by then the service has received the first.
+  await get(program.address, "/");
 
   program.kill("SIGTERM");
-  assertEquals(await manager.next(), "STOPPING=1");
+  let state;
+  while ((state = await manager.next()) === "WATCHDOG=1");
+  assertEquals(state, "STOPPING=1");
+  assertEquals(await manager.next(), "WATCHDOG=1");
   await send(conn, " half");
-  const answer = await receiveAllText(conn);
-  assertMatch(answer, /\r\nconnection: close\r\n/i);
-  assert(answer.endsWith("\r\n\r\nfirst half"), answer);
-  await program.exits(0);
-});
-
-Deno.test("the watchdog is pinged from READY on, as long as something is answered", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: manager.allow("WATCHDOG_USEC", "WATCHDOG_PID"),
-    env: { NOTIFY_SOCKET: manager.socket, WATCHDOG_USEC: "100000" },
-  });
-  using conn = await dial(path);
-  assertEquals(await manager.next(), "READY=1");
-  const nextPings = async () => {
-    for (let ping = 0; ping < 3; ping++) {
-      assertEquals(await manager.next(), "WATCHDOG=1");
-    }
-  };
-  await nextPings();
-  await send(
-    conn,
-    HALF_A_REQUEST,
-  );
-  using second = await dial(path);
-  await ask(second, GET("/"));
-  program.kill("SIGTERM");
-  while (await manager.next() !== "STOPPING=1");
-  await nextPings();
-  await send(conn, " half");
-  assertMatch(await receiveAllText(conn), /first half$/);
-  await program.exits(0);
-});
-
-Deno.test("a second SIGTERM changes nothing, and a SIGINT a second later cuts off the drain", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: manager.allow(),
-    args: [JSON.stringify({ drainTimeoutMs: 60_000 })],
-    env: { NOTIFY_SOCKET: manager.socket },
-  });
-  using conn = await dial(path);
-  await send(conn, GET("/endless"));
-  assertEquals(
-    new TextDecoder().decode(await receive(conn, 15)),
-    "HTTP/1.1 200 OK",
-  );
-  assertEquals(await manager.next(), "READY=1");
-  program.kill("SIGTERM");
-  assertEquals(await manager.next(), "STOPPING=1");
-  program.kill("SIGTERM");
-  const start = performance.now();
-  await eventually(
-    "a SIGINT cuts off the drain",
-    () => {
-      if (performance.now() - start < 1_000) return program.running;
-      program.kill("SIGINT");
-      return false;
-    },
-    (isRunning) => !isRunning,
-  );
-  await program.exits(0);
-  assert(performance.now() - start >= 1_000, "the second SIGTERM has cut");
-  const rest = await receiveAllText(conn);
-  assertEquals(rest.includes("\r\n0\r\n"), false, rest);
-});
-
-Deno.test("SIGTERM ends a process that has another listener and a timer", async () => {
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: [ALLOW_ACTIVATION, "--allow-net=127.0.0.1"],
-    args: [JSON.stringify({ drainTimeoutMs: 100, other: true })],
-  });
-  using conn = await dial(path);
-  assertMatch(await ask(conn, GET("/")), /^HTTP\/1\.1 200 /);
-  program.kill("SIGTERM");
-  await program.stdout.line("finished");
+  const response = await receiveAllText(conn);
+  assertMatch(response, /^connection: close\r$[^]*^first half$/im);
   await program.exits(0);
 });
 
 for (const kind of ["unix path", "IPv4"] as const) {
   Deno.test(`${kind}: with idleTimeoutMs it stops without a connection, and only then`, async () => {
-    using directory = new TempDir();
-    const [address] = freeAddresses(kind, directory, 1) as [string];
-    await using program = await activate({
-      addresses: [address],
-      module: MODULE,
-      allow: [ALLOW_ACTIVATION],
-      args: [JSON.stringify({ idleTimeoutMs: 150 })],
-    });
-    const conn = await dial(address);
+    await using program = await start({ idleTimeoutMs: 150 }, { kind });
+    const conn = await program.dial();
     await send(conn, GET("/endless"));
     await receive(conn, 15);
     await new Promise((resolve) => setTimeout(resolve, 500));
     assert(program.running, "it stopped with a connection");
     conn.close();
-    await program.stdout.line("finished");
-    await program.exits(0);
+    assertEquals((await program.end()).at(-1), "finished");
   });
-}
 
-for (const kind of ["unix path", "IPv4"] as const) {
   Deno.test(`${kind}: a handler's error is one line in the log, and not shown to the client`, async () => {
-    using directory = new TempDir();
-    const [path] = freeAddresses(kind, directory, 1) as [string];
-    await using program = await activate({
-      addresses: [path],
-      module: MODULE,
-      allow: [ALLOW_ACTIVATION],
-    });
-    using conn = await dial(path);
-    const answer = await ask(conn, GET("/fail?password"));
-    assertMatch(answer, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
-    assertEquals(answer.includes("secret"), false, answer);
+    await using program = await start({}, { kind });
+    const response = await get(program.address, "/fail?password");
+    assertMatch(response, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
+    assertEquals(response.includes("secret"), false, response);
     program.kill("SIGTERM");
     await program.exits(0);
-    const said = program.stderr.seen;
-    const own = said.slice(
-      said.findIndex((line) => line.startsWith("Execing ")) + 1,
-    );
-    assertEquals(own, [
+    const lines = program.stderr.seen;
+    const first = lines.findIndex((line) => line.startsWith("Execing ")) + 1;
+    assertEquals(lines.slice(first), [
       "error: Cannot answer GET /fail: Error: a secret of two lines",
     ]);
   });
 }
 
-for (const kind of ["unix path", "IPv4"] as const) {
-  Deno.test(`${kind}: the error of a WebSocket upgrade names the alternative`, async () => {
-    using directory = new TempDir();
-    const [address] = freeAddresses(kind, directory, 1) as [string];
-    await using program = await activate({
-      addresses: [address],
-      module: MODULE,
-      allow: [ALLOW_ACTIVATION],
-    });
-    using conn = await dial(address);
-    await send(
-      conn,
-      [
-        "GET /upgrade HTTP/1.1\r\nHost: here\r\nConnection: Upgrade\r\n",
-        "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-      ].join(""),
-    );
-    const line = await program.stderr.line(/Cannot answer/);
-    assertMatch(
-      line,
-      /GET \/upgrade: .*; use upgradeWebSocket\(\) and the option/,
-    );
-  });
-}
-
-Deno.test("without permission for NOTIFY_SOCKET the manager is not notified", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: [ALLOW_ACTIVATION],
-    env: { NOTIFY_SOCKET: manager.socket },
-  });
-  using conn = await dial(path);
-  assertMatch(await ask(conn, GET("/")), / 200 OK/);
-  program.kill("SIGTERM");
-  await program.exits(0);
-  assertEquals(program.stdout.seen, ["listening: unix", "finished"]);
-});
-
 Deno.test("a notify socket that cannot be reached is a warning, once", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const path = directory.join("web.socket");
-  await using program = await activate({
-    addresses: [path],
-    module: MODULE,
-    allow: manager.allow("WATCHDOG_USEC", "WATCHDOG_PID"),
-    env: {
-      NOTIFY_SOCKET: `${manager.socket}.not`,
-      WATCHDOG_USEC: "20000",
-    },
-  });
-  using conn = await dial(path);
-  assertMatch(await ask(conn, GET("/")), / 200 OK/);
+  using manager = new NotifyReceiver();
+  const NOTIFY_SOCKET = `${manager.socket}.not`;
+  await using program = await start(
+    {},
+    notifying(manager, { NOTIFY_SOCKET, WATCHDOG_USEC: "20000" }),
+  );
+  assertMatch(await get(program.address, "/"), / 200 OK/);
   const warning = /^warning: Cannot (notify|ping) /;
   await program.stderr.line(warning);
   program.kill("SIGTERM");
@@ -353,123 +142,28 @@ Deno.test("a notify socket that cannot be reached is a warning, once", async () 
   assertEquals(lines.length, 1, lines.join("\n"));
 });
 
-Deno.test("two servers are one service: the idle one goes on until the other is idle too", async () => {
-  using directory = new TempDir();
-  const names = ["a", "b"];
-  const addresses = names.map((name) => directory.join(name));
-  await using program = await activate({
-    ...{ addresses, names, module: MODULE, allow: [ALLOW_ACTIVATION] },
-    args: [JSON.stringify({
-      servers: names.map((name) => ({ name, idleTimeoutMs: 150 })),
-    })],
-  });
-  const busy = await dial(addresses[1]!);
-  await send(busy, GET("/endless"));
-  await receive(busy, 15);
-  const start = performance.now();
-  await eventually("three times the idle time passes", async () => {
-    using conn = await dial(addresses[0]!);
-    assertMatch(await ask(conn, GET("/")), / 200 OK/);
-    // Longer than the idle time since this request.
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    return performance.now() - start;
-  }, (ms) => ms > 450);
-  assert(program.running);
-  busy.close();
-  await program.exits(0);
-  assertEquals(program.stdout.seen.slice(-2), ["finished", "finished"]);
-});
-
-Deno.test("two servers are one service: each drains for its own time", async () => {
-  using manager = new Manager();
-  using directory = new TempDir();
-  const names = ["quick", "slow"];
-  const addresses = names.map((name) => directory.join(name));
-  await using program = await activate({
-    ...{ addresses, names, module: MODULE },
-    allow: manager.allow(),
-    env: { NOTIFY_SOCKET: manager.socket },
-    args: [JSON.stringify({
-      servers: [
-        { name: "quick", drainTimeoutMs: 100 },
-        { name: "slow", drainTimeoutMs: 60_000 },
-      ],
-    })],
-  });
-  using quick = await dial(addresses[0]!);
-  await send(quick, GET("/endless"));
-  await receive(quick, 15);
-  using slow = await dial(addresses[1]!);
-  await send(slow, HALF_A_REQUEST);
-  // When this one is answered, the first has been heard.
-  using other = await dial(addresses[1]!);
-  await ask(other, GET("/"));
-  assertEquals(await manager.next(), "READY=1");
-  program.kill("SIGTERM");
-  assertEquals(await manager.next(), "STOPPING=1");
-  const rest = await receiveAllText(quick);
-  assertEquals(rest.includes("\r\n0\r\n"), false, rest);
-  await send(slow, " half");
-  assertMatch(await receiveAllText(slow), /first half$/);
-  await program.exits(0);
-});
-
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
-  const [port] = freePorts("127.0.0.1", 1);
-  await using program = await activate({
-    addresses: [`127.0.0.1:${port}`],
-    module: MODULE,
-    allow: [ALLOW_ACTIVATION],
-    args: [JSON.stringify({ cert: CERT, key: KEY })],
-  });
+  await using program = await start({ cert: CERT, key: KEY }, { kind: "IPv4" });
+  // A stalled handshake delays neither others nor the end.
+  using stalled = await program.dial();
   using client = Deno.createHttpClient({ caCerts: [CERT] });
-  const response = await soon(
-    "the response",
-    fetch(`https://localhost:${port}/secure`, { client }),
-  );
-  const { url } = await response.json();
-  assertEquals(url, `https://localhost:${port}/secure`);
-
-  // Bytes that are not TLS affect no other client, and a stalled handshake does not delay the
-  // end.
-  {
-    using noise = await dial(`127.0.0.1:${port}`);
-    await send(noise, GET("/"));
-    await receiveAllText(noise).catch(() => {});
-  }
-  using resting = await dial(`127.0.0.1:${port}`);
-  const again = await fetch(`https://localhost:${port}/`, { client });
-  assertEquals(again.status, 200);
-  await again.body?.cancel();
+  const url = `https://${program.address}/secure`;
+  const response = await soon("the response", fetch(url, { client }));
+  assertEquals((await response.json()).url, url);
   program.kill("SIGTERM");
   assertEquals(await program.exitCode({ within: 5_000 }), 0);
-  await receiveAllText(resting).catch(() => {});
+  await receiveAllText(stalled).catch(() => {});
 });
 
 Deno.test("sockets of other names are refused, whatever the fallback", async () => {
-  using directory = new TempDir();
-  const names = ["a", "b"];
-  const addresses = names.map((name) => directory.join(name));
-  await using program = await activate({
-    ...{ addresses, names, module: MODULE, allow: [ALLOW_ACTIVATION] },
-    args: [JSON.stringify({ name: "web", fallback: { port: 0 } })],
-  });
-  using _conn = await dial(addresses[0]!);
+  await using program = await start(
+    { name: "web", fallback: { port: 0 } },
+    { sockets: 2, names: ["a", "b"] },
+  );
+  using _conn = await program.dial();
   await program.exits(78);
   assertMatch(
     program.stdout.seen[0]!,
     /^ActivationError wrong-name: Cannot take the socket "web": it was not passed \(passed: 3 "a", 4 "b"\); set FileDescriptorName=web /,
-  );
-});
-
-Deno.test("without a socket and a fallback, serve throws", async () => {
-  const { code, stdout } = await run(Deno.execPath(), [
-    ...["run", "--quiet", "--no-check", "--no-prompt", ALLOW_ACTIVATION],
-    `${REPOSITORY}${MODULE}`,
-  ], { env: CACHE });
-  assertEquals(code, 78);
-  assertMatch(
-    stdout,
-    /^ActivationError not-activated: Cannot serve: no socket was passed /,
   );
 });
