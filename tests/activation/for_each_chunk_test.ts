@@ -46,33 +46,30 @@ testConn("forEachChunk after the end resolves", async (conn, peer) => {
   assertEquals((await collect(conn)).length, 0);
 });
 
-testListener(
-  "a chunk is valid until its promise settles",
-  async (listener) => {
-    const pairs = [await listener.pair(), await listener.pair()];
-    const turn = Promise.withResolvers<void>();
-    const seen: Uint8Array[][] = pairs.map(() => []);
-    const done = pairs.map(([conn], i) =>
-      conn.forEachChunk((chunk) => {
-        seen[i]!.push(chunk);
-        return turn.promise;
-      })
-    );
-    const sent = pairs.map((_, i) => new Random(i).bytes(50_000));
-    for (const [i, [, peer]] of pairs.entries()) await send(peer, sent[i]!);
-    for (const [i, [, peer]] of pairs.entries()) {
-      await chunksSeen(seen[i]!, 1);
-      await send(peer, "later");
-    }
-    for (const [i, [chunk, ...others]] of seen.entries()) {
-      assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
-      assertEquals(others, []);
-    }
-    turn.resolve();
-    for (const [, peer] of pairs) await peer.closeWrite();
-    await soon("both have ended", Promise.all(done));
-  },
-);
+testListener("a chunk is valid until its promise settles", async (listener) => {
+  const pairs = [await listener.pair(), await listener.pair()];
+  const turn = Promise.withResolvers<void>();
+  const seen: Uint8Array[][] = pairs.map(() => []);
+  const done = pairs.map(([conn], i) =>
+    conn.forEachChunk((chunk) => {
+      seen[i]!.push(chunk);
+      return turn.promise;
+    })
+  );
+  const sent = pairs.map((_, i) => new Random(i).bytes(50_000));
+  for (const [i, [, peer]] of pairs.entries()) await send(peer, sent[i]!);
+  for (const [i, [, peer]] of pairs.entries()) {
+    await chunksSeen(seen[i]!, 1);
+    await send(peer, "later");
+  }
+  for (const [i, [chunk, ...others]] of seen.entries()) {
+    assertSameBytes(chunk!, sent[i]!.subarray(0, chunk!.length));
+    assertEquals(others, []);
+  }
+  turn.resolve();
+  for (const [, peer] of pairs) await peer.closeWrite();
+  await soon("both have ended", Promise.all(done));
+});
 
 testListener("a chunk in use survives its connection", async (listener) => {
   const { promise, resolve } = Promise.withResolvers<void>();
@@ -97,47 +94,41 @@ testListener("a chunk in use survives its connection", async (listener) => {
   resolve();
 });
 
-testListener(
-  "a valid chunk may be transferred",
-  async (listener) => {
-    for (const later of [false, true]) {
-      const [conn, peer] = await listener.pair();
-      const taken: string[] = [];
-      const take = (chunk: Uint8Array<ArrayBuffer>) =>
-        void taken.push(
-          textOf(structuredClone(chunk, { transfer: [chunk.buffer] })),
-        );
-      const done = conn.forEachChunk((chunk) =>
-        later ? Promise.resolve(chunk).then(take) : take(chunk)
+testListener("a valid chunk may be transferred", async (listener) => {
+  for (const later of [false, true]) {
+    const [conn, peer] = await listener.pair();
+    const taken: string[] = [];
+    const take = (chunk: Uint8Array<ArrayBuffer>) =>
+      void taken.push(
+        textOf(structuredClone(chunk, { transfer: [chunk.buffer] })),
       );
-      const texts = ["one", "two", "six"];
-      for (const [i, sent] of texts.entries()) {
-        await send(peer, sent);
-        await chunksSeen(taken, i + 1);
-      }
-      await peer.closeWrite();
-      await soon("the end has come", done);
-      assertEquals(taken, texts);
+    const done = conn.forEachChunk((chunk) =>
+      later ? Promise.resolve(chunk).then(take) : take(chunk)
+    );
+    const texts = ["one", "two", "six"];
+    for (const [i, sent] of texts.entries()) {
+      await send(peer, sent);
+      await chunksSeen(taken, i + 1);
     }
-  },
-);
+    await peer.closeWrite();
+    await soon("the end has come", done);
+    assertEquals(taken, texts);
+  }
+});
 
-testListener(
-  "70 connections receive their own bytes",
-  async (listener) => {
-    const random = new Random(3);
-    const pairs: [AdoptedConn, Deno.Conn][] = [];
-    while (pairs.length < MANY) pairs.push(await listener.pair());
-    await Promise.all(pairs.map(async ([conn, peer]) => {
-      const sent = random.bytes(100_000);
-      const echoed = conn.forEachChunk((chunk) => conn.writeChunk(chunk))
-        .then(() => conn.closeWrite());
-      const sending = send(peer, sent).then(() => peer.closeWrite());
-      assertSameBytes(await receiveAll(peer), sent);
-      await Promise.all([echoed, sending]);
-    }));
-  },
-);
+testListener("70 connections receive their own bytes", async (listener) => {
+  const random = new Random(3);
+  const pairs: [AdoptedConn, Deno.Conn][] = [];
+  while (pairs.length < MANY) pairs.push(await listener.pair());
+  await Promise.all(pairs.map(async ([conn, peer]) => {
+    const sent = random.bytes(100_000);
+    const echoed = conn.forEachChunk((chunk) => conn.writeChunk(chunk))
+      .then(() => conn.closeWrite());
+    const sending = send(peer, sent).then(() => peer.closeWrite());
+    assertSameBytes(await receiveAll(peer), sent);
+    await Promise.all([echoed, sending]);
+  }));
+});
 
 Deno.test("idle connections leave the shared memory to busy ones", async () => {
   using listener = await TestListener.listen("handles");
@@ -157,21 +148,18 @@ Deno.test("idle connections leave the shared memory to busy ones", async () => {
   await soon("it has ended", done);
 });
 
-testConn(
-  "writeChunk waits for the peer to read",
-  async (conn, peer) => {
-    const sent = new Random(4).bytes(3_000_000);
-    const sending = conn.writeChunk(sent);
-    assert(sending instanceof Promise, "the kernel took three megabytes");
-    const next = conn.writeChunk(Uint8Array.of(1, 2, 3));
-    const received = receiveAll(peer);
-    await soon("all is sent", Promise.all([sending, next]));
-    await conn.closeWrite();
-    const bytes = await received;
-    assertSameBytes(bytes.subarray(0, sent.length), sent);
-    assertEquals([...bytes.subarray(sent.length)], [1, 2, 3]);
-  },
-);
+testConn("writeChunk waits for the peer to read", async (conn, peer) => {
+  const sent = new Random(4).bytes(3_000_000);
+  const sending = conn.writeChunk(sent);
+  assert(sending instanceof Promise, "the kernel took three megabytes");
+  const next = conn.writeChunk(Uint8Array.of(1, 2, 3));
+  const received = receiveAll(peer);
+  await soon("all is sent", Promise.all([sending, next]));
+  await conn.closeWrite();
+  const bytes = await received;
+  assertSameBytes(bytes.subarray(0, sent.length), sent);
+  assertEquals([...bytes.subarray(sent.length)], [1, 2, 3]);
+});
 
 /** Receives on command. */
 class ScriptedTransport implements Transport {

@@ -54,10 +54,7 @@ function uses(
       if (pings !== undefined) await promise.then(done);
       clearTimeout(alive);`,
       { ...byPath, WATCHDOG_USEC: "100000" },
-      [
-        "--allow-env=WATCHDOG_USEC,WATCHDOG_PID,NOTIFY_SOCKET",
-        ...socketFlags,
-      ],
+      ["--allow-env=WATCHDOG_USEC,WATCHDOG_PID,NOTIFY_SOCKET", ...socketFlags],
     ],
     "booted": ["booted(); done();"],
     "logger": ["logger(); done();"],

@@ -13,10 +13,7 @@ const WRITTEN: [state: NotifyState, text: string][] = [
   [{ status: "a\nREADY=1" }, "STATUS=a READY=1"],
   [{ status: "a\r\n  b\n\nc" }, "STATUS=a b c"],
   [{ status: "50 % = half" }, "STATUS=50 % = half"],
-  [
-    { status: "a\n b\x1b[31m\0\u202ec" },
-    "STATUS=a b\\x1b[31m\\x00\\u{202e}c",
-  ],
+  [{ status: "a\n b\x1b[31m\0\u202ec" }, "STATUS=a b\\x1b[31m\\x00\\u{202e}c"],
   [{ errno: 2, busError: "a.B.TimedOut" }, "ERRNO=2\nBUSERROR=a.B.TimedOut"],
   [{ varlinkError: "a.b.Invalid" }, "VARLINKERROR=a.b.Invalid"],
   [{ mainPid: 4711 }, "MAINPID=4711"],
