@@ -285,22 +285,6 @@ Deno.test("the kind of a socket chooses between ListenStream= and ListenDatagram
   }
 });
 
-Deno.test("a second listener, or a connection, makes a name necessary", async () => {
-  for (const other of ["tcp", "connection"]) {
-    assertEquals(
-      await printed(
-        `file=conf,${other}=other,unix=web`,
-        `console.log(await failure(listenOr({ port: 0 })));
-        console.log(await failure(listenOr({ port: 0, name: "web" })));`,
-      ),
-      [
-        'wrong-name: Cannot choose among several sockets (passed: 4 "other", 5 "web"); name the one to take',
-        "adopted",
-      ],
-    );
-  }
-});
-
 Deno.test("a service without any listener is refused, with each reason", async () => {
   const refusal = (fd: string, problem: string) =>
     `Cannot listen on fd ${fd}: ${problem}; ${LISTEN_HINT}`;

@@ -20,8 +20,9 @@ Deno.test(`the descriptor of a unix connection is closed ${often}`, async () => 
   using directory = new TempDir();
   const trace = directory.join("trace");
   await using program = await activate({
-    module: "tests/activation/accept_program.ts",
-    args: ["listen"],
+    script: `for await (const conn of await listen(3)) {
+      conn.readable.pipeTo(conn.writable);
+    }`,
     wrapper: [
       ...["strace", "-D", "-f", "-qq", "-e", "trace=close", "-o", trace],
     ],

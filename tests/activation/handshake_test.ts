@@ -2,11 +2,7 @@
 // descriptor.
 
 import { assert } from "@std/assert";
-import {
-  activate,
-  type ActivateOptions,
-  hostAndPort,
-} from "../support/activate.ts";
+import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
@@ -40,11 +36,14 @@ print("done", flush=True)
 sys.stdin.read()
 `;
 
-async function leavesNoDescriptor(
-  service: Partial<ActivateOptions>,
-): Promise<void> {
-  const args = [CERT, KEY];
-  await using program = await activate({ ...service, kind: "IPv4", args });
+async function leavesNoDescriptor(serving: string): Promise<void> {
+  await using program = await activate({
+    kind: "IPv4",
+    script: `const [cert, key] = Deno.args;
+      ${serving};
+      console.log("listening");`,
+    args: [CERT, KEY],
+  });
   const { port } = hostAndPort(program.address)!;
   (await program.dial()).close();
   await program.stdout.line("listening");
@@ -85,12 +84,13 @@ Deno.test("connections that end before their TLS handshake leak no descriptor", 
   // Each takes as long as a handshake may.
   sideBySide(t, {
     listenTls: () =>
-      leavesNoDescriptor({ module: "tests/activation/tls_service.ts" }),
+      leavesNoDescriptor(`
+        const listener = await listenTls(3, { cert, key });
+        (async () => {
+          for await (const conn of listener) conn.readable.pipeTo(conn.writable);
+        })()`),
     serve: () =>
-      leavesNoDescriptor({
-        script: `
-          const [cert, key] = Deno.args;
-          await serve(() => new Response("hello"), { cert, key });
-          console.log("listening");`,
-      }),
+      leavesNoDescriptor(
+        'await serve(() => new Response("hello"), { cert, key })',
+      ),
   }));

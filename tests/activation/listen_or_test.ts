@@ -30,6 +30,13 @@ Deno.test("the socket of a name is taken among several, without a permission to 
 const SEVERAL = "wrong-name: Cannot choose among several sockets (passed:";
 const CHOICES: [passed: string, name: string | undefined, outcome: string][] = [
   ["unix=any", undefined, "adopted"],
+  ["udp=web,file=web,unix=web", "web", "adopted"],
+  ["file=conf,connection=other,unix=web", "web", "adopted"],
+  [
+    "file=conf,connection=other,unix=web",
+    undefined,
+    `${SEVERAL} 4 "other", 5 "web"); name the one to take`,
+  ],
   [
     "unix=other",
     "web",

@@ -7,10 +7,15 @@ import {
   SocketTransport,
 } from "../../activation/_net_transport.ts";
 import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
-import { freeAddresses, KINDS, WITHOUT_HANDLES } from "../support/activate.ts";
+import {
+  freeAddresses,
+  type Kind,
+  KINDS,
+  WITHOUT_HANDLES,
+} from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { CASES } from "./listener_suite.ts";
+import { CASES, TLS_CASES } from "./listener_suite.ts";
 
 // The types of adopted sockets are assignable to Deno's.
 ((listener: AdoptedListener) => listener satisfies Deno.Listener<Deno.Conn>);
@@ -31,20 +36,26 @@ for (const { name, run } of CASES) {
   });
 }
 
-const ADOPTED = [
-  ...KINDS.map((kind) => ({ kind, suffix: "", flags: [] })),
-  { kind: "unix path", suffix: ", with node:net", flags: [WITHOUT_HANDLES] },
-] as const;
-for (const { kind, suffix, flags } of ADOPTED) {
-  Deno.test(`adopted, ${kind}${suffix}`, async (t) => {
+/** Runs the suite on adopted sockets of this kind. */
+const adopted = (
+  what: string,
+  kind: Kind,
+  { length } = CASES,
+  options: { allow?: string[]; env?: Record<string, string> } = {},
+) =>
+  Deno.test(`adopted, ${what}`, async (t) => {
     using directory = new TempDir();
     await runActivated(t, {
-      addresses: freeAddresses(kind, directory, CASES.length + 1),
+      addresses: freeAddresses(kind, directory, length + 1),
       module: "tests/activation/listener_suite_program.ts",
-      allow: ["--allow-all", ...flags],
+      allow: ["--allow-all"],
+      ...options,
     });
   });
-}
+for (const kind of KINDS) adopted(kind, kind);
+const allow = ["--allow-all", WITHOUT_HANDLES];
+adopted("by node:net", "unix path", CASES, { allow });
+adopted("TLS", "IPv4", TLS_CASES, { env: { TLS: "1" } });
 
 Deno.test("an error of the server rejects the pending accept, and no later one", async () => {
   const server = createServer();
