@@ -273,7 +273,6 @@ Deno.test("refused descriptors stay available, and what was closed does not", as
 Deno.test("the kind of a socket chooses between ListenStream= and ListenDatagram= of one unit", async () => {
   const passed = "udp=web,unix=web,file=web";
   const calls = {
-    'listenOr({ name: "web", port: 0 })': "unix",
     'listenDatagram("web")': "udp",
     'claim({ web: "stream" }).then(({ web }) => web)': "unix",
     'claim({ web: "udp" }).then(({ web }) => web)': "udp",

@@ -66,30 +66,27 @@ testConn("no two chunks of readChunk share memory", async (conn, peer) => {
   }
 });
 
-testListener(
-  "readChunk among reads of any size loses no byte",
-  async (listener) => {
-    for (let seed = 1; seed <= 10; seed++) {
-      const [conn, peer] = await listener.pair();
-      const random = new Random(seed);
-      const sent = random.bytes(300_000);
-      const sending = send(peer, sent).then(() => peer.closeWrite());
-      const got: Uint8Array<ArrayBuffer>[] = [];
-      for (let chunk; chunk !== null;) {
-        if (random.next() % 2 === 0) {
-          chunk = await conn.readChunk();
-        } else {
-          const buffer = new Uint8Array(random.size());
-          const count = await conn.read(buffer);
-          chunk = count === null ? null : buffer.subarray(0, count);
-        }
-        if (chunk !== null) got.push(chunk);
+testListener("reads of any kind lose no byte", async (listener) => {
+  for (let seed = 1; seed <= 10; seed++) {
+    const [conn, peer] = await listener.pair();
+    const random = new Random(seed);
+    const sent = random.bytes(300_000);
+    const sending = send(peer, sent).then(() => peer.closeWrite());
+    const got: Uint8Array<ArrayBuffer>[] = [];
+    for (let chunk; chunk !== null;) {
+      if (random.next() % 2 === 0) {
+        chunk = await conn.readChunk();
+      } else {
+        const buffer = new Uint8Array(random.size());
+        const count = await conn.read(buffer);
+        chunk = count === null ? null : buffer.subarray(0, count);
       }
-      await sending;
-      assertSameBytes(await new Blob(got).bytes(), sent);
+      if (chunk !== null) got.push(chunk);
     }
-  },
-);
+    await sending;
+    assertSameBytes(await new Blob(got).bytes(), sent);
+  }
+});
 
 // A unix socket that is closed with unread input resets its peer.
 
@@ -106,31 +103,26 @@ testConn("a reset is Deno's ConnectionReset", async (conn, peer) => {
   await Promise.all(reads());
 }, UNIX_TRANSPORTS);
 
-testConn(
-  "a reset closes a connection whose streams are piped",
-  async (conn, peer) => {
-    const piping = assertRejects(
-      () => conn.readable.pipeTo(conn.writable),
-      ConnectionReset,
-    );
-    await conn.write(new Uint8Array(1));
-    peer.close();
-    await soon("the pipe fails", piping);
-    assertThrows(() => conn.close(), BadResource);
-  },
-  UNIX_TRANSPORTS,
-);
+testConn("a reset closes a piped connection", async (conn, peer) => {
+  const piping = assertRejects(
+    () => conn.readable.pipeTo(conn.writable),
+    ConnectionReset,
+  );
+  await conn.write(new Uint8Array(1));
+  peer.close();
+  await soon("the pipe fails", piping);
+  assertThrows(() => conn.close(), BadResource);
+}, UNIX_TRANSPORTS);
 
-testConn(
-  "a write after the peer's close is Deno's BrokenPipe",
-  async (conn, peer) => {
-    peer.close();
-    const failing = assertRejects(async () => {
-      for (;;) await conn.write(new Uint8Array(1));
-    }, BrokenPipe);
-    await soon("a write fails", failing);
-  },
-);
+testConn("a failed write of a stream is BrokenPipe", async (conn, peer) => {
+  const writer = conn.writable.getWriter();
+  peer.close();
+  const failing = assertRejects(async () => {
+    for (;;) await writer.write(new Uint8Array(1));
+  }, BrokenPipe);
+  await soon("a write fails", failing);
+  assertThrows(() => conn.close(), BadResource);
+});
 
 testConn("close interrupts a pending write", async (conn) => {
   let written = 0;
@@ -147,7 +139,7 @@ testConn("close interrupts a pending write", async (conn) => {
   await soon("the write is interrupted", waiting);
 });
 
-testConn("closeWrite settles when the connection is closed", async (conn) => {
+testConn("closeWrite settles after a close", async (conn) => {
   const shutting = conn.closeWrite();
   conn.close();
   await soon("it settles", shutting);
@@ -178,26 +170,20 @@ async function queued(listener: TestListener, ...texts: string[]) {
   return peers;
 }
 
-testListener(
-  "queued connections are closed with their listener",
-  async (listener) => {
-    const [peer] = await queued(listener, "");
-    listener.adopted.close();
-    assertEquals(await receiveAllText(peer!), "");
-  },
-);
+testListener("a listener closes queued connections", async (listener) => {
+  const [peer] = await queued(listener, "");
+  listener.adopted.close();
+  assertEquals(await receiveAllText(peer!), "");
+});
 
-testListener(
-  "queued connections stay in order, also after a close in a for await",
-  async (listener) => {
-    const texts = ["first", "second", "third"];
-    await queued(listener, ...texts);
-    using first = await listener.adopted.accept();
-    const seen = [text(await soon("it has come", first.readChunk()))];
-    for await (using conn of listener.adopted) {
-      listener.adopted[Symbol.dispose]();
-      seen.push(text(await soon("it has come", conn.readChunk())));
-    }
-    assertEquals(seen, texts);
-  },
-);
+testListener("a closed for await yields what is queued", async (listener) => {
+  const texts = ["first", "second", "third"];
+  await queued(listener, ...texts);
+  using first = await listener.adopted.accept();
+  const seen = [text(await soon("it has come", first.readChunk()))];
+  for await (using conn of listener.adopted) {
+    listener.adopted[Symbol.dispose]();
+    seen.push(text(await soon("it has come", conn.readChunk())));
+  }
+  assertEquals(seen, texts);
+});

@@ -119,38 +119,24 @@ function clockMonotonicUsec(): number {
   return Math.floor(Number(timespec[0]) * 1e6 + Number(timespec[1]) / 1e3);
 }
 
-const SAME: [state: NotifyState, ...options: string[]][] = [
-  [{ status: "Serving = fine" }, "--status=Serving = fine"],
-  [
-    { ready: true, status: "up", mainPid: Deno.pid },
-    ...["--ready", "--status=up", `--pid=${Deno.pid}`],
-  ],
-  [{ mainPid: 1 }, "--pid=1"],
-  [{ stopping: true }, "STOPPING=1"],
-  [{ watchdog: true }, "WATCHDOG=1"],
-  [
-    { ready: true, errno: 2, exitStatus: 3 },
-    ...["--ready", "ERRNO=2", "EXIT_STATUS=3"],
-  ],
-  [
-    { ready: true, watchdogUsec: 5, extendTimeoutUsec: 6 },
-    ...["--ready", "WATCHDOG_USEC=5", "EXTEND_TIMEOUT_USEC=6"],
-  ],
-];
-for (const [state, ...options] of SAME) {
-  Deno.test(`${Deno.inspect(state)} is what systemd-notify ${options.join(" ")} sends`, async () => {
-    using receiver = new NotifyReceiver();
-    await notify(state, receiver);
-    const ours = await receiver.next();
-    const theirs = new Deno.Command("systemd-notify", {
-      args: ["--no-block", ...options],
-      env: { NOTIFY_SOCKET: receiver.socket },
-    }).output();
-    // A newer systemd also sends the inode of the pidfd, which Deno cannot open.
-    assertEquals(
-      ours,
-      (await receiver.next()).replace(/\nMAINPIDFDID=\d+/, ""),
-    );
-    assertEquals((await theirs).success, true);
-  });
-}
+Deno.test("notify() sends what systemd-notify sends", async () => {
+  using receiver = new NotifyReceiver();
+  const state: NotifyState = {
+    ...{ ready: true, status: "Serving = fine", mainPid: Deno.pid },
+    ...{ errno: 2, exitStatus: 3, watchdogUsec: 5, extendTimeoutUsec: 6 },
+  };
+  await notify(state, receiver);
+  const ours = await receiver.next();
+  const theirs = new Deno.Command("systemd-notify", {
+    args: [
+      ...["--no-block", "--ready", "--status=Serving = fine"],
+      ...[`--pid=${Deno.pid}`, "ERRNO=2", "EXIT_STATUS=3"],
+      ...["WATCHDOG_USEC=5", "EXTEND_TIMEOUT_USEC=6"],
+    ],
+    env: { NOTIFY_SOCKET: receiver.socket },
+  }).output();
+  // A newer systemd also sends the inode of the pidfd, which Deno cannot open.
+  const said = (await receiver.next()).replace(/\nMAINPIDFDID=\d+/, "");
+  assertEquals(ours.split("\n").sort(), said.split("\n").sort());
+  assertEquals((await theirs).success, true);
+});
