@@ -45,31 +45,27 @@ for (const [rule, variables, names] of PARSED) {
   );
 }
 
-const REFUSED: Record<string, string[]> = {
-  LISTEN_PID: [
-    ...["", "0", "-1", "+1", "1.0", "0x1", "1e3", " 1", "1 ", "2147483648"],
-    ...["abc", "04242"],
-  ],
-  LISTEN_FDS: [
-    ...["", "-1", "+1", "1.5", " 1", "010", "0x2", "2147483645", "2147483648"],
-    ...["1048577", "one"],
-  ],
-  LISTEN_FDNAMES: [
-    ...["a", "a:b:c", "a:é", "a:b\n", "a:\x7f", `a:${"n".repeat(256)}`],
-  ],
-};
-for (const [variable, values] of Object.entries(REFUSED)) {
-  for (const value of values) {
-    Deno.test(`${variable}=${JSON.stringify(value).slice(0, 40)} is refused`, () => {
-      const error = assertThrows(
-        () => parse({ ...ours("2"), [variable]: value }),
-        ActivationError,
-        `${variable}: ${JSON.stringify(value)}`,
-      );
-      assertEquals([error.code, error.variable], ["malformed", variable]);
-    });
+// conformance_test.ts compares many malformed values with libsystemd.
+
+Deno.test("a malformed variable is quoted in the error", () => {
+  for (
+    const [variable, value] of [
+      ["LISTEN_PID", ""],
+      ["LISTEN_PID", "04242"],
+      ["LISTEN_FDS", " 1"],
+      ["LISTEN_FDS", "1048577"],
+      ["LISTEN_FDNAMES", "a"],
+      ["LISTEN_FDNAMES", "a:b\n"],
+    ] as const
+  ) {
+    const error = assertThrows(
+      () => parse({ ...ours("2"), [variable]: value }),
+      ActivationError,
+      `${variable}: ${JSON.stringify(value)}`,
+    );
+    assertEquals([error.code, error.variable], ["malformed", variable]);
   }
-}
+});
 
 const remaining = () =>
   ACTIVATION_VARIABLES.filter((name) => Deno.env.has(name));
