@@ -117,8 +117,8 @@ soak: all
 		tests/serve/fuzz_test.ts \
 		tests/integration/soak_test.ts tests/integration/churn_test.ts \
 		$(if $(filter 0,$(shell id -u)),\
-			tests/system/life_test.ts tests/system/web_idle_test.ts \
-			tests/system/kill_test.ts tests/system/kept_alive_test.ts)
+			tests/system/idle_exit_test.ts tests/system/restart_test.ts \
+			tests/system/debian_13_test.ts)
 
 # Needs only executables of any age: root may have no Deno. Only missing
 # files are built. Executables are never stripped: that would remove the

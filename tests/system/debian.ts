@@ -2,7 +2,7 @@
 
 import { assert } from "@std/assert";
 import { soon } from "../support/eventually.ts";
-import { REPOSITORY } from "./machine.ts";
+import { REPOSITORY } from "../support/program.ts";
 
 /** What each release needs: the packages of its tests. */
 const PACKAGES = {
@@ -17,7 +17,7 @@ const PACKAGES = {
 
 /** Returns the root directory of a release, which is made on first use. */
 export async function debian(release: keyof typeof PACKAGES): Promise<string> {
-  const root = `${REPOSITORY}/build/debian-${release}`;
+  const root = `${REPOSITORY}build/debian-${release}`;
   const isThere = await Deno.stat(root).then(() => true, () => false);
   if (isThere) return root;
   const made = `${root}.${Deno.pid}`;

@@ -2,82 +2,59 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { copySources } from "../packaging/packages.ts";
+import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { Machine, REPOSITORY, run, type Tree } from "./machine.ts";
+import { assertVerified } from "./confinement.ts";
+import {
+  CLIENT,
+  Machine,
+  run,
+  SERVER,
+  SOCKET,
+  SOCKET_PATH,
+  type Tree,
+} from "./machine.ts";
 
-const UNITS = ["ipc-server.socket", "ipc-server.service", "ipc-client.service"];
+const UNITS = [SOCKET, SERVER, CLIENT];
 const PROGRAMS = ["ipc-server", "ipc-client"];
-
-/** By default, and if every directory is set: where files are installed. */
-const PLACES: [
-  byDefault: string,
-  elsewhere: string,
-  source: string,
-  files: string[],
-][] = [
-  ["/usr/libexec/ipc", "/opt/echo/programs", "bin", PROGRAMS],
-  ["/usr/lib/systemd/system", "/etc/systemd/system", "units", [
-    ...[...UNITS, "ipc-server@.socket", "ipc-server@.service"],
-  ]],
-  ["/usr/lib/systemd/user", "/etc/systemd/user", "units/user", UNITS],
-  ["/usr/share/man/man1", "/opt/echo/manuals/man1", "cli/manual", [
-    "ipc-client.1",
-  ]],
-  ["/usr/share/man/man5", "/opt/echo/manuals/man5", "cli/manual", [
-    "ipc-server.socket.5",
-  ]],
-  ["/usr/share/man/man8", "/opt/echo/manuals/man8", "cli/manual", [
-    "ipc-server.8",
-  ]],
-  [
-    "/usr/share/bash-completion/completions",
-    "/opt/echo/completions/bash",
-    ...["cli/completions/bash", PROGRAMS] as const,
-  ],
-  [
-    "/usr/share/zsh/site-functions",
-    "/opt/echo/completions/zsh",
-    "cli/completions/zsh",
-    ["_ipc-server"],
-  ],
-  ["/usr/share/fish/vendor_conf.d", "/etc/fish/conf.d", "cli/completions", [
-    "ipc.fish",
-  ]],
-  ["/usr/share/doc/ipc-server/units", "/opt/echo/documents/units", "units", [
-    "README.md",
-    ...Array.from(
-      Deno.readDirSync(`${REPOSITORY}/units/drop-ins`),
-      ({ name }) => `drop-ins/${name}`,
-    ),
-  ]],
-];
-
-/** Every installed file by default, and its source. */
-const FILES = PLACES.flatMap(([byDefault, , source, names]) =>
-  names.map((name) => [`${byDefault}/${name}`, `${source}/${name}`] as const)
+const DROP_INS = Array.from(
+  Deno.readDirSync(`${REPOSITORY}units/drop-ins`),
+  ({ name }) => `drop-ins/${name}`,
 );
 
+/** Where files are installed by default, and if every directory is set; their source. */
+const PLACES = `
+/usr/libexec/ipc /opt/echo/programs bin ${PROGRAMS}
+/usr/lib/systemd/system /etc/systemd/system units ${UNITS} ipc-server@.socket ipc-server@.service
+/usr/lib/systemd/user /etc/systemd/user units/user ${UNITS}
+/usr/share/man/man1 /opt/echo/manuals/man1 cli/manual ipc-client.1
+/usr/share/man/man5 /opt/echo/manuals/man5 cli/manual ipc-server.socket.5
+/usr/share/man/man8 /opt/echo/manuals/man8 cli/manual ipc-server.8
+/usr/share/bash-completion/completions /opt/echo/bash cli/completions/bash ${PROGRAMS}
+/usr/share/zsh/site-functions /opt/echo/zsh cli/completions/zsh _ipc-server
+/usr/share/fish/vendor_conf.d /etc/fish/conf.d cli/completions ipc.fish
+/usr/share/doc/ipc-server/units /opt/echo/documents/units units README.md ${DROP_INS}
+`.trim().split("\n").map((line) => {
+  const [place, elsewhere, source, ...files] = line.split(/[ ,]/);
+  return { place: place!, elsewhere: elsewhere!, source: source!, files };
+});
+
 /** Variables of `make`, and the directories that they replace. */
-const LAYOUTS: [
-  what: string,
-  variables: string[],
-  moved: Record<string, string>,
-][] = [
-  ["by default", [], {}],
-  ["under another prefix", ["prefix=/usr/local"], { "/usr": "/usr/local" }],
-  ["with each directory set", [
-    ...["prefix=/opt/echo", "bindir=/opt/bin", "mandir=/opt/echo/manuals"],
-    ...["pkglibexecdir=/opt/echo/programs", "docdir=/opt/echo/documents"],
-    "systemdsystemunitdir=/etc/systemd/system",
-    "systemduserunitdir=/etc/systemd/user",
-    "bashcompletiondir=/opt/echo/completions/bash",
-    "zshcompletiondir=/opt/echo/completions/zsh",
-    "fishconfdir=/etc/fish/conf.d",
-  ], {
-    "/usr/bin": "/opt/bin",
-    ...Object.fromEntries(PLACES.map(([from, to]) => [from, to])),
-  }],
-];
+const LAYOUTS: Record<string, [string, moved: Record<string, string>]> = {
+  "by default": ["", {}],
+  "under another prefix": ["prefix=/usr/local", { "/usr": "/usr/local" }],
+  "with each directory set": [
+    `prefix=/opt/echo bindir=/opt/bin mandir=/opt/echo/manuals \
+      pkglibexecdir=/opt/echo/programs docdir=/opt/echo/documents \
+      systemdsystemunitdir=/etc/systemd/system \
+      systemduserunitdir=/etc/systemd/user bashcompletiondir=/opt/echo/bash \
+      zshcompletiondir=/opt/echo/zsh fishconfdir=/etc/fish/conf.d`,
+    Object.fromEntries([
+      ["/usr/bin", "/opt/bin"],
+      ...PLACES.map(({ place, elsewhere }) => [place, elsewhere]),
+    ]),
+  ],
+};
 
 /** Replaces default directories of ours in a path or a text. */
 function relocated(text: string, moved: Record<string, string>): string {
@@ -91,231 +68,135 @@ function relocated(text: string, moved: Record<string, string>): string {
   });
 }
 
-/** Each path below some places of a tree, with its type, mode, owner and link. */
-async function listing(tree: Pick<Tree, "root" | "run">, ...places: string[]) {
-  const list = await tree.run(
-    "find",
-    ...places.map((place) => `${tree.root}/${place}`),
-    "-printf",
-    "%p %y %m %u:%g -> %l\n",
+/** Each path below places of a tree, with its type, mode, owner and link. */
+async function listing({ root, run }: Tree, places = "."): Promise<string[]> {
+  const list = await run(
+    `cd ${root}; find ${places} -printf '/%P %y %m %u:%g -> %l\\n'`,
   );
-  return list.split("\n").map((line) => line.slice(tree.root.length));
+  return list.split("\n").sort();
 }
-
-/** What differs between two listings. */
-function difference(before: string[], after: string[]) {
-  return {
-    added: after.filter((line) => !before.includes(line)),
-    removed: before.filter((line) => !after.includes(line)),
-  };
-}
-const NONE = { added: [], removed: [] };
 
 /** A tree that others have installed things into. */
-async function treeOfOthers(): Promise<string> {
-  const root = await Deno.makeTempDir({ prefix: "ipc-install-" });
-  for (
-    const file of [
-      "usr/libexec/other/program",
-      "usr/lib/systemd/system/other.service",
-      "usr/lib/systemd/user/other.service",
-      "usr/local/bin/other",
-      "usr/share/man/man8/other.8",
-      "usr/local/share/fish/vendor_conf.d/other.fish",
-      "etc/systemd/system/other.service",
-      "opt/other/program",
-    ]
-  ) {
-    await Deno.mkdir(`${root}/${file.slice(0, file.lastIndexOf("/"))}`, {
-      recursive: true,
-    });
-    await Deno.writeTextFile(`${root}/${file}`, file);
-  }
-  // Packages of shells bring such directories, with nothing in them.
-  for (
-    const empty of [
-      "usr/share/fish/vendor_conf.d",
-      "usr/local/share/zsh/site-functions",
-    ]
-  ) await Deno.mkdir(`${root}/${empty}`, { recursive: true });
-  return root;
+async function treeOfOthers(): Promise<TempDir & Tree> {
+  const directory = new TempDir();
+  await run(`cd ${directory.path}
+    for file in usr/libexec/other/program usr/lib/systemd/system/other.service \
+      usr/lib/systemd/user/other.service usr/local/bin/other etc/other/file \
+      usr/share/man/man8/other.8 usr/local/share/fish/vendor_conf.d/other.fish \
+      etc/systemd/system/other.service opt/other/program
+    do mkdir -p \${file%/*}; echo $file >$file; done
+    # Packages of shells bring such directories, with nothing in them.
+    mkdir -p usr/share/fish/vendor_conf.d usr/local/share/zsh/site-functions`);
+  return Object.assign(directory, { root: directory.path, run });
 }
 
-for (const [what, variables, moved] of LAYOUTS) {
+for (const [what, [variables, moved]] of Object.entries(LAYOUTS)) {
   Deno.test(`installed ${what}, every file is in place; uninstalled, none is left`, async () => {
-    const root = await treeOfOthers();
-    try {
-      const before = await listing({ root, run }, ".");
-      // An administrator's umask must not lock the services' users out.
-      const script = 'umask 077; exec make "$@"';
-      const make = (target: string) =>
-        run(
-          ...["sh", "-c", script, "sh", `--directory=${REPOSITORY}`] as const,
-          ...[target, `DESTDIR=${root}`, ...variables],
-        );
-
-      await make("install");
-      const { added } = difference(before, await listing({ root, run }, "."));
-      const files = added.flatMap((line) =>
+    using tree = await treeOfOthers();
+    const { root } = tree;
+    const before = await listing(tree);
+    // An administrator's umask must not lock the services' users out.
+    const make = (target: string) =>
+      run(
+        `umask 077; make -C ${REPOSITORY} ${target} DESTDIR=${root} ${variables}`,
+      );
+    await make("install");
+    const files = (await listing(tree)).filter((line) => !before.includes(line))
+      .flatMap((line) =>
         /^(\S+(?<!\/made-directories)) f /.exec(line)?.[1] ?? []
       );
-      assertEquals(
-        files.map((path) => path.replace(/^\/\./, "")).sort(),
-        FILES.map(([path]) => relocated(path, moved)).sort(),
-      );
-      for (const [path, from] of FILES) {
-        const installed = `${root}${relocated(path, moved)}`;
-        const isProgram = path.startsWith("/usr/libexec");
-        const { mode } = await Deno.stat(installed);
-        assertEquals(mode! & 0o7777, isProgram ? 0o755 : 0o644, installed);
-        const source = `${REPOSITORY}/${from}`;
-        if (isProgram) await run("cmp", installed, source);
-        else {
-          assertEquals(
-            await Deno.readTextFile(installed),
-            relocated(await Deno.readTextFile(source), moved),
-          );
-        }
+    const expected = PLACES.flatMap(({ place, source, files }) =>
+      files.map((name) => ({
+        path: relocated(`${place}/${name}`, moved),
+        source: `${REPOSITORY}${source}/${name}`,
+      }))
+    );
+    assertEquals(files, expected.map(({ path }) => path).sort());
+    for (const { path, source } of expected) {
+      const isProgram = source.startsWith(`${REPOSITORY}bin/`);
+      const { mode } = await Deno.stat(root + path);
+      assertEquals(mode! & 0o7777, isProgram ? 0o755 : 0o644, path);
+      if (isProgram) await run("cmp", root + path, source);
+      else {
+        assertEquals(
+          await Deno.readTextFile(root + path),
+          relocated(await Deno.readTextFile(source), moved),
+        );
       }
-      const link = `${root}${relocated("/usr/bin/ipc-client", moved)}`;
-      assertEquals(
-        await Deno.realPath(link),
-        `${root}${relocated("/usr/libexec/ipc/ipc-client", moved)}`,
-      );
-      assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
-
-      await make("uninstall");
-      assertEquals(
-        difference(before, await listing({ root, run }, ".")),
-        NONE,
-      );
-    } finally {
-      await Deno.remove(root, { recursive: true });
     }
+    const link = root + relocated("/usr/bin/ipc-client", moved);
+    const target = root + relocated("/usr/libexec/ipc/ipc-client", moved);
+    assertEquals(await Deno.realPath(link), target);
+    assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
+
+    await make("uninstall");
+    assertEquals(await listing(tree), before);
   });
 }
 
-Deno.test("a read-only tree can be installed from, and a fresh copy of it uninstalls", async () => {
+Deno.test("a read-only tree can be installed from, without Deno, and a fresh copy of it uninstalls", async () => {
   using copy = new TempDir();
   await copySources(copy.path);
-  const root = await treeOfOthers();
-  try {
-    const before = await listing({ root, run }, ".");
-    await run(
-      ...["unshare", "--mount", "sh", "-ec"],
-      `mount --bind "$1" "$1"
-      mount -o remount,ro,bind "$1"
-      ! touch "$1/Makefile" 2>/dev/null
-      cd "$1"
-      make install "DESTDIR=$2"`,
-      ...["sh", REPOSITORY, root],
-    );
-    await run("make", "-C", copy.path, "uninstall", `DESTDIR=${root}`);
-    assertEquals(difference(before, await listing({ root, run }, ".")), NONE);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
+  using tree = await treeOfOthers();
+  const before = await listing(tree);
+  await run(
+    "unshare",
+    ...["--mount", "sh", "-ec"],
+    `cd ${REPOSITORY}; mount --bind . .; mount -o remount,ro,bind "$PWD"; cd "$PWD"
+    ! touch Makefile 2>/dev/null
+    make install DESTDIR=${tree.root} DENO=/nonexistent DENORT_BIN=/nonexistent`,
+  );
+  await run(`make -C ${copy.path} uninstall DESTDIR=${tree.root}`);
+  assertEquals(await listing(tree), before);
 });
 
 Deno.test("an empty DESTDIR gets no list of directories, and is emptied again", async () => {
   using stage = new TempDir();
   const make = (target: string) =>
-    run("make", "-C", REPOSITORY, target, `DESTDIR=${stage.path}`);
+    run(`make -C ${REPOSITORY} ${target} DESTDIR=${stage.path}`);
   await make("install");
-  const files = await listing({ root: stage.path, run }, ".");
-  assertEquals(files.filter((line) => line.includes("made-")), []);
+  assertEquals(await run(`find ${stage.path} -name 'made-*'`), "");
   await make("uninstall");
   // The top of the tree stays.
-  assertEquals([...Deno.readDirSync(stage.path)].map(({ name }) => name), [
-    "usr",
-  ]);
-  assertEquals([...Deno.readDirSync(stage.join("usr"))], []);
+  assertEquals(await run(`cd ${stage.path}; find .`), ".\n./usr\n");
 });
 
-Deno.test("installing builds nothing, and needs no Deno", async () => {
-  const state = async () =>
-    await Promise.all(PROGRAMS.map(async (program) => {
-      const { ino, size, mtime } = await Deno.stat(
-        `${REPOSITORY}/bin/${program}`,
-      );
-      return { ino, size, mtime };
-    }));
-  const root = await Deno.makeTempDir({ prefix: "ipc-install-" });
-  try {
-    const before = await state();
-    await run(
-      "make",
-      `--directory=${REPOSITORY}`,
-      "install",
-      `DESTDIR=${root}`,
-      "DENO=/nonexistent",
-      "DENORT_BIN=/nonexistent",
-    );
-    assertEquals(await state(), before);
-  } finally {
-    await Deno.remove(root, { recursive: true });
-  }
-});
-
-Deno.test("after an installation nothing is enabled or started, and the units pass verify", async () => {
-  await using machine = await Machine.boot();
-  for (const unit of UNITS) {
-    const { stdout } = await machine.attempt("systemctl", "is-enabled", unit);
-    assertEquals(stdout, "disabled\n", unit);
-    await machine.reaches(unit, "inactive (dead)");
-  }
-  const verified = await machine.attempt("systemd-analyze", "verify", ...UNITS);
-  assertEquals(verified, { code: 0, stdout: "", stderr: "" });
-});
-
-Deno.test("the programs can be installed on a running machine, and removed", async () => {
-  const prefix = "prefix=/usr/local";
-  await using machine = await Machine.boot({ prepare: async () => {} });
+Deno.test("the programs can be installed on a running machine, where nothing is enabled or started, and removed", async () => {
+  await using machine = await Machine.boot({
+    prepare: () => Promise.resolve(),
+  });
   const { tree } = machine;
-  const places = [
-    ...["usr/local", "usr/libexec", "usr/lib/systemd", "etc/systemd"],
-    "usr/share/man",
-  ];
-  const everything = () => listing(tree, ...places);
+  const everything = () =>
+    listing(
+      tree,
+      "usr/local usr/libexec usr/lib/systemd etc/systemd usr/share/man",
+    );
   const before = await everything();
-
+  // A slash at the end is often typed.
   const make = (target: string) =>
     tree.run(
-      "make",
-      "-C",
-      REPOSITORY,
-      target,
-      // A slash at the end is often typed.
-      `DESTDIR=${tree.root}/`,
-      prefix,
+      `make -C ${REPOSITORY} ${target} DESTDIR=${tree.root}/ prefix=/usr/local`,
     );
-
   await make("install");
   await make("installcheck");
   await machine.systemctl("daemon-reload");
-  await machine.write(
-    "/etc/default/ipc-client",
-    "IPC_CLIENT_OPTIONS=--interval 10ms\n",
-  );
-  await machine.systemctl("start", "ipc-client.service");
-  await machine.journalUpTo("ipc-client.service", "recv:close");
-  await machine.reaches("ipc-client.service", "inactive (dead)");
-  assertEquals(
-    (await machine.show("ipc-client.service", "Result")).Result,
-    "success",
-  );
+  for (const unit of UNITS) {
+    await machine.shows(unit, { UnitFileState: "disabled" });
+    await machine.reaches(unit, "inactive (dead)");
+  }
+  await assertVerified(machine, ...UNITS);
+  await machine.options("ipc-client", "--interval 10ms");
+  await machine.systemctl("start", CLIENT);
+  await machine.journalUpTo(CLIENT, "recv:close");
+  await machine.reaches(CLIENT, "inactive (dead)");
+  await machine.shows(CLIENT, { Result: "success" });
 
   await machine.systemctl("stop", ...UNITS);
   await make("uninstall");
   await machine.systemctl("daemon-reload");
   for (const unit of UNITS) {
-    assertEquals(await machine.show(unit, "LoadState"), {
-      LoadState: "not-found",
-    });
+    await machine.shows(unit, { LoadState: "not-found" });
   }
-  assertEquals(difference(before, await everything()), NONE);
-  assertEquals(
-    (await machine.attempt("test", "-e", "/run/ipc-server/job.socket")).code,
-    1,
-  );
+  assertEquals(await everything(), before);
+  assertEquals(await machine.has(SOCKET_PATH), false);
 });

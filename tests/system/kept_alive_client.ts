@@ -12,29 +12,17 @@ const PAUSE_MS = 150;
 const GRACE_MS = 250;
 
 const [kind, where, certificate] = Deno.args;
-const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 let responses = 0;
 let isOver = false;
 
 function connect(): Promise<Deno.Conn> {
+  const address = { hostname: "127.0.0.1", port: Number(where) };
+  if (kind === "tcp") return Deno.connect(address);
   if (kind === "unix") {
     return Deno.connect({ transport: "unix", path: where! });
   }
-  const address = { hostname: "127.0.0.1", port: Number(where) };
-  return kind === "tls"
-    ? Deno.connectTls({
-      ...address,
-      caCerts: [Deno.readTextFileSync(certificate!)],
-    })
-    : Deno.connect(address);
-}
-
-/** Posts a body. */
-async function send(conn: Deno.Conn, body: string): Promise<void> {
-  const head =
-    `POST / HTTP/1.1\r\nHost: x\r\nContent-Length: ${body.length}\r\n\r\n`;
-  await conn.write(encoder.encode(head + body));
+  const caCerts = [Deno.readTextFileSync(certificate!)];
+  return Deno.connectTls({ ...address, caCerts });
 }
 
 /** Receives a response, and returns whether the connection can be used again. */
@@ -43,7 +31,7 @@ async function receive(conn: Deno.Conn): Promise<boolean> {
   for (let text = "";;) {
     const count = await conn.read(buffer);
     if (count === null) throw new Error(`the response is "${text}"`);
-    text += decoder.decode(buffer.subarray(0, count), { stream: true });
+    text += new TextDecoder().decode(buffer.subarray(0, count));
     const end = text.indexOf("\r\n\r\n");
     const [, length] = /\r\ncontent-length: *(\d+)\r\n/i.exec(text) ?? [];
     if (end === -1 || text.length < end + 4 + Number(length)) continue;
@@ -62,8 +50,11 @@ async function client(): Promise<void> {
     }
     let isKept = false;
     let pause = 0;
+    const body = `request ${request}`;
+    const head = `Host: x\r\nContent-Length: ${body.length}\r\n\r\n`;
     try {
-      await send(conn, `request ${request}`);
+      const text = `POST / HTTP/1.1\r\n${head}${body}`;
+      await conn.write(new TextEncoder().encode(text));
       const now = performance.now();
       pause = now - waitsSince;
       waitsSince = now;
@@ -72,16 +63,15 @@ async function client(): Promise<void> {
     } catch (error) {
       pause ||= performance.now() - waitsSince;
       const what = pause < GRACE_MS ? "lost" : "late";
-      console.log(`${what}: ${error} (request ${request}, after ${pause} ms)`);
+      console.log(`${what}: ${error} (${body}, after ${pause} ms)`);
     }
     if (!isKept) {
       conn.close();
       conn = undefined;
     }
     // The tested condition: requests come at any moment of a restart.
-    await new Promise((resolve) =>
-      setTimeout(resolve, Math.random() * PAUSE_MS)
-    );
+    const next = Math.random() * PAUSE_MS;
+    await new Promise((resolve) => setTimeout(resolve, next));
   }
   conn?.close();
 }

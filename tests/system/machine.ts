@@ -6,16 +6,22 @@
  * dies. The host's own systemd and units, its `/run` and `/tmp` are not touched.
  */
 
+import { assertEquals } from "@std/assert";
+import { compile } from "../support/compile.ts";
 import { eventually, soon } from "../support/eventually.ts";
+import { echoOf } from "../support/peer.ts";
 import {
   ENVIRONMENT as PROGRAM_ENVIRONMENT,
   type Finished,
+  REPOSITORY,
   run as runProgram,
 } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { debian } from "./debian.ts";
 
-/** The checkout whose programs are under test. */
-export const REPOSITORY = Deno.realPathSync(`${import.meta.dirname}/../..`);
-
+export const SOCKET = "ipc-server.socket";
+export const SERVER = "ipc-server.service";
+export const CLIENT = "ipc-client.service";
 /** Where the socket unit listens, as seen inside the machine. */
 export const SOCKET_PATH = "/run/ipc-server/job.socket";
 
@@ -27,165 +33,83 @@ const ENVIRONMENT = {
 };
 
 /**
- * Runs a command to its end and returns its result, with any exit code.
+ * Runs a command with arguments, or without arguments a script of sh, to its end, and
+ * returns its result, with any exit code.
  *
  * @throws {Error} When it has not ended after 30 s.
  */
-export function attempt(command: string, ...args: string[]): Promise<Finished> {
+export type Attempt = (
+  command: string,
+  ...args: string[]
+) => Promise<Finished>;
+
+/** As {@linkcode Attempt}, on this host. */
+const attempt: Attempt = (...command) => {
+  const [program, ...args] = words(command);
   // A process inside the machine continues until the machine ends.
-  return runProgram(command, args, { env: ENVIRONMENT });
-}
+  return runProgram(program!, args, { env: ENVIRONMENT });
+};
 
-/**
- * As {@linkcode attempt}, but an exit code other than 0 is an error. Returns what
- * the command wrote to stdout.
- */
-export async function run(command: string, ...args: string[]): Promise<string> {
-  const finished = await attempt(command, ...args);
-  if (finished.code !== 0) {
-    throw new Error(
-      [
-        `"${[command, ...args].join(" ")}" ended with code ${finished.code}`,
-        finished.stdout,
-        finished.stderr,
-      ].join("\n").trimEnd(),
-    );
-  }
-  return finished.stdout;
-}
+const words = (command: string[]) =>
+  command.length === 1 ? ["sh", "-ec", ...command] : command;
 
-export interface MachineOptions {
-  /** The root directory of its system; by default `MACHINE_ROOT`, or this host's. */
-  root?: string;
-  /** What is done to the tree before it boots; by default {@linkcode install}. */
-  prepare?: (tree: Tree) => Promise<void>;
-}
-
-/** The file tree of a machine, which exists before and while it runs. */
-export interface Tree {
-  /** Its path, which only commands that are run with `run` can see. */
-  root: string;
-  /** Runs one of this host's commands; see the function of the same name. */
-  run(command: string, ...args: string[]): Promise<string>;
-}
-
-/** Installs the programs and units into a tree, as a packager would. */
-export async function install(
-  tree: Tree,
-  ...variables: string[]
-): Promise<void> {
-  await tree.run(
-    "make",
-    "-C",
-    REPOSITORY,
-    "install",
-    `DESTDIR=${tree.root}`,
-    ...variables,
+/** Throws for another exit code than 0; returns what the command wrote to stdout. */
+async function checked(attempt: Attempt, command: [string, ...string[]]) {
+  const { code, stdout, stderr } = await attempt(...command);
+  if (code === 0) return stdout;
+  throw new Error(
+    `"${command.join(" ")}" ended with code ${code}\n${stdout}${stderr}`,
   );
 }
 
-export class Machine implements AsyncDisposable {
-  /** The machine's tree, seen from this host. */
-  readonly tree: Tree;
-  readonly #holder: Holder;
-  readonly #leader: number;
+/**
+ * As {@linkcode Attempt}, on this host, but an exit code other than 0 is an error.
+ * Returns what the command wrote to stdout.
+ */
+export function run(...command: [string, ...string[]]): Promise<string> {
+  return checked(attempt, command);
+}
 
-  private constructor(holder: Holder, leader: number) {
-    this.#holder = holder;
-    this.#leader = leader;
-    this.tree = holder.tree;
+/** A service manager, and commands as its user. */
+export class Manager {
+  readonly attempt: Attempt;
+  readonly #options: string[];
+
+  /** @param options Those of systemctl and journalctl. */
+  constructor(attempt: Attempt, ...options: string[]) {
+    this.attempt = attempt;
+    this.#options = options;
   }
 
-  /** Boots a machine, and waits until all that is enabled has been started. */
-  static async boot(
-    { root = Deno.env.get("MACHINE_ROOT") ?? "/", prepare = install }:
-      MachineOptions = {},
-  ): Promise<Machine> {
-    await using parts = new AsyncDisposableStack();
-    const holder = parts.use(await Holder.start(root));
-    await prepare(holder.tree);
-    const machine = new Machine(holder, await holder.boot());
-    await eventually(
-      "the systemd of the machine is running",
-      async () => ({
-        state: await machine.attempt("systemctl", "is-system-running"),
-        console: holder.console(),
-      }),
-      ({ state }) => state.stdout === "running\n",
-      { within: 60_000 },
-    );
-    parts.move();
-    return machine;
-  }
-
-  /** Runs a command inside; see the function of the same name. */
-  attempt(command: string, ...args: string[]): Promise<Finished> {
-    return attempt("nsenter", ...this.#inside(command, args));
-  }
-
-  /** Runs a command inside; see the function of the same name. */
-  run(command: string, ...args: string[]): Promise<string> {
-    return run("nsenter", ...this.#inside(command, args));
-  }
-
-  /** Starts a command inside, with stdin and stdout as pipes. */
-  spawn(command: string, ...args: string[]): Deno.ChildProcess {
-    return new Deno.Command("nsenter", {
-      args: this.#inside(command, args),
-      clearEnv: true,
-      env: ENVIRONMENT,
-      stdin: "piped",
-      stdout: "piped",
-    }).spawn();
-  }
-
-  /** For tests that start the server more often than its unit allows. */
-  async liftStartLimit(): Promise<void> {
-    const directory = "/etc/systemd/system/ipc-server.service.d";
-    await this.run("mkdir", "-p", directory);
-    await this.write(
-      `${directory}/start-limit.conf`,
-      "[Unit]\nStartLimitIntervalSec=0\n",
-    );
-    await this.systemctl("daemon-reload");
+  /** As {@linkcode run}, inside. */
+  run(...command: [string, ...string[]]): Promise<string> {
+    return checked(this.attempt, command);
   }
 
   /** `systemctl` inside. Returns its stdout. */
   systemctl(...args: string[]): Promise<string> {
-    return this.run("systemctl", ...args);
+    return this.run("systemctl", ...this.#options, ...args);
   }
 
-  /** Properties of a unit, as `systemctl show` prints them. */
-  async show<Name extends string>(
+  /** A property of a unit. */
+  async show(unit: string, property: string): Promise<string> {
+    const args = [`--property=${property}`, "--value", unit];
+    return (await this.systemctl("show", ...args)).trimEnd();
+  }
+
+  /** Waits until a unit has properties, as `systemctl show` prints them. */
+  async shows(
     unit: string,
-    ...names: Name[]
-  ): Promise<Record<Name, string>> {
-    const lines = await this.systemctl(
-      "show",
-      unit,
-      `--property=${names.join(",")}`,
-    );
-    const properties = new Map(
-      lines.trimEnd().split("\n").map((line) => {
-        const at = line.indexOf("=");
-        return [line.slice(0, at), line.slice(at + 1)];
-      }),
-    );
-    return Object.fromEntries(
-      names.map((name) => [name, properties.get(name) ?? "(no such property)"]),
-    ) as Record<Name, string>;
-  }
-
-  /** Waits until systemd has got `count` pings from a unit, counted from now. */
-  async pinged(unit: string, count: number): Promise<void> {
-    const pings = new Set<string>();
+    properties: Record<string, string>,
+    options?: { within?: number },
+  ): Promise<void> {
+    const wanted = Object.entries(properties).map((it) => it.join("="));
+    const names = `--property=${Object.keys(properties)}`;
     await eventually(
-      `systemd has got ${count} pings of ${unit}`,
-      async () => {
-        const name = "WatchdogTimestampMonotonic";
-        return pings.add((await this.show(unit, name))[name]).size;
-      },
-      (seen) => seen >= count,
+      `${unit} has ${wanted}`,
+      async () => (await this.systemctl("show", unit, names)).split("\n"),
+      (lines) => wanted.every((line) => lines.includes(line)),
+      options,
     );
   }
 
@@ -193,78 +117,155 @@ export class Machine implements AsyncDisposable {
    * Waits until a unit is in a state, which is named as `systemctl status` does:
    * `active (running)`.
    */
-  async reaches(
+  reaches(
     unit: string,
     state: string,
     options?: { within?: number },
   ): Promise<void> {
-    await eventually(
-      `${unit} is ${state}`,
-      async () => {
-        const { ActiveState, SubState } = await this.show(
-          unit,
-          "ActiveState",
-          "SubState",
-        );
-        return `${ActiveState} (${SubState})`;
-      },
-      (now) => now === state,
-      options,
-    );
-  }
-
-  /** The journal entries of a unit's processes; without systemd's own about it. */
-  async journal(unit: string): Promise<JournalEntry[]> {
-    const lines = await this.run(
-      "journalctl",
-      "--output=json",
-      "--output-fields=MESSAGE",
-      "--quiet",
-      `_SYSTEMD_UNIT=${unit}`,
-      "_TRANSPORT=stdout",
-    );
-    return lines.split("\n").filter((line) => line !== "").map((line) => {
-      const entry = JSON.parse(line);
-      return {
-        message: typeof entry.MESSAGE === "string"
-          ? entry.MESSAGE
-          : new TextDecoder().decode(Uint8Array.from(entry.MESSAGE)),
-        milliseconds: Number(entry.__REALTIME_TIMESTAMP) / 1000,
-      };
-    });
-  }
-
-  /**
-   * Waits until a unit's processes have written `message` for the nth time, and
-   * returns all that they wrote.
-   */
-  journalUpTo(
-    unit: string,
-    message: string,
-    { times = 1, within }: { times?: number; within?: number } = {},
-  ): Promise<JournalEntry[]> {
-    return eventually(
-      `the journal of ${unit} has "${message}" ${times}x`,
-      () => this.journal(unit),
-      (entries) =>
-        entries.filter((entry) => entry.message === message).length >= times,
-      { within },
-    );
+    const [, active, sub] = /^(\w+) \((\S+)\)$/.exec(state)!;
+    const properties = { ActiveState: active!, SubState: sub! };
+    return this.shows(unit, properties, options);
   }
 
   /** The pid of a service's main process, inside the machine; 0 if it has none. */
   async mainPid(unit: string): Promise<number> {
-    return Number((await this.show(unit, "MainPID")).MainPID);
+    return Number(await this.show(unit, "MainPID"));
   }
 
-  /** Writes a file inside. */
-  async write(path: string, text: string): Promise<void> {
-    await Deno.writeTextFile(this.path(path), text);
+  /** The lines that a unit's processes wrote; without systemd's own about it. */
+  async journal(unit: string): Promise<string[]> {
+    const field = this.#options.length > 0
+      ? "_SYSTEMD_USER_UNIT"
+      : "_SYSTEMD_UNIT";
+    const lines = await this.run(
+      `journalctl --output=cat --all --quiet ${field}=${unit} _TRANSPORT=stdout`,
+    );
+    return lines.split("\n").slice(0, -1);
   }
 
-  /** Connects to a unix socket inside from this process. */
-  connect(path = SOCKET_PATH): Promise<Deno.UnixConn> {
-    return Deno.connect({ transport: "unix", path: this.path(path) });
+  /**
+   * Waits until a unit's processes have written a line for the nth time, and
+   * returns all that they wrote.
+   */
+  journalUpTo(
+    unit: string,
+    line: string,
+    { times = 1, within }: { times?: number; within?: number } = {},
+  ): Promise<string[]> {
+    return eventually(
+      `the journal of ${unit} has "${line}" ${times}x`,
+      () => this.journal(unit),
+      (lines) => lines.filter((it) => it === line).length >= times,
+      { within },
+    );
+  }
+}
+
+export interface MachineOptions {
+  /** The Debian that it runs; by default `MACHINE_ROOT`, or this host's root. */
+  release?: "trixie";
+  /** What is done to the tree before it boots; by default {@linkcode install}. */
+  prepare?: (tree: Tree) => Promise<unknown>;
+}
+
+/** The file tree of a machine, which exists before and while it runs. */
+export interface Tree {
+  /** Its path, which only commands that are run with `run` can see. */
+  root: string;
+  /** Runs one of this host's commands; see the function of the same name. */
+  run(...command: [string, ...string[]]): Promise<string>;
+}
+
+/** Installs the programs and units into a tree, as a packager would. */
+export function install({ root, run }: Tree): Promise<unknown> {
+  return run(`make -C ${REPOSITORY} install DESTDIR=${root}`);
+}
+
+/** As {@linkcode install}; then enables units. */
+export function enable(...units: string[]) {
+  return async (tree: Tree) => {
+    await install(tree);
+    await tree.run("systemctl", `--root=${tree.root}`, "enable", ...units);
+  };
+}
+
+export class Machine extends Manager implements AsyncDisposable {
+  /** The machine's tree, seen from this host. */
+  tree!: Tree;
+  readonly #options: MachineOptions;
+  readonly #stack = new AsyncDisposableStack();
+  /** Those added later have names that follow, and so win. */
+  #dropIns = 10;
+  /** The pid of its systemd. */
+  #leader = 0;
+
+  private constructor(options: MachineOptions) {
+    super((...command) =>
+      attempt("nsenter", ...this.#inside(), ...words(command))
+    );
+    this.#options = options;
+  }
+
+  /** Boots a machine, and waits until all that is enabled has been started. */
+  static async boot(options: MachineOptions = {}): Promise<Machine> {
+    const machine = new Machine(options);
+    await machine.#boot();
+    return machine;
+  }
+
+  /** The machine of a file: booted before its first test, gone after the last. */
+  static ofTests(options: MachineOptions = {}): Machine {
+    const machine = new Machine(options);
+    Deno.test.beforeAll(() => machine.#boot());
+    Deno.test.afterAll(() => machine[Symbol.asyncDispose]());
+    return machine;
+  }
+
+  async #boot(): Promise<void> {
+    const { release, prepare = install } = this.#options;
+    const root = release === undefined
+      ? Deno.env.get("MACHINE_ROOT") ?? "/"
+      : await debian(release);
+    try {
+      const holder = this.#stack.use(await Holder.start(root));
+      this.tree = holder.tree;
+      await prepare(holder.tree);
+      this.#leader = await holder.boot();
+      await eventually(
+        "the systemd of the machine is running",
+        async () => ({
+          state: await this.attempt("systemctl", "is-system-running"),
+          console: holder.console(),
+        }),
+        ({ state }) => state.stdout === "running\n",
+        { within: 60_000 },
+      );
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#stack.disposeAsync();
+  }
+
+  #inside(): string[] {
+    return [
+      `--target=${this.#leader}`,
+      ...["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup", "--"],
+    ];
+  }
+
+  /** Starts a command inside, with stdin and stdout as pipes. */
+  spawn(...command: string[]): Deno.ChildProcess {
+    return new Deno.Command("nsenter", {
+      args: [...this.#inside(), ...words(command)],
+      clearEnv: true,
+      env: ENVIRONMENT,
+      stdin: "piped",
+      stdout: "piped",
+    }).spawn();
   }
 
   /** The path by which this host reaches a file inside the machine. */
@@ -272,25 +273,88 @@ export class Machine implements AsyncDisposable {
     return `/proc/${this.#leader}/root${inside}`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#holder[Symbol.asyncDispose]();
+  /** Connects to a unix socket inside from this process. */
+  connect(path = SOCKET_PATH): Promise<Deno.UnixConn> {
+    return Deno.connect({ transport: "unix", path: this.path(path) });
   }
 
-  #inside(command: string, args: string[]): string[] {
-    return [
-      `--target=${this.#leader}`,
-      ...["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"],
-      "--",
-      command,
-      ...args,
-    ];
+  /** Asserts that a new connection is served. */
+  async assertServed(path = SOCKET_PATH, text = "hello"): Promise<void> {
+    using conn = await this.connect(path);
+    assertEquals(await echoOf(conn, text), text);
   }
-}
 
-export interface JournalEntry {
-  message: string;
-  /** When it was written, since 1970. */
-  milliseconds: number;
+  /** Waits until systemd has got `count` pings from a unit, counted from now. */
+  async pinged(unit: string, count: number): Promise<void> {
+    const pings = new Set<string>();
+    await eventually(
+      `systemd has got ${count} pings of ${unit}`,
+      async () =>
+        pings.add(await this.show(unit, "WatchdogTimestampMonotonic")).size,
+      (seen) => seen >= count,
+    );
+  }
+
+  /** Whether a file is there. */
+  async has(path: string): Promise<boolean> {
+    return (await this.attempt("test", "-e", path)).code === 0;
+  }
+
+  /** Writes a file inside, and the directories that it needs. */
+  async write(path: string, text: string): Promise<void> {
+    await this.#makeDirectory(path);
+    await Deno.writeTextFile(this.path(path), text);
+  }
+
+  /** Copies a file of this host into the machine. */
+  async copy(file: string, path: string): Promise<void> {
+    await this.#makeDirectory(path);
+    await Deno.copyFile(file, this.path(path));
+  }
+
+  async #makeDirectory(path: string): Promise<void> {
+    const directory = this.path(path.slice(0, path.lastIndexOf("/")));
+    await Deno.mkdir(directory, { recursive: true });
+  }
+
+  /** Compiles a program into the machine; see the function of the same name. */
+  async compile(source: string, path: string, flags: string[]): Promise<void> {
+    using directory = new TempDir();
+    await compile(source, directory.join("program"), flags);
+    await this.copy(directory.join("program"), path);
+  }
+
+  /** Writes units, or other files of systemd's configuration, by name. */
+  async units(units: Record<string, string>): Promise<void> {
+    for (const [name, text] of Object.entries(units)) {
+      await this.write(`/etc/systemd/system/${name}`, text);
+    }
+    await this.systemctl("daemon-reload");
+  }
+
+  /** Adds settings to a unit, until the returned object is disposed of. */
+  async dropIn(unit: string, text: string): Promise<AsyncDisposable> {
+    const path = `/run/systemd/system/${unit}.d/${this.#dropIns++}.conf`;
+    await this.write(path, `${text}\n`);
+    await this.systemctl("daemon-reload");
+    return {
+      [Symbol.asyncDispose]: async () => {
+        await this.run(`rm -f ${path}; systemctl daemon-reload`);
+      },
+    };
+  }
+
+  /** For tests that start the server more often than its unit allows. */
+  async liftStartLimit(): Promise<void> {
+    await this.dropIn(SERVER, "[Unit]\nStartLimitIntervalSec=0");
+  }
+
+  /** Sets the options in the environment file of a program, or an instance. */
+  async options(program: string, options: string): Promise<void> {
+    const [name] = program.split("@") as [string];
+    const variable = `${name.toUpperCase().replace("-", "_")}_OPTIONS`;
+    await this.write(`/etc/default/${program}`, `${variable}=${options}\n`);
+  }
 }
 
 /** `machine.sh`: the process that the namespaces of one machine belong to. */
@@ -310,18 +374,10 @@ class Holder implements AsyncDisposable {
     this.#process = process;
     this.#stdin = process.stdin.getWriter();
     this.#pid = pid;
+    const enter = [`--target=${pid}`, "--mount", "--pid", "--"];
     this.tree = {
       root: `${directory}/root`,
-      run: (command, ...args) =>
-        run(
-          "nsenter",
-          `--target=${pid}`,
-          "--mount",
-          "--pid",
-          "--",
-          command,
-          ...args,
-        ),
+      run: (...command) => run("nsenter", ...enter, ...words(command)),
     };
   }
 
@@ -333,17 +389,9 @@ class Holder implements AsyncDisposable {
     // In a session of its own Ctrl-C does not reach it: the test's end does.
     const process = new Deno.Command("setsid", {
       args: [
-        "unshare",
-        "--mount",
-        "--propagation=private",
-        "--pid",
-        "--fork",
-        "--kill-child",
-        "--mount-proc",
-        "sh",
-        `${import.meta.dirname}/machine.sh`,
-        directory,
-        root,
+        ...["unshare", "--mount", "--propagation=private", "--pid", "--fork"],
+        ...["--kill-child", "--mount-proc"],
+        ...["sh", `${import.meta.dirname}/machine.sh`, directory, root],
       ],
       clearEnv: true,
       env: {
@@ -363,9 +411,8 @@ class Holder implements AsyncDisposable {
     const pid = childrenOf(process.pid).at(0);
     if (line !== "prepared\n" || pid === undefined) {
       await process.stdin.close();
-      throw new Error(
-        `Cannot boot a machine: ${await process.stderr.text()}`.trimEnd(),
-      );
+      const reason = await process.stderr.text();
+      throw new Error(`Cannot boot a machine: ${reason}`.trimEnd());
     }
     return new Holder(directory, process, pid);
   }
@@ -376,10 +423,8 @@ class Holder implements AsyncDisposable {
     const { leader } = await eventually(
       "systemd-nspawn has started systemd",
       () => ({
-        leader: childrenOf(this.#pid)
-          .filter((child) => commandOf(child) === "systemd-nspawn")
-          .flatMap(childrenOf)
-          .find((child) => commandOf(child) === "systemd"),
+        leader: childrenOf(this.#pid, "systemd-nspawn")
+          .flatMap((nspawn) => childrenOf(nspawn, "systemd")).at(0),
         console: this.console(),
       }),
       ({ leader }) => leader !== undefined,
@@ -400,13 +445,13 @@ class Holder implements AsyncDisposable {
   }
 }
 
-function childrenOf(pid: number): number[] {
-  const listed = readProc(`${pid}/task/${pid}/children`);
-  return listed.split(" ").filter((part) => part !== "").map(Number);
-}
-
-function commandOf(pid: number): string {
-  return readProc(`${pid}/comm`).trimEnd();
+/** The pids of a process's children, or of those that run a command. */
+function childrenOf(pid: number, command?: string): number[] {
+  const listed = readProc(`${pid}/task/${pid}/children`).split(" ");
+  return listed.filter((child) =>
+    child !== "" &&
+    (command === undefined || readProc(`${child}/comm`) === `${command}\n`)
+  ).map(Number);
 }
 
 /** A process may end while we look at it: then there is nothing to read. */

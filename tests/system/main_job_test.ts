@@ -1,18 +1,16 @@
-// The main job at its real pace: an operator starts the client, and systemd does
-// the rest.
+// The main job at its real pace, after README's "Drop in": two executables and three
+// units are copied, an operator starts the client, and systemd does the rest.
 
 import { assert, assertEquals, assertFalse } from "@std/assert";
-import { assertConfined } from "./confinement.ts";
+import { page } from "../docs/pages.ts";
+import { REPOSITORY } from "../support/program.ts";
 import {
   assertShown,
   MACHINE_COMMANDS,
   transcript,
 } from "../support/transcript.ts";
-import { type JournalEntry, Machine, SOCKET_PATH } from "./machine.ts";
-
-const SOCKET = "ipc-server.socket";
-const SERVER = "ipc-server.service";
-const CLIENT = "ipc-client.service";
+import { assertConfined } from "./confinement.ts";
+import { CLIENT, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const NUMBERS = Array.from({ length: 10 }, (_, index) => String(index + 1));
 const SENT = [...NUMBERS, "close"];
@@ -23,145 +21,116 @@ const CLIENT_LINES = [
 ];
 const SERVER_LINES = SENT.map((text) => `server recv: ${text}`);
 
-const messages = (entries: JournalEntry[]) =>
-  entries.map(({ message }) => message);
+/** Where the five files are before they are copied. */
+const SOURCE = "/root/ipc";
 
-Deno.test("the main job: the client's connection starts the server", async (t) => {
-  await using machine = await Machine.boot();
+const machine = Machine.ofTests({
+  prepare: ({ root, run }) =>
+    run(
+      `cd ${REPOSITORY}; mkdir ${root}${SOURCE}; cp --parents -t ${root}${SOURCE} \
+      bin/ipc-server bin/ipc-client units/${SOCKET} units/${SERVER} units/${CLIENT}`,
+    ),
+});
 
-  await t.step("the client needs the socket, not the server", async () => {
-    const needs = await machine.systemctl("list-dependencies", CLIENT);
-    assert(needs.includes(SOCKET), needs);
-    assertFalse(needs.includes(SERVER), needs);
-  });
-
-  await t.step(
-    "starting the client makes systemd listen, and its connection starts the server",
-    async () => {
-      await machine.reaches(SOCKET, "inactive (dead)");
-      await machine.systemctl("start", CLIENT);
-      await machine.reaches(SERVER, "active (running)");
-      await machine.reaches(SOCKET, "active (running)");
-      await machine.reaches(CLIENT, "active (running)");
-      const started = async (unit: string) => {
-        const name = "ExecMainStartTimestampMonotonic";
-        return Number((await machine.show(unit, name))[name]);
-      };
-      assert(await started(CLIENT) < await started(SERVER));
-    },
+/** Each file in the directories where programs write, except systemd's own. */
+async function files(): Promise<Set<string>> {
+  const found = await machine.run(
+    `find /etc /home /opt /root /run /srv /tmp /usr/libexec /var -xdev \
+      -regex '/\\(run/\\(log\\|systemd\\|udev\\|ipc-server-root\\)\\|var/log/journal\\)' \
+      -prune -o -type f -print`,
   );
+  return new Set(found.trimEnd().split("\n"));
+}
+let before: Set<string>;
 
-  await t.step("server and client run confined", async () => {
-    await assertConfined(machine, SERVER);
-    await assertConfined(machine, CLIENT);
-  });
+Deno.test("the client's connection starts the server", async () => {
+  const [, commands] = /^## Drop in\n.*?^```sh\n(.*?)^```/ms
+    .exec(page("README.md"))!;
+  const [start, ...copy] = commands!.replaceAll("sudo ", "").trimEnd()
+    .split("\n").reverse();
+  await machine.run(`cd ${SOURCE}; ${copy.toReversed().join("\n")}`);
+  before = await files();
+  const needs = await machine.systemctl("list-dependencies", CLIENT);
+  assert(needs.includes(SOCKET), needs);
+  assertFalse(needs.includes(SERVER), needs);
+  await machine.reaches(SOCKET, "inactive (dead)");
 
-  await t.step(
-    "the client sends a number every 2 s, then close, and prints each reply",
-    async () => {
-      const entries = await machine.journalUpTo(CLIENT, "recv:close", {
-        within: 40_000,
-      });
-      assertEquals(messages(entries), CLIENT_LINES);
-      const times = NUMBERS.map((number) =>
-        entries.find(({ message }) => message === `input data: ${number}`)!
-          .milliseconds
-      );
-      for (const [index, time] of times.slice(1).entries()) {
-        const pause = time - times[index]!;
-        assert(
-          pause > 1500 && pause < 2500,
-          `${pause} ms after ${NUMBERS[index]}`,
-        );
-      }
-    },
+  await machine.run(start!);
+  for (const unit of [SERVER, SOCKET, CLIENT]) {
+    await machine.reaches(unit, "active (running)");
+  }
+  const started = async (unit: string) =>
+    Number(await machine.show(unit, "ExecMainStartTimestampMonotonic"));
+  assert(await started(CLIENT) < await started(SERVER));
+  for (const unit of [SERVER, CLIENT]) await assertConfined(machine, unit);
+});
+
+Deno.test("the client sends a number every 2 s, then close, and prints each reply", async () => {
+  const within = 40_000;
+  const lines = await machine.journalUpTo(CLIENT, "recv:close", { within });
+  assertEquals(lines, CLIENT_LINES);
+  const log = await machine.run(`journalctl --output=short-unix -t ipc-client`);
+  const times = Array.from(
+    log.matchAll(/^([\d.]+) .*: input data: \d+$/gm),
+    ([, seconds]) => Number(seconds),
   );
-
-  await t.step("the client unit ends inactive, with success", async () => {
-    await machine.reaches(CLIENT, "inactive (dead)");
-    assertEquals(await machine.show(CLIENT, "Result", "ExecMainStatus"), {
-      Result: "success",
-      ExecMainStatus: "0",
-    });
+  assertEquals(times.length, NUMBERS.length);
+  for (const [index, time] of times.slice(1).entries()) {
+    const pause = time - times[index]!;
+    assert(pause > 1.5 && pause < 2.5, `${pause} s after ${NUMBERS[index]}`);
+  }
+  await machine.reaches(CLIENT, "inactive (dead)");
+  await machine.shows(CLIENT, {
+    ...{ Result: "success", ExecMainStatus: "0", NRestarts: "0" },
   });
+});
 
-  await t.step(
-    "the server is still there, and has logged what it received and nothing else",
-    async () => {
-      const entries = await machine.journalUpTo(SERVER, "server recv: close");
-      assertEquals(messages(entries), ["server start", ...SERVER_LINES]);
-      await machine.reaches(SERVER, "active (running)");
-    },
+Deno.test("the server is still there, and has logged what it received and nothing else", async () => {
+  const lines = await machine.journalUpTo(SERVER, "server recv: close");
+  assertEquals(lines, ["server start", ...SERVER_LINES]);
+  await machine.reaches(SERVER, "active (running)");
+  assertEquals([...(await files()).difference(before)], []);
+  for (const command of MACHINE_COMMANDS) {
+    const { commands, shows } = transcript(command);
+    assertEquals(commands, [command]);
+    assertShown(shows, (await machine.run(command)).trimEnd().split("\n"));
+  }
+});
+
+Deno.test("a second client is served by the same server; its environment file sets the pace", async () => {
+  const server = await machine.mainPid(SERVER);
+  await machine.options("ipc-client", "--interval 50ms");
+  await machine.systemctl("start", CLIENT);
+  await machine.reaches(CLIENT, "inactive (dead)");
+  await machine.shows(CLIENT, { Result: "success" });
+  const twice = { times: 2 };
+  assertEquals(
+    await machine.journalUpTo(CLIENT, "recv:close", twice),
+    [...CLIENT_LINES, ...CLIENT_LINES],
   );
-
-  await t.step("the journal has the lines of the pages", async () => {
-    for (const command of MACHINE_COMMANDS) {
-      const { commands, shows } = transcript(command);
-      assertEquals(commands, [command]);
-      const journal = await machine.run("sh", "-c", command);
-      assertShown(shows, journal.trimEnd().split("\n"));
-    }
-  });
-
-  await t.step(
-    "a second client is served by the same server; its environment file sets the pace",
-    async () => {
-      const server = await machine.mainPid(SERVER);
-      await machine.write(
-        "/etc/default/ipc-client",
-        'IPC_CLIENT_OPTIONS="--interval 50ms"\n',
-      );
-      await machine.systemctl("start", CLIENT);
-      await machine.reaches(CLIENT, "inactive (dead)");
-
-      assertEquals(await machine.show(CLIENT, "Result"), { Result: "success" });
-      const twice = { times: 2 };
-      const heard = await machine.journalUpTo(CLIENT, "recv:close", twice);
-      assertEquals(messages(heard), [...CLIENT_LINES, ...CLIENT_LINES]);
-      const logged = await machine.journalUpTo(
-        SERVER,
-        "server recv: close",
-        twice,
-      );
-      assertEquals(messages(logged), [
-        "server start",
-        ...SERVER_LINES,
-        ...SERVER_LINES,
-      ]);
-      assertEquals(await machine.mainPid(SERVER), server);
-    },
+  assertEquals(
+    await machine.journalUpTo(SERVER, "server recv: close", twice),
+    ["server start", ...SERVER_LINES, ...SERVER_LINES],
   );
+  assertEquals(await machine.mainPid(SERVER), server);
+});
 
-  await t.step(
-    "the server's environment file reaches it with its next start",
-    async () => {
-      const already = (await machine.journal(SERVER)).length;
-      await machine.write(
-        "/etc/default/ipc-server",
-        "IPC_SERVER_OPTIONS=--quiet\n",
-      );
-      await machine.systemctl("restart", SERVER);
-      await machine.systemctl("start", CLIENT);
-      await machine.journalUpTo(CLIENT, "recv:close", { times: 3 });
-      await machine.reaches(CLIENT, "inactive (dead)");
+Deno.test("the server's environment file reaches it with its next start", async () => {
+  const earlier = (await machine.journal(SERVER)).length;
+  await machine.options("ipc-server", "--quiet");
+  await machine.systemctl("restart", SERVER);
+  await machine.systemctl("start", CLIENT);
+  await machine.journalUpTo(CLIENT, "recv:close", { times: 3 });
+  const lines = await machine.journalUpTo(SERVER, "server start", { times: 2 });
+  assertEquals(lines.slice(earlier), ["server start"]);
+});
 
-      await machine.journalUpTo(SERVER, "server start", { times: 2 });
-      const logged = await machine.journal(SERVER);
-      assertEquals(messages(logged.slice(already)), ["server start"]);
-    },
+Deno.test("systemd logged no warning", async () => {
+  const warnings = await machine.run(
+    `journalctl --priority=warning --output=cat --quiet \
+      --unit=${SOCKET} --unit=${SERVER} --unit=${CLIENT}`,
   );
-
-  await t.step("systemd logged no warning", async () => {
-    const units = [SOCKET, SERVER, CLIENT].map((unit) => `--unit=${unit}`);
-    const warnings = await machine.run(
-      "journalctl",
-      "--priority=warning",
-      "--output=cat",
-      "--quiet",
-      ...units,
-    );
-    // Of a container without all controllers (systemd 258 and newer).
-    const others = warnings.replaceAll(/.*Failed to read pids\.max .*\n/g, "");
-    assertEquals(others, "");
-  });
+  // Of a container without all controllers (systemd 258 and newer).
+  const others = warnings.replaceAll(/.*Failed to read pids\.max .*\n/g, "");
+  assertEquals(others, "");
 });

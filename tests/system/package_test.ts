@@ -5,13 +5,17 @@ import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { copySources, make, VERSION } from "../packaging/packages.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText } from "../support/peer.ts";
+import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { Machine, REPOSITORY, run, SOCKET_PATH } from "./machine.ts";
+import {
+  CLIENT,
+  Machine,
+  run,
+  SERVER,
+  SOCKET,
+  SOCKET_PATH,
+} from "./machine.ts";
 
-const SOCKET = "ipc-server.socket";
-const SERVER = "ipc-server.service";
-const CLIENT = "ipc-client.service";
-const PROGRAMS = ["ipc-server", "ipc-client"];
 const SERVER_PROGRAM = "/usr/libexec/ipc/ipc-server";
 
 /** Where the package with a changed socket unit listens. */
@@ -40,20 +44,20 @@ async function packages(folder: string): Promise<string[]> {
 }
 
 async function changeSockets(folder: string, change: string): Promise<void> {
-  const units = ["ipc-server.socket", "ipc-server@.socket"]
-    .map((unit) => `${folder}/${unit}`);
-  await run("sed", "-i", change, ...units);
+  await run(
+    `cd ${folder}; sed -i '${change}' ipc-server.socket ipc-server@.socket`,
+  );
 }
 
 /** The rpm of this version, and a later one with other settings of the sockets. */
 async function rpms(folder: string): Promise<string[]> {
   const tree = `${folder}/tree`;
   await copySources(tree);
-  await run("cp", "-R", `${REPOSITORY}/bin`, tree);
+  await run(`cp -R ${REPOSITORY}bin ${tree}`);
   const [now] = await make(["rpm"], `${folder}/now`, { cwd: tree });
   await changeSockets(`${tree}/units`, SETTINGS);
-  await run("sed", "-i", `s/"${VERSION}"/"${VERSION}1"/`, `${tree}/deno.json`);
-  await run("touch", ...PROGRAMS.map((name) => `${tree}/bin/${name}`));
+  await run(`cd ${tree}; sed -i 's/"${VERSION}"/"${VERSION}1"/' deno.json
+    touch bin/ipc-server bin/ipc-client`);
   const [next] = await make(["rpm"], `${folder}/next`, { cwd: tree });
   return [`${folder}/now/${now}`, `${folder}/next/${next}`];
 }
@@ -61,75 +65,45 @@ async function rpms(folder: string): Promise<string[]> {
 /** Packs the extracted files with a later version. */
 async function repack(root: string, name: string): Promise<string> {
   const deb = `${root}/../${name}.deb`;
-  await run("sed", "-i", "/^Version: /s/$/+1/", `${root}/DEBIAN/control`);
-  await run(
-    ...["dpkg-deb", "--build", "--root-owner-group", "-Zzstd", "-z1"],
-    ...[root, deb],
-  );
+  await run(`sed -i '/^Version: /s/$/+1/' ${root}/DEBIAN/control
+    dpkg-deb --build --root-owner-group -Zzstd -z1 ${root} ${deb}`);
   return deb;
 }
 
-/**
- * Starts units of an administrator that require the sockets, the sockets, and the client;
- * later checks that all of them run, on sockets with the new settings.
- */
-class Dependents {
-  static readonly #units = [
-    ...[SOCKET, SERVER, CLIENT, "needs-job.service"],
-    ...["ipc-server@one.socket", "ipc-server@one.service", "needs-one.service"],
-  ];
-  readonly #machine: Machine;
+const NEEDS = ["needs-job.service", "needs-one.service"];
+const DEPENDENTS = [
+  ...[SOCKET, SERVER, CLIENT, ...NEEDS],
+  ...["ipc-server@one.socket", "ipc-server@one.service"],
+];
 
-  private constructor(machine: Machine) {
-    this.#machine = machine;
-  }
+/** Starts units of an administrator that require the sockets, the sockets, and the client. */
+async function startDependents(machine: Machine): Promise<void> {
+  const sockets = [SOCKET, "ipc-server@one.socket"];
+  await machine.units(Object.fromEntries(sockets.map((socket, i) => [
+    NEEDS[i]!,
+    `[Unit]\nRequires=${socket}\nAfter=${socket}\n[Service]\nExecStart=sleep infinity\n`,
+  ])));
+  await machine.options("ipc-client", "--interval 10ms --count 1000000");
+  await machine.systemctl("start", ...DEPENDENTS);
+  await assertDependentsRun(machine);
+}
 
-  static async start(machine: Machine): Promise<Dependents> {
-    const dependents = new Dependents(machine);
-    const sockets = { job: SOCKET, one: "ipc-server@one.socket" };
-    for (const [name, socket] of Object.entries(sockets)) {
-      await machine.write(
-        `/etc/systemd/system/needs-${name}.service`,
-        `[Unit]\nRequires=${socket}\nAfter=${socket}\n[Service]\nExecStart=sleep infinity\n`,
-      );
-    }
-    await machine.write(
-      "/etc/default/ipc-client",
-      "IPC_CLIENT_OPTIONS=--interval 10ms --count 1000000\n",
-    );
-    await machine.systemctl("daemon-reload");
-    await machine.systemctl("start", ...this.#units);
-    await dependents.run();
-    return dependents;
+async function assertDependentsRun(machine: Machine): Promise<void> {
+  for (const unit of DEPENDENTS) {
+    await machine.reaches(unit, "active (running)");
   }
+}
 
-  async run(): Promise<void> {
-    for (const unit of Dependents.#units) {
-      await this.#machine.reaches(unit, "active (running)");
-    }
+/** Checks that all of them run, on sockets with the new settings, and stops them. */
+async function stopDependents(machine: Machine): Promise<void> {
+  await assertDependentsRun(machine);
+  for (const path of [SOCKET_PATH, "/run/ipc-server/one.socket"]) {
+    assertEquals(await machine.run(`stat --format=%a ${path}`), "660\n", path);
+    await machine.assertServed(path);
   }
-
-  async haveNewSockets(): Promise<void> {
-    await this.run();
-    for (const name of ["job", "one"]) {
-      const path = `/run/ipc-server/${name}.socket`;
-      const mode = await this.#machine.run("stat", "--format=%a", path);
-      assertEquals(mode, "660\n", path);
-      using conn = await this.#machine.connect(path);
-      assertEquals(await echoOf(conn, "after\n"), "after\n");
-    }
-  }
-
-  async stop(): Promise<void> {
-    await this.#machine.systemctl("stop", ...Dependents.#units);
-    await this.#machine.run(
-      ...["rm", "-f", "/etc/default/ipc-client"],
-      ...["job", "one"].map((name) =>
-        `/etc/systemd/system/needs-${name}.service`
-      ),
-    );
-    await this.#machine.systemctl("daemon-reload");
-  }
+  await machine.systemctl("stop", ...DEPENDENTS);
+  await machine.run(`cd /etc/systemd/system; rm ${NEEDS.join(" ")}
+    rm /etc/default/ipc-client; systemctl daemon-reload`);
 }
 
 /** A machine on which nothing of ours is, and services start as on any Debian. */
@@ -137,32 +111,20 @@ async function bootBare(debs: string[]): Promise<Machine> {
   return await Machine.boot({
     prepare: async ({ root, run }) => {
       // Containers forbid packages to start services.
-      await run("rm", "-f", `${root}/usr/sbin/policy-rc.d`);
-      await run("cp", ...debs, `${root}/opt`);
       // Other programs' hooks, apt's lists and the index of manuals take seconds.
-      await run(
-        ...["rm", "-rf", `${root}/etc/apt/apt.conf.d`],
-        ...[`${root}/var/lib/apt/lists`, `${root}/var/lib/man-db/auto-update`],
-      );
-      // A directory of systemd's package, which the machine's tree lacks.
-      await run("mkdir", `${root}/etc/systemd/user`);
+      // The last is a directory of systemd's package, which the machine's tree lacks.
+      await run(`cp ${debs.join(" ")} ${root}/opt; cd ${root}
+        rm -rf usr/sbin/policy-rc.d etc/apt/apt.conf.d var/lib/apt/lists
+        rm -rf var/lib/man-db/auto-update; mkdir etc/systemd/user`);
     },
   });
 }
 
 /** Every path that a package may write to, except dpkg's and apt's databases. */
 async function everything(machine: Machine): Promise<string[]> {
-  const books = [
-    ...["/var/lib/dpkg", "/var/lib/apt", "/var/lib/PackageKit"],
-    ...["/var/cache", "/var/log"],
-  ];
-  const places = ["/etc", "/usr", "/var", "/opt", "/run/ipc-server*"];
   const found = await machine.run(
-    "sh",
-    "-c",
-    `find ${places.join(" ")} ${
-      books.map((path) => `-path ${path} -prune -o`).join(" ")
-    } -print 2>/dev/null || :`,
+    `find /etc /usr /var /opt /run/ipc-server* -regex \
+      '/var/\\(lib/\\(dpkg\\|apt\\|PackageKit\\)\\|cache\\|log\\)' -prune -o -print || :`,
   );
   return found.trimEnd().split("\n").sort();
 }
@@ -205,13 +167,11 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   );
   const apt = (...args: string[]) =>
     machine.run(
-      "env",
-      "DEBIAN_FRONTEND=noninteractive",
-      ...["apt-get", "--yes", "--quiet", ...args],
+      `DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet ${args.join(" ")}`,
     );
   const isEnabled = async (unit: string) =>
     (await machine.attempt("systemctl", "is-enabled", unit)).stdout.trimEnd();
-  const inode = () => machine.run("stat", "--format=%i", SOCKET_PATH);
+  const inode = () => machine.run(`stat --format=%i ${SOCKET_PATH}`);
   const before = await everything(machine);
 
   await t.step(
@@ -230,14 +190,11 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
   );
 
   await t.step("the main job runs with the configured options", async () => {
-    await machine.write(
-      "/etc/default/ipc-client",
-      "IPC_CLIENT_OPTIONS=--interval 10ms\n",
-    );
+    await machine.options("ipc-client", "--interval 10ms");
     await machine.systemctl("start", CLIENT);
     await machine.journalUpTo(CLIENT, "recv:close");
     await machine.reaches(CLIENT, "inactive (dead)");
-    assertEquals(await machine.show(CLIENT, "Result"), { Result: "success" });
+    await machine.shows(CLIENT, { Result: "success" });
     await machine.reaches(SERVER, "active (running)");
   });
 
@@ -275,8 +232,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
       assert(others > 100, `only ${others} connections during the upgrade`);
       // The end, and not a reset.
       assertEquals(await receiveAllText(conn), "");
-      using after = await machine.connect();
-      assertEquals(await echoOf(after, "after\n"), "after\n");
+      await machine.assertServed();
 
       assertStringIncludes(
         await machine.run("dpkg-query", "--show", "ipc-server"),
@@ -295,14 +251,10 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
     "an upgrade with a changed socket unit leaves all running that require the socket",
     async () => {
       const options = await machine.run("cat", "/etc/default/ipc-client");
-      const dependents = await Dependents.start(machine);
-      await apt(
-        "install",
-        "--option=Dpkg::Options::=--force-confold",
-        settings!,
-      );
-      await dependents.haveNewSockets();
-      await dependents.stop();
+      await startDependents(machine);
+      const keep = "--option=Dpkg::Options::=--force-confold";
+      await apt("install", keep, settings!);
+      await stopDependents(machine);
       await machine.write("/etc/default/ipc-client", options);
       await machine.systemctl("start", SOCKET);
     },
@@ -316,17 +268,13 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
         "/run/ipc-server/one-changed.socket",
       ];
       await machine.systemctl("start", "ipc-server@one.socket");
-      for (const path of [SOCKET_PATH, old]) {
-        using conn = await machine.connect(path);
-        assertEquals(await echoOf(conn, "before\n"), "before\n");
-      }
+      for (const path of [SOCKET_PATH, old]) await machine.assertServed(path);
       await apt("install", changed!);
       for (const path of [CHANGED_PATH, renewed]) {
-        using conn = await machine.connect(path);
-        assertEquals(await echoOf(conn, "after\n"), "after\n");
+        await machine.assertServed(path);
       }
       for (const path of [SOCKET_PATH, old, "/run/ipc-server.upgrade"]) {
-        assertEquals((await machine.attempt("test", "-e", path)).code, 1, path);
+        assertEquals(await machine.has(path), false, path);
       }
       assertEquals(
         await machine.systemctl("list-units", "--failed", "--no-legend"),
@@ -344,8 +292,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
       await machine.reaches(SOCKET, "inactive (dead)");
       assertEquals(await isEnabled(SOCKET), "disabled");
       await machine.systemctl("enable", "--now", SOCKET);
-      using conn = await machine.connect();
-      assertEquals(await echoOf(conn, "again\n"), "again\n");
+      await machine.assertServed();
     },
   );
 
@@ -359,15 +306,9 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
       for (const unit of [SOCKET, SERVER, CLIENT, "ipc-server@two.socket"]) {
         await machine.reaches(unit, "inactive (dead)");
       }
-      assertEquals((await machine.attempt("test", "-e", SOCKET_PATH)).code, 1);
-      assertEquals(
-        (await machine.attempt("test", "-e", SERVER_PROGRAM)).code,
-        1,
-      );
-      assertEquals(
-        (await machine.attempt("test", "-e", "/etc/default/ipc-client")).code,
-        0,
-      );
+      assertEquals(await machine.has(SOCKET_PATH), false);
+      assertEquals(await machine.has(SERVER_PROGRAM), false);
+      assertEquals(await machine.has("/etc/default/ipc-client"), true);
     },
   );
 
@@ -378,9 +319,7 @@ Deno.test("the deb is installed, upgraded while it serves, removed and purged", 
     const lost = new Set(before).difference(new Set(after));
     assertEquals({ left: [...left], lost: [...lost] }, { left: [], lost: [] });
     for (const unit of [SOCKET, SERVER, CLIENT]) {
-      assertEquals(await machine.show(unit, "LoadState"), {
-        LoadState: "not-found",
-      });
+      await machine.shows(unit, { LoadState: "not-found" });
     }
     assertEquals(
       await machine.systemctl("list-units", "--all", "--no-legend", "ipc-*"),
@@ -397,17 +336,13 @@ Deno.test("an upgrade of the rpm restarts a changed socket, and no other", async
   const rpm = (...args: string[]) =>
     machine.run("rpm", "--dbpath", "/opt/rpm", "--nodeps", ...args);
   await rpm("-i", now!);
-  const dependents = await Dependents.start(machine);
-  const inode = () => machine.run("stat", "--format=%i", SOCKET_PATH);
+  await startDependents(machine);
+  const inode = () => machine.run(`stat --format=%i ${SOCKET_PATH}`);
   const listening = await inode();
   await rpm("-U", "--replacepkgs", now!);
   assertEquals(await inode(), listening, "the socket was made anew");
   await rpm("-U", next!);
-  await dependents.haveNewSockets();
   assert(await inode() !== listening);
-  assertEquals(
-    (await machine.attempt("test", "-e", "/run/ipc-server.upgrade")).code,
-    1,
-  );
-  await dependents.stop();
+  assertEquals(await machine.has("/run/ipc-server.upgrade"), false);
+  await stopDependents(machine);
 });

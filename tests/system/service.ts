@@ -4,51 +4,28 @@
  */
 
 import {
-  claim,
-  connection,
   credential,
   journalSend,
-  listenFds,
   logger,
   notify,
   onReload,
   ready,
   serve,
-  service as daemonService,
   status,
   stopping,
-  upgradeWebSocket,
-  watchdog,
 } from "../../mod.ts";
 
-const faces: Record<string, () => Promise<void>> = {
-  /** Says that it is ready when it gets SIGUSR1, and goodbye when it is stopped. */
+const behaviours: Record<string, () => Promise<void>> = {
+  /** Sends states that systemd would discard, READY on SIGUSR1, and STOPPING. */
   async notifying() {
     await status("waiting for SIGUSR1");
     await signalled("SIGUSR1");
-    await notify({ ready: true, status: "at work" });
-    await signalled("SIGTERM");
-    await stopping();
-  },
-  /** Sends a state that systemd would discard, and then READY. */
-  async careful() {
-    const refused = await notify("READY=1\nX_TEST=\0").catch(({ name }) =>
-      name
-    );
+    const refused = await notify("READY=1\nX_TEST=\0")
+      .catch(({ name }) => name);
     const text = `${refused} \x1b[31m\u202e${"é".repeat(5_000)}`;
     await notify({ ready: true, status: text });
     await signalled("SIGTERM");
-  },
-  /** Reloads from one SIGHUP to the next. */
-  async reloading() {
-    let reloads = false;
-    // One listener for all: without any, SIGHUP ends the process.
-    Deno.addSignalListener("SIGHUP", () => {
-      reloads = !reloads;
-      notify({ reloading: reloads, ready: !reloads, status: `${reloads}` });
-    });
-    await ready();
-    await signalled("SIGTERM");
+    await stopping();
   },
   /** Reloads for as long as SIGUSR1 has not arrived. */
   async configured() {
@@ -80,35 +57,11 @@ const faces: Record<string, () => Promise<void>> = {
     await ready();
     await signalled("SIGTERM");
   },
-  /** Pings until SIGUSR1 makes it hang. */
-  async watched() {
-    using _pings = watchdog();
-    await ready();
-    await signalled("SIGUSR1");
-    while (true);
-  },
   /** Answers over HTTP with what a proxy has sent. */
   async web() {
     await serve(({ method, url, headers }) =>
       new Response(`${method} ${url} ${headers.get("host")}\n`)
     );
-  },
-  /** Is ready, and works without end. */
-  ready() {
-    const member = daemonService().join();
-    const work = setInterval(() => {}, 1_000);
-    member.stopping.addEventListener("abort", () => clearInterval(work));
-    return Promise.resolve();
-  },
-  /** Two servers with different times, of which the quick one has a timer beside it. */
-  async draining() {
-    const answer = async (request: Request) =>
-      new Response(await request.text());
-    setInterval(() => {}, 1_000);
-    await Promise.all([
-      serve(answer, { name: "quick.socket", drainTimeoutMs: 500 }),
-      serve(answer, { name: "slow.socket", drainTimeoutMs: 20_000 }),
-    ]);
   },
   /** Returns what it gets; its argument are options, with TLS if it has credentials. */
   async posting() {
@@ -121,30 +74,13 @@ const faces: Record<string, () => Promise<void>> = {
       { ...JSON.parse(Deno.args[1] ?? "{}"), ...tls },
     );
   },
-  /** Exits when idle, although it has a timer. */
+  /** Exits when it was idle for its argument, although it has a timer. */
   async ticking() {
+    console.log("start");
     setInterval(() => {}, 1_000);
-    await serve(() => new Response("here\n"), { idleTimeoutMs: 300 });
-  },
-  /** Upgrades every request. */
-  async upgrading() {
-    await serve((request) => upgradeWebSocket(request).response, {
-      webSocket: true,
-      drainTimeoutMs: 1_000,
+    await serve(() => new Response(), {
+      ...{ idleTimeoutMs: Number(Deno.args[1]), notify: false },
     });
-  },
-  /** Sends the datagrams of one socket to the first connection of another. */
-  async claiming() {
-    using sockets = await claim({ web: "unix", log: "udp" });
-    using conn = await sockets.web.accept();
-    for await (const [bytes] of sockets.log) await conn.write(bytes);
-  },
-  /** Serves the one connection that it was started for. */
-  async connected() {
-    using conn = await connection(listenFds()[0] ?? 0);
-    for (let chunk; (chunk = await conn.readChunk()) !== null;) {
-      await conn.write(chunk);
-    }
   },
 };
 
@@ -158,4 +94,4 @@ function signalled(signal: Deno.Signal): Promise<void> {
   });
 }
 
-await faces[Deno.args[0]!]!();
+await behaviours[Deno.args[0]!]!();

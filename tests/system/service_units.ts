@@ -1,8 +1,6 @@
 /** Units of `service.ts`. */
 
-import { compile } from "../support/compile.ts";
-import { TempDir } from "../support/temp_dir.ts";
-import type { Tree } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 
 const SERVICE = "/usr/local/bin/ipc-test-service";
 const NOTIFY = "/run/systemd/notify";
@@ -20,31 +18,12 @@ const PERMISSIONS = [
 
 /** Returns the unit of the test program with a behaviour. */
 export function service(behaviour: string, ...lines: string[]): string {
-  return ["[Service]", `ExecStart=${SERVICE} ${behaviour}`, ...lines, ""].join(
-    "\n",
-  );
+  const start = `ExecStart=${SERVICE} ${behaviour}`;
+  return `${["[Service]", start, ...lines].join("\n")}\n`;
 }
 
-/** Returns the unit of a socket of that name. */
-export function socket(name: string, ...lines: string[]): string {
-  return ["[Socket]", `ListenStream=/run/${name}.socket`, ...lines, ""]
-    .join("\n");
-}
-
-/** Installs the test program and its units. */
-export async function installServices(
-  tree: Tree,
-  units: Record<string, string>,
-): Promise<void> {
-  using directory = new TempDir();
-  const executable = directory.join("service");
-  await compile(`${import.meta.dirname}/service.ts`, executable, PERMISSIONS);
-  await tree.run("install", "-D", executable, `${tree.root}${SERVICE}`);
-  for (const [name, text] of Object.entries(units)) {
-    await Deno.writeTextFile(directory.join(name), text);
-    await tree.run(
-      ...["install", "-D", "--mode=644", directory.join(name)] as const,
-      `${tree.root}/etc/systemd/system/${name}`,
-    );
-  }
+/** Installs the test program. */
+export function installService(machine: Machine): Promise<void> {
+  const program = `${import.meta.dirname}/service.ts`;
+  return machine.compile(program, SERVICE, PERMISSIONS);
 }

@@ -1,14 +1,16 @@
 // Services that unit/main.ts makes, for sets of permissions: the program can do all that
 // its set allows. Another program in its place, which Deno allows everything, can do
-// nothing else: the unit alone refuses it.
+// nothing else: the unit alone refuses it. The shipped units refuse it everything.
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
+import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { Machine, REPOSITORY } from "./machine.ts";
+import { assertExposure } from "./confinement.ts";
+import { CLIENT, Machine, SERVER } from "./machine.ts";
 
 const PROGRAM = `${import.meta.dirname}/unit_program.ts`;
-const SOCKET = "/run/target/target.socket";
+const TARGET = "/run/target/target.socket";
 const PORT = 7777;
 
 /** A service, and the attempts that succeed in it. */
@@ -27,6 +29,7 @@ const ALWAYS = ["count", "run itself", "have 64 processes"];
 const NO_JIT = "--no-jit";
 const PROBES = ["", NO_JIT];
 const BIN = "/usr/local/bin";
+const PROBE = "/usr/libexec/ipc/probe";
 
 const JIT = [
   "map memory to write and execute",
@@ -75,9 +78,9 @@ const CASES: Record<string, Case> = {
   },
   unix: {
     permissions: [
-      `--allow-net=unix:${SOCKET}`,
-      `--allow-read=${SOCKET}`,
-      `--allow-write=${SOCKET}`,
+      `--allow-net=unix:${TARGET}`,
+      `--allow-read=${TARGET}`,
+      `--allow-write=${TARGET}`,
     ],
     allowed: ["connect to a unix socket"],
   },
@@ -131,36 +134,34 @@ const CASES: Record<string, Case> = {
   },
 };
 
-let machine: Machine;
+const machine = Machine.ofTests();
 let query = "";
 Deno.test.beforeAll(async () => {
-  machine = await Machine.boot({ prepare: async () => {} });
-  await machine.run("useradd", "--system", "kept");
-  for (const folder of ["/etc/kept", "/etc/other", "/srv/kept", "/srv/other"]) {
-    await machine.run("mkdir", folder);
-    await machine.write(`${folder}/file`, "text\n");
-    await machine.run("cp", "/usr/bin/printf", `${folder}/program`);
-  }
-  await machine.run("chown", "kept", "/srv/kept");
-  await machine.write("/etc/hosts", "127.0.0.1 localhost target.example\n");
-  await machine.run("mkdir", "/run/target");
-  const servers = {
-    victim: ["sleep", "infinity"],
-    tcp: ["socat", `TCP-LISTEN:${PORT},fork`, "/dev/null"],
-    unix: ["socat", `UNIX-LISTEN:${SOCKET},fork,mode=666`, "/dev/null"],
-    abstract: ["socat", "ABSTRACT-LISTEN:probe-abstract,fork", "/dev/null"],
-  };
-  for (const [name, command] of Object.entries(servers)) {
-    await machine.run("systemd-run", `--unit=${name}`, ...command);
-  }
-  const pid = await machine.mainPid("victim.service");
-  query = `?port=${PORT}&socket=${SOCKET}&pid=${pid}`;
+  await machine.run(
+    `useradd --system kept; mkdir /run/target
+    echo 127.0.0.1 localhost target.example >/etc/hosts
+    for folder in /etc/kept /etc/other /srv/kept /srv/other; do
+      mkdir $folder; echo text >$folder/file
+      cp /usr/bin/printf $folder/program
+    done
+    chown kept /srv/kept
+    systemd-run --unit=victim sleep infinity
+    systemd-run --unit=tcp socat TCP-LISTEN:${PORT},fork /dev/null
+    systemd-run --unit=unix socat UNIX-LISTEN:${TARGET},fork,mode=666 /dev/null
+    systemd-run --unit=abstract socat ABSTRACT-LISTEN:probe-abstract,fork /dev/null`,
+  );
+  query = await queryFor("victim.service");
   for (const probe of PROBES) {
     const options = probe === NO_JIT ? [NO_JIT] : [];
     await make(`probe${probe}`, ["--listen", "1", ...options], ["-A"]);
   }
+  await machine.run(`cp ${BIN}/probe${NO_JIT} ${PROBE}`);
 });
-Deno.test.afterAll(() => machine?.[Symbol.asyncDispose]());
+
+/** Returns the targets of the attempts, with the process of a unit. */
+async function queryFor(unit: string): Promise<string> {
+  return `?port=${PORT}&socket=${TARGET}&pid=${await machine.mainPid(unit)}`;
+}
 
 /** Makes a service, and installs it in the machine. Returns what the program printed. */
 async function make(
@@ -172,7 +173,7 @@ async function make(
   const output = ["--name", name, "--output", directory.path];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
-      ...["run", "--no-check", "-A", `${REPOSITORY}/unit/main.ts`, PROGRAM],
+      ...["run", "--no-check", "-A", `${REPOSITORY}unit/main.ts`, PROGRAM],
       ...[...output, ...options, "--", ...permissions],
     ],
   }).output();
@@ -180,17 +181,42 @@ async function make(
   assert(success, `${text}${new TextDecoder().decode(stderr)}`);
   for (const file of Deno.readDirSync(directory.path)) {
     const folder = file.name === name ? BIN : "/etc/systemd/system";
-    const target = machine.path(`${folder}/${file.name}`);
-    await Deno.copyFile(directory.join(file.name), target);
+    await machine.copy(directory.join(file.name), `${folder}/${file.name}`);
   }
+  await machine.systemctl("daemon-reload");
   return text;
 }
 
 /** Returns the response of a service. */
-function get(port: number, attempt = ""): Promise<string> {
-  const url = `http://127.0.0.1:${port}/${encodeURIComponent(attempt)}${query}`;
-  const options = ["--silent", "--show-error", "--fail", "--max-time", "20"];
-  return machine.run("curl", ...options, url);
+function get(
+  where: number | string,
+  attempt = "",
+  targets = query,
+): Promise<string> {
+  const target = encodeURIComponent(attempt) + targets;
+  const url = typeof where === "number"
+    ? `http://127.0.0.1:${where}/${target}`
+    : `--unix-socket ${where} http://here/${target}`;
+  return machine.run(`curl -sSf --max-time 20 ${url.replaceAll("&", "\\&")}`);
+}
+
+/** Makes all attempts, and asserts which of them succeed. */
+async function assertDone(
+  expected: string[] | "all",
+  where: number | string,
+  targets?: string,
+): Promise<void> {
+  const outcomes: Record<string, string> = JSON.parse(
+    await get(where, "", targets),
+  );
+  const names = Object.keys(outcomes);
+  assert(names.length > 80, `${names.length} attempts`);
+  for (const name of expected === "all" ? names : expected) {
+    assertEquals(outcomes[name], "done", name);
+  }
+  if (expected === "all") return;
+  const done = names.filter((name) => outcomes[name] === "done");
+  assertEquals(done.sort(), [...new Set(expected)].sort());
 }
 
 Object.entries(CASES).forEach(([key, it], index) => {
@@ -208,12 +234,7 @@ Object.entries(CASES).forEach(([key, it], index) => {
     );
     const exposure = Number(/\(exposure ([\d.]+)\)/.exec(made)?.[1]);
     assert(exposure <= (it.exposure ?? 0.3), made);
-    await machine.run("mkdir", "-p", `/run/systemd/system/${unit}.d`);
-    await machine.write(
-      `/run/systemd/system/${unit}.d/watchdog.conf`,
-      "[Service]\nWatchdogSec=2s\n",
-    );
-    await machine.systemctl("daemon-reload");
+    await machine.dropIn(unit, "[Service]\nWatchdogSec=2s");
     await machine.systemctl("start", `${name}.socket`);
     await machine.reaches(unit, "inactive (dead)");
 
@@ -225,40 +246,86 @@ Object.entries(CASES).forEach(([key, it], index) => {
     await machine.pinged(unit, 2);
     const pid = await machine.mainPid(unit);
     assertNotEquals(pid, 0);
-    await machine.run("kill", "-KILL", `${pid}`);
+    await machine.run(`kill -KILL ${pid}`);
     assertEquals(await get(port, "count"), "done");
     assertNotEquals(await machine.mainPid(unit), pid);
-    assertEquals((await machine.show(unit, "NRestarts")).NRestarts, "1");
+    await machine.shows(unit, { NRestarts: "1" });
     await machine.reaches(unit, "inactive (dead)");
-    assertEquals((await machine.show(unit, "Result")).Result, "success");
+    await machine.shows(unit, { Result: "success" });
 
     const probe = options.includes(NO_JIT) ? NO_JIT : "";
-    await machine.run("ln", "-f", `${BIN}/probe${probe}`, `${BIN}/${name}`);
-    const outcomes: Record<string, string> = JSON.parse(await get(port));
-    const done = Object.keys(outcomes).filter((it) => outcomes[it] === "done");
-    const expected = [...ALWAYS, ...allowed, ...limits];
-    if (!options.includes(NO_JIT)) expected.push(...JIT);
-    for (const attempt of expected) {
-      assertEquals(outcomes[attempt], "done", attempt);
-    }
-    assertEquals(done.sort(), [...new Set(expected)].sort());
-    assert(Object.keys(outcomes).length > 80);
+    await machine.run(`ln -f ${BIN}/probe${probe} ${BIN}/${name}`);
+    const jit = options.includes(NO_JIT) ? [] : JIT;
+    await assertDone([...ALWAYS, ...allowed, ...limits, ...jit], port);
     await machine.systemctl("stop", `${name}.socket`, unit);
   });
 });
 
+const [INSTANCE, SIBLING] = ["probe", "sibling"]
+  .map((name) => `ipc-server@${name}.service`) as [string, string];
+
+// The victim of an instance is another instance.
+for (
+  const [unit, socket, victim] of [
+    [SERVER, "job", "victim.service"],
+    [INSTANCE, "probe", SIBLING],
+  ] as const
+) {
+  Deno.test(`under the shipped ${unit} every attempt fails, but to run itself`, async () => {
+    await machine.dropIn(unit, `[Service]\nExecStart=\nExecStart=${PROBE}`);
+    await machine.systemctl("start", SIBLING, unit);
+    const [targets, pid] = [
+      await queryFor(victim),
+      await machine.mainPid(victim),
+    ];
+    const path = `/run/ipc-server/${socket}.socket`;
+    await assertDone(["count", "run itself"], path, targets);
+    assertEquals(await machine.mainPid(victim), pid);
+  });
+}
+
+Deno.test("the root directory of a shipped service has its executables, their libraries, and no other file", async () => {
+  await machine.systemctl("start", SIBLING);
+  const root = `/proc/${await machine.mainPid(SIBLING)}/root`;
+  const found = await machine.run(
+    `cd ${root}; find . -regex './\\(proc\\|sys\\|dev\\)' -prune -o ! -type d -printf '/%P\\n'`,
+  );
+  const libraries = await machine.run("ldd /usr/libexec/ipc/ipc-server");
+  const programs = await machine.run("ls /usr/libexec/ipc/*");
+  // systemd 258 and newer mount /run/host; /lib may be a link to /usr/lib.
+  const files = found.trimEnd().split("\n")
+    .filter((path) => !path.startsWith("/run/host/"))
+    .map((path) => path.replace(/^\/usr(?=\/lib\/)/, ""));
+  assertEquals(
+    files.sort(),
+    [
+      ...Array.from(
+        libraries.matchAll(/(?:\/usr)?(\/\S+) \(0x/g),
+        ([, path]) => path!,
+      ),
+      ...programs.trimEnd().split("\n"),
+      "/run/systemd/notify",
+    ].sort(),
+  );
+});
+
+Deno.test("systemd itself rates the exposure of the shipped services", async () => {
+  for (const unit of [SERVER, INSTANCE]) {
+    await assertExposure(machine, unit, 0.1);
+  }
+  await assertExposure(machine, CLIENT, 0.2);
+});
+
 Deno.test("instances serve one port, and restarts of one lose no request", async () => {
   await make("shared", ["--listen", "9100", "--instances", "2"], []);
-  await machine.systemctl("daemon-reload");
   const numbers = [1, 2];
   const services = numbers.map((number) => `shared@${number}.service`);
   const sockets = numbers.map((number) => `shared@${number}.socket`);
   await machine.systemctl("start", ...sockets);
-  const ask = (count: number) =>
-    machine.run(
-      ...["sh", "-c"] as const,
+  const ask = async (count: number) =>
+    (await machine.run(
       `for i in $(seq ${count}); do curl -sSf http://127.0.0.1:9100/pid || echo lost; done`,
-    ).then((text) => text.trimEnd().split("\n"));
+    )).trimEnd().split("\n");
   // The kernel chooses by the port of the client.
   await eventually("both instances have answered", async () => {
     const answers = new Set(await ask(4));
@@ -280,4 +347,15 @@ Deno.test("instances serve one port, and restarts of one lose no request", async
     assert(answers.includes(`${pid}`), `${pid}: ${answers}`);
   }
   await machine.systemctl("stop", ...sockets, ...services);
+});
+
+Deno.test("without a sandbox every attempt succeeds", async () => {
+  const path = "/run/free.socket";
+  // Not by systemd, whose container may not set the clock.
+  await machine.run(
+    `mkdir -p /var/lib/kept /var/cache/kept /var/log/kept /run/kept
+    systemd-socket-activate --listen=${path} ${PROBE} >/dev/null 2>&1 &`,
+  );
+  await eventually("it listens", () => machine.has(path), (has) => has);
+  await assertDone("all", path);
 });

