@@ -1,7 +1,15 @@
-/** The behaviour of a UDP socket, of Deno's own and of adopted ones. */
+/**
+ * The behaviour of a UDP socket, of Deno's own and of adopted ones. As a program, it runs
+ * on the sockets that it was activated with.
+ */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import type { AdoptedDatagramConn } from "../../mod.ts";
+import {
+  type AdoptedDatagramConn,
+  listenDatagram,
+  listenFds,
+} from "../../mod.ts";
+import { runCases } from "../support/activated_suite.ts";
 import { soon } from "../support/eventually.ts";
 
 /** Any socket that claims to be what `Deno.listenDatagram()` returns. */
@@ -100,3 +108,15 @@ const BY_NAME: Record<string, Case> = {
 
 export const CASES = Object.entries(BY_NAME)
   .map(([name, run]) => ({ name, run }));
+
+if (import.meta.main) {
+  const [trigger, ...sockets] = listenFds();
+  using first = await listenDatagram(trigger!);
+  await first.receive();
+  const { hostname } = first.addr;
+  await runCases(CASES, async ({ run }, i) => {
+    using conn = await listenDatagram(sockets[i]!);
+    const peer = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    await run(conn, peer).finally(() => peer.close());
+  });
+}

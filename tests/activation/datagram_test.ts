@@ -46,7 +46,7 @@ for (const hostname of HOSTS) {
     await runActivated(t, {
       addresses: freePorts(hostname, CASES.length + 1)
         .map((port) => tcpAddress(hostname, port)),
-      module: "tests/activation/datagram_suite_program.ts",
+      module: "tests/activation/datagram_suite.ts",
       allow: ["--allow-all"],
       options: ["--datagram"],
       start: async (address) => {

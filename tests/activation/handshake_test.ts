@@ -2,11 +2,12 @@
 // descriptor.
 
 import { assert } from "@std/assert";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
-import { Program } from "../support/program.ts";
 import { sideBySide } from "../support/side_by_side.ts";
 
 const COUNT = 200;
@@ -17,24 +18,25 @@ const SPARE = 5;
 /** Longer than a handshake may take. */
 const TIMED_OUT_MS = 20_000;
 
-/** Connects to the port of its first argument; each client ends as the second says. */
-const CLIENTS = `
-import socket, struct, sys
-port, how = int(sys.argv[1]), sys.argv[2]
-kept = []
-for _ in range(${COUNT}):
-    client = socket.create_connection(("127.0.0.1", port))
-    if "bytes" in how:
-        client.send(b"\\x16\\x03\\x01\\x02\\x00\\x01")
-    if "RST" in how:
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    if how == "silence":
-        kept.append(client)
-    else:
-        client.close()
-print("done", flush=True)
-sys.stdin.read()
-`;
+/** The begin of a TLS record. */
+const BYTES = Uint8Array.of(22, 3, 1, 2, 0, 1);
+
+/** Connects clients that end in this way. */
+async function clients(port: number, how: string): Promise<Disposable> {
+  const sockets = Array.from({ length: COUNT }, () => connect(port));
+  await Promise.all(sockets.map(async (socket) => {
+    socket.on("error", () => {});
+    await once(socket, "connect");
+    if (how.includes("bytes")) {
+      await new Promise((resolve) => socket.write(BYTES, resolve));
+    }
+    if (how.includes("FIN")) socket.destroy();
+    if (how.includes("RST")) socket.resetAndDestroy();
+  }));
+  return {
+    [Symbol.dispose]: () => sockets.forEach((socket) => socket.destroy()),
+  };
+}
 
 async function leavesNoDescriptor(serving: string): Promise<void> {
   await using program = await activate({
@@ -58,12 +60,10 @@ async function leavesNoDescriptor(serving: string): Promise<void> {
       { within },
     );
   for (const how of ["FIN", "FIN after bytes", "RST", "RST after bytes"]) {
-    await using clients = clientsThat(port, how);
-    await clients.stdout.line("done");
+    using _ended = await clients(port, how);
     await atMost(start, how, 5_000);
   }
-  await using silent = clientsThat(port, "silence");
-  await silent.stdout.line("done");
+  using _silent = await clients(port, "silence");
   await eventually(
     "the silent clients are there",
     descriptors,
@@ -76,9 +76,6 @@ async function leavesNoDescriptor(serving: string): Promise<void> {
   const request = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
   assert((await echoOf(conn, request)).length > 0);
 }
-
-const clientsThat = (port: number, how: string) =>
-  new Program("python3", ["-c", CLIENTS, `${port}`, how]);
 
 Deno.test("connections that end before their TLS handshake leak no descriptor", (t) =>
   // Each takes as long as a handshake may.

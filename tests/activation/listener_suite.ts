@@ -1,6 +1,14 @@
-/** The behaviour of a listener and its connections, of Deno's own and of adopted ones. */
+/**
+ * The behaviour of a listener and its connections, of Deno's own and of adopted ones. As a
+ * program, it runs on the sockets that it was activated with, over TLS if the variable
+ * TLS is set.
+ */
 
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { listen, listenFds, listenTls } from "../../activation/mod.ts";
+import { dial } from "../support/activate.ts";
+import { runCases } from "../support/activated_suite.ts";
+import { CERT, KEY } from "../support/certificate.ts";
 import { eventually } from "../support/eventually.ts";
 import {
   assertSameBytes,
@@ -89,11 +97,7 @@ const OF_CONNECTIONS: Record<
     listener: AnyListener,
   ) => Promise<void> | void
 > = {
-  async "a connection survives the close of its listener"(
-    conn,
-    peer,
-    listener,
-  ) {
+  async "a connection survives its listener"(conn, peer, listener) {
     listener.close();
     await send(peer, "still");
     assertEquals(await readText(conn), "still");
@@ -123,15 +127,7 @@ const OF_CONNECTIONS: Record<
     assertEquals(await conn.read(new Uint8Array(0)), 0);
     assertEquals(await conn.write(new Uint8Array(0)), 0);
   },
-  async "two concurrent reads are served in order"(conn, peer) {
-    const reads = [readText(conn, 4), readText(conn, 4)];
-    await send(peer, "abcdefgh");
-    assertEquals(await Promise.all(reads), ["abcd", "efgh"]);
-  },
-  async "a peer that has half-closed is answered, also by the last bytes before the close"(
-    conn,
-    peer,
-  ) {
+  async "a half-closed peer gets the last bytes"(conn, peer) {
     await send(peer, "question");
     await peer.closeWrite();
     assertEquals(await receiveAllText(conn), "question");
@@ -139,10 +135,7 @@ const OF_CONNECTIONS: Record<
     conn.close();
     assertEquals(await receiveAllText(peer), "answer");
   },
-  async "after closeWrite the peer reads the end, and reads continue"(
-    conn,
-    peer,
-  ) {
+  async "closeWrite ends writes, and reads continue"(conn, peer) {
     await send(conn, "last");
     await conn.closeWrite();
     await conn.closeWrite();
@@ -156,9 +149,7 @@ const OF_CONNECTIONS: Record<
     conn.close();
     await reading;
   },
-  async "after close everything throws BadResource, and dispose does not"(
-    conn,
-  ) {
+  async "after close all methods but dispose throw BadResource"(conn) {
     conn.close();
     await assertRejects(() => readText(conn), BadResource);
     await assertRejects(() => send(conn, "x"), BadResource);
@@ -206,10 +197,7 @@ const OF_CONNECTIONS: Record<
     await readText(conn);
     await waitsForReader(peer, conn);
   },
-  async "readable and writable carry an echo and close the connection"(
-    conn,
-    peer,
-  ) {
+  async "an echo of streams closes the connection"(conn, peer) {
     const sent = new Random(3).bytes(500_000);
     const [got] = await Promise.all([
       receiveAll(peer),
@@ -284,4 +272,21 @@ async function waitsForReader(
   const got = await receiveAll(reader);
   await writing;
   assertEquals(got.length, written);
+}
+
+if (import.meta.main) {
+  const [trigger, ...sockets] = listenFds();
+  using _trigger = await listen(trigger!);
+  if (Deno.env.has("TLS")) {
+    await runCases(TLS_CASES, async ({ run }, i) => {
+      using listener = await listenTls(sockets[i]!, { cert: CERT, key: KEY });
+      const { hostname, port } = listener.addr;
+      const options = { hostname, port, caCerts: [CERT] };
+      await run(listener, () => Deno.connectTls(options));
+    });
+  }
+  await runCases(CASES, async ({ run }, i) => {
+    using listener = await listen(sockets[i]!);
+    await run(listener, () => dial(Deno.args[i]!));
+  });
 }

@@ -47,7 +47,7 @@ const adopted = (
     using directory = new TempDir();
     await runActivated(t, {
       addresses: freeAddresses(kind, directory, length + 1),
-      module: "tests/activation/listener_suite_program.ts",
+      module: "tests/activation/listener_suite.ts",
       allow: ["--allow-all"],
       ...options,
     });
