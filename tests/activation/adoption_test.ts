@@ -15,70 +15,50 @@ import {
 import { receiveAllText, send } from "../support/peer.ts";
 import { scriptCommand } from "../support/script.ts";
 
-const LISTEN_HINT =
-  "use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no";
-const CALLS = [
-  [
-    "listen",
-    "Cannot listen on",
-    "it is not a listening stream socket",
-    LISTEN_HINT,
-  ],
-  [
-    "connection",
-    "Cannot take the connection on",
-    "it is not a connected stream socket",
-    "use Accept=yes with ListenStream=",
-  ],
-] as const;
-
+const FILE = "it is a file or a device";
 const NEITHER =
   "it is a datagram, sequential packet or vsock socket, or not open at all";
-const FILE = "it is a file or a device";
-const SHARED = {
-  "udp": NEITHER,
-  "unix-datagram": NEITHER,
-  "seqpacket": NEITHER,
-  "seqpacket-connection": NEITHER,
-  "directory": NEITHER,
-  "closed": NEITHER,
-  "file": FILE,
-  "device": FILE,
-  "terminal": "it is a terminal",
-  "fifo": "it is a FIFO or a pipe",
+const OTHERS = {
+  ...{ "udp": NEITHER, "unix-datagram": NEITHER, "seqpacket": NEITHER },
+  ...{ "seqpacket-connection": NEITHER, "directory": NEITHER },
+  ...{ "closed": NEITHER, "file": FILE, "device": FILE },
+  ...{ "terminal": "it is a terminal", "fifo": "it is a FIFO or a pipe" },
 };
-const REFUSED: Record<string, Record<string, string>> = {
-  listen: {
-    ...SHARED,
-    "connection": "it is a unix connection",
-    "reset": "it is a TCP connection",
-  },
-  connection: {
-    ...SHARED,
-    "unix": "it is a unix socket that listens",
-    "tcp": "it is a TCP socket that listens",
-  },
-};
+const notListened = (fd: string, problem: string) =>
+  `wrong-kind: Cannot listen on fd ${fd}: ${problem}; use ListenStream= with a path, an @abstract name or a TCP port, and Accept=no`;
+
+/** The kinds that each call refuses, its message, and the reason without handles. */
+const CALLS = {
+  listen: [
+    { connection: "it is a unix connection", reset: "it is a TCP connection" },
+    notListened,
+    "it is not a listening stream socket",
+  ],
+  connection: [
+    {
+      unix: "it is a unix socket that listens",
+      tcp: "it is a TCP socket that listens",
+    },
+    (fd: string, problem: string) =>
+      `wrong-kind: Cannot take the connection on fd ${fd}: ${problem}; use Accept=yes with ListenStream=`,
+    "it is not a connected stream socket",
+  ],
+} as const;
 
 for (const flags of [[], [WITHOUT_HANDLES]]) {
   const how = flags.length > 0 ? ", by node:net" : "";
 
-  for (const [call, cannot, notOne, hint] of CALLS) {
+  for (const [call, [own, refusal, unknown]] of Object.entries(CALLS)) {
     Deno.test(`${call}${how}: other descriptors are refused by number, name and kind`, async () => {
-      const kinds = Object.entries(REFUSED[call]!);
+      const problems = Object.entries({ ...OTHERS, ...own });
+      const passed = problems.map(([kind]) => `${kind}=${kind}`).join();
+      const script = `for (const { fd } of listenFds()) {
+        console.log(await failure(${call}(fd)));
+      }`;
       assertEquals(
-        await printed(
-          kinds.map(([kind]) => `${kind}=${kind}`).join(),
-          `for (const { fd } of listenFds()) {
-            console.log(await failure(${call}(fd)));
-          }`,
-          flags,
-        ),
-        // Without handles, the kind is unknown.
-        kinds.map(([kind, problem], i) =>
-          `wrong-kind: ${cannot} fd ${3 + i} "${kind}": ${
-            how ? notOne : problem
-          }; ${hint}`
+        await printed(passed, script, flags),
+        problems.map(([kind, problem], i) =>
+          refusal(`${3 + i} "${kind}"`, how ? unknown : problem)
         ),
       );
     });
@@ -285,10 +265,9 @@ Deno.test("the kind of a socket chooses between ListenStream= and ListenDatagram
 });
 
 Deno.test("a service without any listener is refused, with each reason", async () => {
-  const refusal = (fd: string, problem: string) =>
-    `Cannot listen on fd ${fd}: ${problem}; ${LISTEN_HINT}`;
-  const first = refusal('3 "conf"', FILE);
-  const second = refusal('4 "stored"', "it is a unix connection");
+  const first = notListened('3 "conf"', FILE);
+  const second = notListened('4 "stored"', "it is a unix connection")
+    .replace("wrong-kind: ", "");
   for (const call of ["listeners()", "serve(() => new Response())"]) {
     const script = `console.log(await failure(${call}));`;
     assertEquals(
@@ -296,7 +275,7 @@ Deno.test("a service without any listener is refused, with each reason", async (
         await printed("file=conf", script),
         await printed("file=conf,connection=stored", script),
       ],
-      [[`wrong-kind: ${first}`], [`wrong-kind: ${first}; ${second}`]],
+      [[first], [`${first}; ${second}`]],
     );
   }
 });
