@@ -80,11 +80,11 @@ async function activated(
 for (const init of [[], ["--init"]]) {
   Deno.test(`the server in a container serves the passed socket, and stops on SIGTERM ${init}`, async () => {
     await using server = await activated(init);
-    using conn = await server.connect();
+    using conn = await server.dial();
     assertEquals(await echoOf(conn, "hello\n"), "hello\n");
     await server.stdout.line("server start");
-    server.program.kill("SIGTERM");
-    assertEquals(await server.program.exitCode({ within: 30_000 }), 0);
+    server.kill("SIGTERM");
+    assertEquals(await server.exitCode({ within: 30_000 }), 0);
   });
 }
 
@@ -94,7 +94,7 @@ Deno.test("podman relays READY=1, and WATCHDOG=1 if WATCHDOG_USEC is passed", as
     NOTIFY_SOCKET: receiver.socket,
     WATCHDOG_USEC: "1000000",
   });
-  using conn = await server.connect();
+  using conn = await server.dial();
   assertEquals(await echoOf(conn, "hello\n"), "hello\n");
   for (const wanted of ["READY=1", "WATCHDOG=1"]) {
     let state = "";

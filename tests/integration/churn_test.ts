@@ -5,11 +5,11 @@
 // peaks of two halves are compared.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CACHE, type Kind } from "../support/activate.ts";
+import { CACHE, type Kind, type ListenOptions } from "../support/activate.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
-import { ActivatedServer, type ActivationOptions } from "./activated_server.ts";
+import { ActivatedServer } from "./activated_server.ts";
 
 /** The number of connections in each of the two halves. */
 const HALF = SOAK_MINUTES === undefined ? 7_000 : 50_000;
@@ -44,7 +44,7 @@ const LEAVE: Leave = [
 
 /** Compares the peak memory of two halves, after a warm-up. */
 async function assertNoGrowth(
-  options: ActivationOptions,
+  options: Partial<ListenOptions>,
   leave: Leave,
   warmUp: number,
 ): Promise<void> {
@@ -55,7 +55,7 @@ async function assertNoGrowth(
     await Promise.all(Array.from({ length: AT_ONCE }, async () => {
       while (coming < peers) {
         const peer = coming++;
-        using conn = await server.connect();
+        using conn = await server.dial();
         await leave[peer % leave.length]!(conn);
       }
     }));

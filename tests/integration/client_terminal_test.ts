@@ -106,7 +106,7 @@ Deno.test("at a terminal, a lost connection is reported below the edited line", 
   const { screen, server } = had;
   await screen.press("half a line");
   await screen.shows(GREETING, "half a line");
-  server.program.kill("SIGKILL");
+  server.kill("SIGKILL");
   const lines = await screen.ends("status 1", "restored");
   assertEquals(lines.slice(0, 2), [GREETING, "half a line"]);
   assertMatch(lines[2]!, /^ipc-client: /);

@@ -11,7 +11,7 @@ for (const kind of KINDS) {
     Deno.test(`10 MiB in chunks of random sizes are echoed over ${kind}, up to ${ending}`, () =>
       withRandom(async (random) => {
         await using server = await ActivatedServer.listen({ kind });
-        using conn = await server.connect();
+        using conn = await server.dial();
         const bytes = random.bytes(10 * 1024 * 1024);
         if (ending === "close") {
           bytes.set(new TextEncoder().encode("close"), bytes.length - 5);
@@ -34,7 +34,7 @@ Deno.test("500 concurrent peers each get their own bytes", async () => {
   await using server = await ActivatedServer.listen();
   using open = new DisposableStack();
   const peers: Deno.Conn[] = [];
-  while (peers.length < 500) peers.push(open.use(await server.connect()));
+  while (peers.length < 500) peers.push(open.use(await server.dial()));
   // All of them are served before the first one disconnects.
   await Promise.all(peers.map(async (conn, i) => {
     assertEquals(await echoOf(conn, `peer ${i}\n`), `peer ${i}\n`);

@@ -26,7 +26,7 @@ async function redirected(redirections: string, ...options: string[]) {
 
 Deno.test("it prints that it starts, then each chunk on one line, escaped", async () => {
   await using server = await ActivatedServer.listen();
-  using conn = await server.connect();
+  using conn = await server.dial();
   for (
     const line of ["1\n", "héllo, wörld ✓\n", "a\x1b[31m\nb", "no newline"]
   ) {
@@ -43,10 +43,10 @@ Deno.test("it prints that it starts, then each chunk on one line, escaped", asyn
 
 Deno.test("--quiet prints no line for received bytes", async () => {
   await using server = await ActivatedServer.with("--quiet");
-  using conn = await server.connect();
+  using conn = await server.dial();
   assertEquals(await echoOf(conn, "secret\n"), "secret\n");
-  server.program.kill("SIGTERM");
-  await server.program.exits(0);
+  server.kill("SIGTERM");
+  await server.exits(0);
   assertEquals(server.stdout.seen, ["server start"]);
   assertEquals(server.complaints(), []);
 });
@@ -54,19 +54,19 @@ Deno.test("--quiet prints no line for received bytes", async () => {
 Deno.test("a full disk under its output does not stop the service, and is reported once", async () => {
   await using had = await redirected(">/dev/full");
   const { server } = had;
-  using conn = await server.connect();
+  using conn = await server.dial();
   for (const line of ["1\n", "2\n", "3\n"]) {
     assertEquals(await echoOf(conn, line), line);
   }
-  await server.program.stderr.line(/^ipc-server: .*No space left/);
+  await server.stderr.line(/^ipc-server: .*No space left/);
   assertEquals(server.complaints().length, 1, server.complaints().join("\n"));
-  server.program.kill("SIGTERM");
-  await server.program.exits(0);
+  server.kill("SIGTERM");
+  await server.exits(0);
 });
 
 Deno.test("a closed reader of its output does not stop the service", async () => {
   await using server = await ActivatedServer.listen();
-  using conn = await server.connect();
+  using conn = await server.dial();
   assertEquals(await echoOf(conn, "1\n"), "1\n");
   await server.stdout.line("server recv: 1");
   await server.stdout.close();
@@ -76,8 +76,8 @@ Deno.test("a closed reader of its output does not stop the service", async () =>
   };
   await eventually("the closed output is reported", echoMore, (n) => n > 0);
   for (let more = 0; more < 3; more++) assertEquals(await echoMore(), 1);
-  server.program.kill("SIGTERM");
-  await server.program.exits(0);
+  server.kill("SIGTERM");
+  await server.exits(0);
   const [, rest, ...others] = server.complaints();
   assertMatch(rest!, /Broken pipe .*; lines lost: \d+$/);
   assertEquals(others, []);
@@ -93,10 +93,10 @@ Deno.test("with blocked outputs it serves and refuses, and later reports the los
   const limits = ["--max-connections", "1", "--max-waiting", "0"];
   await using had = await redirected('>"$0" 2>&1', ...limits);
   const { server, pipe } = had;
-  using conn = await server.connect();
+  using conn = await server.dial();
   // More lines than a pipe and the server hold.
   for (let sent = 0; sent < 10_000; sent++) await echoOf(conn, LINE);
-  using refused = await server.connect();
+  using refused = await server.dial();
   assertEquals(await receiveAllText(refused), "");
   assertEquals(await echoOf(conn, LINE), LINE);
 
@@ -116,11 +116,11 @@ for (
   Deno.test(`with blocked ${what} it stops in time, and reports the unwritten lines if it can`, async () => {
     await using had = await redirected(redirections, "--drain-timeout=200ms");
     const { server } = had;
-    using conn = await server.connect();
+    using conn = await server.dial();
     const sent = 2_000;
     for (let line = 0; line < sent; line++) await echoOf(conn, LINE);
-    server.program.kill("SIGTERM");
-    await server.program.exits(0);
+    server.kill("SIGTERM");
+    await server.exits(0);
     if (what === "outputs") return;
     const [, lost] = /^ipc-server: warning: .* too slow; lines lost: (\d+)$/
       .exec(server.complaints().join("\n"))!;

@@ -88,7 +88,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
       command: command("systemd-socket-activate --listen=\\d+ ", path),
       env: denoEnv(),
     });
-    await assertWorks(() => service.connect());
+    await assertWorks(() => service.dial());
   });
 
   Deno.test(`README's ${name} type-checks`, async () => {
@@ -137,7 +137,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     await using service = await ActivatedServer.listen({
       command: [directory.join(`dist/${name.replace(".ts", "")}`)],
     });
-    await assertWorks(() => service.connect());
+    await assertWorks(() => service.dial());
   });
 }
 

@@ -45,7 +45,7 @@ for (const [which, names] of ENVIRONMENTS) {
     });
     await Deno.chmod(serving.address, 0o666);
     await Deno.chmod(serving.address.replace(/\/[^/]*$/, ""), 0o755);
-    using conn = await serving.connect();
+    using conn = await serving.dial();
     assertEquals(await echoOf(conn, "hello\n"), "hello\n");
     const [command, ...args] = [...AS_USER, client!, "-unix", serving.address];
     const count = [...args, "--count=1", "--interval=0"];
@@ -91,7 +91,7 @@ Deno.test("the executables look at no file in their directory, HOME or TMPDIR", 
     command: [...strace, server!, "--quiet"],
     env,
   });
-  using conn = await serving.connect();
+  using conn = await serving.dial();
   assertEquals(await echoOf(conn, "hello\n"), "hello\n");
   assertOnlyItself(server!);
 });

@@ -42,12 +42,12 @@ type Peer = (server: ActivatedServer, random: Random) => Promise<void>;
 
 const COMMON: Peer[] = [
   async function bursting(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     const most = random.next() % 4 === 0 ? 4 * MEBIBYTE : random.size();
     await assertEchoed(conn, random.bytes(1 + random.next() % most));
   },
   async function sendingClose(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     const text = `${random.next()}\nclose`;
     const cut = random.next() % text.length;
     await send(conn, text.slice(0, cut));
@@ -56,7 +56,7 @@ const COMMON: Peer[] = [
     assertEquals(await receiveAllText(conn), text);
   },
   async function talkative(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     for (let rounds = random.next() % 50; rounds > 0; rounds--) {
       const bytes = random.bytes(random.size());
       const sending = later(send(conn, bytes));
@@ -65,7 +65,7 @@ const COMMON: Peer[] = [
     }
   },
   async function slowToWrite(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     await assertEchoed(conn, random.bytes(20), async (bytes) => {
       for (const byte of bytes) {
         await send(conn, Uint8Array.of(byte));
@@ -74,7 +74,7 @@ const COMMON: Peer[] = [
     });
   },
   async function slowToRead(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     const bytes = random.bytes(MEBIBYTE);
     const sending = later(send(conn, bytes).then(() => conn.closeWrite()));
     for (let read = 0; read < bytes.length;) {
@@ -85,7 +85,7 @@ const COMMON: Peer[] = [
     await sending;
   },
   async function leaving(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     // With its echo unread.
     if (random.next() % 2 === 0) await send(conn, random.bytes(random.size()));
   },
@@ -114,7 +114,7 @@ const COMMON: Peer[] = [
 
 const RARE: Peer[] = [
   async function flooding(server, random) {
-    using conn = await server.connect();
+    using conn = await server.dial();
     const flood = random.bytes(FLOOD_BYTES);
     let sent = 0;
     const sending = later((async () => {
@@ -139,7 +139,7 @@ const RARE: Peer[] = [
       await others;
       await server.freeze();
       await pause(random.next() % 20);
-      server.thaw();
+      server.kill("SIGCONT");
     })());
   },
 ];
@@ -188,10 +188,10 @@ for (const kind of STREAMS) {
         command: [IPC_SERVER, "--quiet"],
         kind,
       });
-      using first = await server.connect();
+      using first = await server.dial();
       assertEquals(await echoOf(first, "awake?"), "awake?");
       const memoryAtStart = server.peakMemory();
-      const socketsAtStart = openSockets(server.program.pid);
+      const socketsAtStart = openSockets(server.pid);
 
       const until = performance.now() + DURATION_MS;
       const met: Record<string, number> = {};
@@ -222,10 +222,10 @@ for (const kind of STREAMS) {
       assert(growth < GROWTH_MIB, figures);
       await eventually(
         "all sockets but those of the start are closed",
-        () => openSockets(server.program.pid),
+        () => openSockets(server.pid),
         (count) => count === socketsAtStart,
       );
-      server.program.kill("SIGTERM");
-      await server.program.exits(0);
+      server.kill("SIGTERM");
+      await server.exits(0);
     }));
 }

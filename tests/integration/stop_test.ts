@@ -8,24 +8,24 @@ import { ActivatedServer } from "./activated_server.ts";
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) {
   Deno.test(`${signal} ends idle connections and the server, with 0`, async () => {
     await using server = await ActivatedServer.with("--drain-timeout", "60s");
-    using conn = await server.connect();
+    using conn = await server.dial();
     assertEquals(await echoOf(conn, "hello\n"), "hello\n");
-    server.program.kill(signal);
+    server.kill(signal);
     assertEquals(await receiveAllText(conn), "");
-    await server.program.exits(0);
+    await server.exits(0);
     assertEquals(server.complaints(), []);
   });
 }
 
 Deno.test("--drain-timeout limits how long a peer that does not read delays the stop", async () => {
   await using server = await ActivatedServer.with("--drain-timeout", "400ms");
-  using conn = await server.connect();
+  using conn = await server.dial();
   // More than both kernel buffers hold: this ends only when it is cut off.
   send(conn, new Uint8Array(8 * 1024 * 1024)).catch(() => {});
   await server.stdout.line(/^server recv: /);
   const start = performance.now();
-  server.program.kill("SIGTERM");
-  await server.program.exits(0);
+  server.kill("SIGTERM");
+  await server.exits(0);
   const took = performance.now() - start;
   assert(took >= 350, `it was gone after ${took} ms`);
 });

@@ -50,6 +50,18 @@ export class Activated extends Program {
     this.#directory = directory;
   }
 
+  /** Waits until it listens, and disposes of it when it does not. */
+  async listens(): Promise<this> {
+    try {
+      const last = 2 + this.addresses.length;
+      await this.stderr.line(new RegExp(` as ${last}\\.$`));
+      return this;
+    } catch (error) {
+      await this[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   /** The first address. */
   get address(): string {
     return this.addresses[0]!;
@@ -76,16 +88,8 @@ export class Activated extends Program {
  * Listens, and runs a command with the sockets at the first connection to one of them.
  * Resolves once it listens; the program has the process id of the command.
  */
-export async function listenFor(options: ListenOptions): Promise<Activated> {
-  const program = new Activated(options);
-  try {
-    const last = 2 + program.addresses.length;
-    await program.stderr.line(new RegExp(` as ${last}\\.$`));
-    return program;
-  } catch (error) {
-    await program[Symbol.asyncDispose]();
-    throw error;
-  }
+export function listenFor(options: ListenOptions): Promise<Activated> {
+  return new Activated(options).listens();
 }
 
 export interface ActivateOptions extends Omit<ListenOptions, "command"> {
