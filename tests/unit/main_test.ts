@@ -1,7 +1,8 @@
 // The program: from a module to an executable and units that systemd accepts.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { REPOSITORY } from "../support/program.ts";
+import { type Finished, REPOSITORY, run } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const MAIN = `${REPOSITORY}unit/main.ts`;
@@ -35,16 +36,9 @@ function project(): TempDir {
   return directory;
 }
 
-async function run(cwd: string, command: string, ...args: string[]) {
-  const { code, stdout, stderr } = await new Deno.Command(command, {
-    ...{ args, cwd, env: { NO_COLOR: "1" } },
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code, stdout: text(stdout), stderr: text(stderr) };
-}
-
-const generate = (directory: TempDir, ...args: string[]) =>
-  run(directory.path, Deno.execPath(), "run", "-A", ...args);
+/** Runs the program by its module, or by an import of the project. */
+const generate = ({ path }: TempDir, ...args: string[]): Promise<Finished> =>
+  run(Deno.execPath(), ["run", "-A", ...args], { cwd: path, env: denoEnv() });
 
 function names(directory: TempDir, folder = "."): string[] {
   return [...Deno.readDirSync(directory.join(folder))]
@@ -68,7 +62,7 @@ Deno.test("a mapped import makes an executable with all imports, and verified un
   assertEquals(names(directory, "dist"), ["web", "web.service", "web.socket"]);
 
   Deno.removeSync(directory.join("text.ts"));
-  assertEquals(await run("/", directory.join("dist/web")), {
+  assertEquals(await run(directory.join("dist/web"), [], { cwd: "/" }), {
     ...{ code: 0, stdout: "embedded granted\n", stderr: "" },
   });
   const service = Deno.readTextFileSync(directory.join("dist/web.service"));
@@ -102,24 +96,24 @@ Deno.test("files are overwritten only with --force", async () => {
   );
 });
 
-for (
-  const [args, message] of [
-    [[], /Give one PROGRAM and --listen/],
-    [["web.ts"], /Give one PROGRAM and --listen/],
-    [["web.ts", "--listen", "8000", "--wrong"], /Unknown option '--wrong'/],
-    [["web.ts", "--listen", "8000", "--idle", "soon"], /--idle "soon"/],
-    [["web.ts", "--listen", "8000", "--instances", "0"], /--instances 1 to 99/],
-    [["web.ts", "--listen", "8000", "--", "-P=none"], /permission set "none"/],
-    [["web.ts", "--listen", "8000", "--", "--allow-run=no-such"], /"no-such"/],
-  ] as const
-) {
-  Deno.test(`refused without a trace: ${args.join(" ")}`, async () => {
-    using directory = project();
-    const before = names(directory);
+const REFUSED: [args: string, message: RegExp][] = [
+  ["", /Give one PROGRAM and --listen/],
+  ["web.ts", /Give one PROGRAM and --listen/],
+  ["web.ts --listen 8000 --wrong", /Unknown option '--wrong'/],
+  ["web.ts --listen 8000 --idle soon", /--idle "soon"/],
+  ["web.ts --listen 8000 --instances 0", /--instances 1 to 99/],
+  ["web.ts --listen 8000 -- -P=none", /permission set "none"/],
+  ["web.ts --listen 8000 -- --allow-run=no-such", /"no-such"/],
+];
+Deno.test("wrong arguments are refused without a trace", async () => {
+  using directory = project();
+  const before = names(directory);
+  for (const [line, message] of REFUSED) {
+    const args = line.split(" ").filter((arg) => arg !== "");
     const { code, stdout, stderr } = await generate(directory, MAIN, ...args);
-    assertEquals([code, stdout], [1, ""]);
-    assertMatch(stderr, message);
-    assertMatch(stderr, /^unit: [^\n]*\n$/);
-    assertEquals(names(directory), before);
-  });
-}
+    assertEquals([code, stdout], [1, ""], line);
+    assertMatch(stderr, message, line);
+    assertMatch(stderr, /^unit: [^\n]*\n$/, line);
+  }
+  assertEquals(names(directory), before);
+});

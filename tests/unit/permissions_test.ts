@@ -7,41 +7,36 @@ import {
   parsePermissions,
 } from "../../unit/permissions.ts";
 
-/** Returns the arguments in the form of `flagsOf()`, and the others. */
-function normal(...args: string[]): string[] {
-  const { permissions, others } = parsePermissions(args);
-  return [...flagsOf(permissions), ...others];
-}
-
-const CASES: [args: string[], normal: string[]][] = [
-  [[], []],
-  [["--allow-env=A,B", "-E=C"], ["--allow-env=A,B,C"]],
-  [["--allow-env", "--allow-env=A"], ["--allow-env"]],
-  [["--allow-env=A", "--allow-env"], ["--allow-env"]],
-  [["-RN"], ["--allow-read", "--allow-net"]],
-  [["-W=/a", "-S=uid"], ["--allow-write=/a", "--allow-sys=uid"]],
-  [["--allow-read=here", "--allow-ffi=/x.so"], [
-    ...[`--allow-read=${Deno.cwd()}/here`, "--allow-ffi=/x.so"],
-  ]],
-  [["--allow-run=git,/usr/bin/env"], ["--allow-run=git,/usr/bin/env"]],
-  [["--deny-net=a", "--include=x", "--unstable-kv"], [
-    ...["--deny-net=a", "--include=x", "--unstable-kv"],
-  ]],
-  [["--allow-scripts=npm:x"], ["--allow-scripts=npm:x"]],
+/** Arguments, and those that mean the same in the form of `flagsOf()`. */
+const CASES: [args: string, normal: string][] = [
+  ["", ""],
+  ["--allow-env=A,B -E=C", "--allow-env=A,B,C"],
+  ["--allow-env --allow-env=A", "--allow-env"],
+  ["--allow-env=A --allow-env", "--allow-env"],
+  ["-RN", "--allow-read --allow-net"],
+  ["-W=/a -S=uid", "--allow-write=/a --allow-sys=uid"],
+  [
+    "--allow-read=here --allow-ffi=/x.so",
+    `--allow-read=${Deno.cwd()}/here --allow-ffi=/x.so`,
+  ],
+  ["--allow-run=git,/usr/bin/env", "--allow-run=git,/usr/bin/env"],
+  ["--deny-net=a --include=x", "--deny-net=a --include=x"],
+  [
+    "--allow-scripts=npm:x --unstable-kv",
+    "--allow-scripts=npm:x --unstable-kv",
+  ],
+  ["-A --allow-env=A", "--allow-all"],
+  ["--allow-all --allow-env=A", "--allow-all"],
 ];
-
-for (const [args, expected] of CASES) {
-  Deno.test(`the permissions of "${args.join(" ")}"`, () =>
-    assertEquals(normal(...args), expected));
-}
-
-Deno.test("-A and --allow-all are all permissions", () => {
-  for (const arg of ["-A", "--allow-all"]) {
-    assertEquals(normal(arg, "--allow-env=A"), ["--allow-all"]);
-    const { permissions } = parsePermissions([arg]);
+for (const [args, normal] of CASES) {
+  Deno.test(`the permissions of "${args}"`, () => {
+    const split = args.split(" ").filter((arg) => arg !== "");
+    const { permissions, others } = parsePermissions(split);
+    assertEquals([...flagsOf(permissions), ...others].join(" "), normal);
+    if (normal !== "--allow-all") return;
     assertEquals(Object.values(permissions), Array(8).fill(true));
-  }
-});
+  });
+}
 
 Deno.test("a permission set has the meaning that Deno gives it", () => {
   const set = {
