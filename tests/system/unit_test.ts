@@ -13,126 +13,90 @@ const PROGRAM = `${import.meta.dirname}/unit_program.ts`;
 const TARGET = "/run/target/target.socket";
 const PORT = 7777;
 
+const BIN = "/usr/local/bin";
+const PROBE = "/usr/libexec/ipc/probe";
+const NO_JIT = "--no-jit";
+const PROBES = ["", NO_JIT];
+
 /** A service, and the attempts that succeed in it. */
 interface Case {
-  permissions: string[];
-  options?: string[];
+  options?: string;
+  permissions?: string;
   /** Those that the permissions allow, which the program makes. */
-  allowed?: string[];
+  allowed?: string;
   /** Those that only Deno refuses: the limits of the table. */
-  limits?: string[];
+  limits?: string;
   exposure?: number;
 }
 
 /** The runtime itself needs threads and its executable. */
-const ALWAYS = ["count", "run itself", "have 64 processes"];
-const NO_JIT = "--no-jit";
-const PROBES = ["", NO_JIT];
-const BIN = "/usr/local/bin";
-const PROBE = "/usr/libexec/ipc/probe";
-
-const JIT = [
-  "map memory to write and execute",
-  "make written memory executable",
-];
-const NET = [
-  ...["connect over TCP", "listen on TCP", "listen on UDP"],
-  ...["open a TCP socket", "open a UDP socket"],
-];
+const ALWAYS = "count, run itself, have 64 processes";
+const JIT = "map memory to write and execute, make written memory executable";
+const READ = "read /etc/kept/file, list /etc/kept";
+const READ_ALL = `${READ}, read /etc/other/file, list /etc/other, \
+list /usr/bin, list /home, read /etc/passwd, read /etc/machine-id, write to /tmp`;
+const IMPORT = "import /etc/passwd as text, import /etc/machine-id as text";
+const CONNECT = "connect to a host by its name, connect over TCP";
+const NET =
+  `listen on TCP, listen on UDP, open a TCP socket, open a UDP socket`;
 const ABSTRACT = "connect to an abstract socket";
+const SYS = "list network interfaces, list processors";
+const KEPT = "/var/lib/kept,/var/cache/kept,/run/kept,/var/log/kept";
 
 const CASES: Record<string, Case> = {
-  none: { permissions: [] },
-  strict: { permissions: [], options: ["--no-jit"], exposure: 0.1 },
-  read: {
-    permissions: ["--allow-read=/etc/kept"],
-    allowed: ["read /etc/kept/file", "list /etc/kept"],
-  },
+  none: {},
+  strict: { options: NO_JIT, exposure: 0.1 },
+  read: { permissions: "--allow-read=/etc/kept", allowed: READ },
   state: {
-    permissions: [
-      "--allow-read=/var/lib/kept,/var/cache/kept,/run/kept,/var/log/kept",
-      "--allow-write=/var/lib/kept,/var/cache/kept,/var/log/kept,/run/kept",
-    ],
-    allowed: [
-      ...["write to /var/lib/kept", "write to /var/cache/kept"],
-      ...["write to /var/log/kept", "write to /run/kept"],
-    ],
-  },
-  temporary: {
-    permissions: ["--allow-write=/tmp"],
-    allowed: ["write to /tmp"],
-    limits: ["write to /var/tmp"],
+    permissions: `--allow-read=${KEPT} --allow-write=${KEPT},/tmp`,
+    allowed: `write to ${KEPT},/tmp`.replaceAll(",", ", write to "),
+    limits: "write to /var/tmp",
   },
   elsewhere: {
-    permissions: ["--allow-read=/etc/kept", "--allow-write=/srv/kept"],
-    options: ["--user", "kept"],
-    allowed: [
-      ...["read /etc/kept/file", "list /etc/kept", "write to /srv/kept"],
-    ],
+    options: "--user kept",
+    permissions: "--allow-read=/etc/kept --allow-write=/srv/kept",
+    allowed: `${READ}, write to /srv/kept`,
   },
   net: {
-    permissions: [`--allow-net=target.example:${PORT},127.0.0.1,0.0.0.0`],
-    allowed: ["connect to a host by its name", "connect over TCP"],
-    limits: [...NET, ABSTRACT],
-    exposure: 1,
+    permissions: `--allow-net=target.example:${PORT},127.0.0.1,0.0.0.0`,
+    ...{ allowed: CONNECT, limits: `${NET}, ${ABSTRACT}`, exposure: 1 },
   },
   unix: {
-    permissions: [
-      `--allow-net=unix:${TARGET}`,
-      `--allow-read=${TARGET}`,
-      `--allow-write=${TARGET}`,
-    ],
-    allowed: ["connect to a unix socket"],
+    permissions:
+      `--allow-net=unix:${TARGET} --allow-read=${TARGET} --allow-write=${TARGET}`,
+    allowed: "connect to a unix socket",
   },
   run: {
-    permissions: ["--allow-run=/usr/bin/printf"],
-    allowed: ["run /usr/bin/printf"],
-    limits: ["run /usr/bin/printf by ld.so"],
+    permissions: "--allow-run=/usr/bin/printf",
+    allowed: "run /usr/bin/printf",
+    limits: "run /usr/bin/printf by ld.so",
   },
   ffi: {
-    permissions: [`--allow-ffi=/lib/${Deno.build.arch}-linux-gnu/libz.so.1`],
-    options: ["--no-jit"],
-    allowed: ["load a library"],
-    limits: JIT,
+    permissions: `--allow-ffi=/lib/${Deno.build.arch}-linux-gnu/libz.so.1`,
+    ...{ options: NO_JIT, allowed: "load a library", limits: JIT },
   },
   all: {
-    permissions: ["--allow-read", "--allow-write"],
-    allowed: [
-      ...["read /etc/kept/file", "list /etc/kept", "read /etc/other/file"],
-      ...["list /etc/other", "list /usr/bin", "write to /tmp", "list /home"],
-      ...["read /etc/passwd", "read /etc/machine-id"],
-    ],
-    limits: [
-      ...["import /etc/passwd as text", "import /etc/machine-id as text"],
-      ...["write to /var/tmp", "list /sys"],
-    ],
+    permissions: "--allow-read --allow-write",
+    ...{ allowed: READ_ALL, limits: `${IMPORT}, write to /var/tmp, list /sys` },
   },
   everything: {
-    permissions: ["--allow-all"],
-    allowed: [
-      ...["read /etc/kept/file", "list /etc/kept", "read /etc/other/file"],
-      ...["list /etc/other", "list /usr/bin", "list /home", "list /sys"],
-      ...["read /etc/passwd", "read /etc/machine-id", "read kernel settings"],
-      ...["write to /tmp", "write to /var/tmp", "run what it wrote to /tmp"],
-      ...["run /bin/sh", "run /usr/bin/env", "run /usr/bin/printf"],
-      "run /etc/kept/program",
-      ...["load a library", "list network interfaces", "list processors"],
-      ...["connect to a host by its name", ...NET],
-    ],
-    limits: [
-      ...["import /etc/passwd as text", "import /etc/machine-id as text"],
-      ...["run what it wrote to /tmp by ld.so", "open a netlink socket"],
-      ...["run /usr/bin/printf by ld.so", "run /etc/kept/program by ld.so"],
-      ABSTRACT,
-    ],
+    permissions: "--allow-all",
+    allowed: `${READ_ALL}, list /sys, read kernel settings, write to /var/tmp, \
+run what it wrote to /tmp, run /bin/sh, run /usr/bin/env, run /usr/bin/printf, \
+run /etc/kept/program, load a library, ${SYS}, ${CONNECT}, ${NET}`,
+    limits: `${IMPORT}, ${ABSTRACT}, open a netlink socket, \
+run what it wrote to /tmp by ld.so, run /usr/bin/printf by ld.so, \
+run /etc/kept/program by ld.so`,
     exposure: 1.2,
   },
   sys: {
-    permissions: ["--allow-sys=networkInterfaces,cpus"],
-    allowed: ["list network interfaces", "list processors"],
-    limits: ["open a netlink socket", "read kernel settings"],
+    permissions: "--allow-sys=networkInterfaces,cpus",
+    ...{ allowed: SYS, limits: "open a netlink socket, read kernel settings" },
   },
 };
+
+const words = (text: string, separator = ", ") =>
+  text.split(separator).filter((word) => word !== "");
 
 const machine = Machine.ofTests();
 let query = "";
@@ -152,8 +116,7 @@ Deno.test.beforeAll(async () => {
   );
   query = await queryFor("victim.service");
   for (const probe of PROBES) {
-    const options = probe === NO_JIT ? [NO_JIT] : [];
-    await make(`probe${probe}`, ["--listen", "1", ...options], ["-A"]);
+    await make(`probe${probe}`, `--listen 1 ${probe}`, "-A");
   }
   await machine.run(`cp ${BIN}/probe${NO_JIT} ${PROBE}`);
 });
@@ -166,15 +129,15 @@ async function queryFor(unit: string): Promise<string> {
 /** Makes a service, and installs it in the machine. Returns what the program printed. */
 async function make(
   name: string,
-  options: readonly string[],
-  permissions: readonly string[],
+  options: string,
+  permissions: string,
 ): Promise<string> {
   using directory = new TempDir();
   const output = ["--name", name, "--output", directory.path];
   const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
     args: [
       ...["run", "--no-check", "-A", `${REPOSITORY}unit/main.ts`, PROGRAM],
-      ...[...output, ...options, "--", ...permissions],
+      ...[...output, ...words(options, " "), "--", ...words(permissions, " ")],
     ],
   }).output();
   const text = new TextDecoder().decode(stdout);
@@ -223,13 +186,13 @@ Object.entries(CASES).forEach(([key, it], index) => {
   const name = `set-${key}`;
   const unit = `${name}.service`;
   const port = 9000 + index;
-  const { permissions, options = [], allowed = [], limits = [] } = it;
+  const { options = "", permissions = "", allowed = "", limits = "" } = it;
 
-  const given = [...options, ...permissions].join(" ") || "no permissions";
+  const given = `${options} ${permissions}`.trim() || "no permissions";
   Deno.test(`the unit of a program with ${given} allows what they allow, and nothing else`, async () => {
     const made = await make(
       name,
-      ["--listen", `${port}`, "--idle", "2s", ...options],
+      `--listen ${port} --idle 2s ${options}`,
       permissions,
     );
     const exposure = Number(/\(exposure ([\d.]+)\)/.exec(made)?.[1]);
@@ -239,7 +202,7 @@ Object.entries(CASES).forEach(([key, it], index) => {
     await machine.reaches(unit, "inactive (dead)");
 
     // Each request starts it or keeps it from being idle.
-    for (const attempt of ["count", ...allowed]) {
+    for (const attempt of ["count", ...words(allowed)]) {
       assertEquals(await get(port, attempt), "done", attempt);
     }
     await machine.reaches(unit, "active (running)");
@@ -253,10 +216,11 @@ Object.entries(CASES).forEach(([key, it], index) => {
     await machine.reaches(unit, "inactive (dead)");
     await machine.shows(unit, { Result: "success" });
 
-    const probe = options.includes(NO_JIT) ? NO_JIT : "";
-    await machine.run(`ln -f ${BIN}/probe${probe} ${BIN}/${name}`);
-    const jit = options.includes(NO_JIT) ? [] : JIT;
-    await assertDone([...ALWAYS, ...allowed, ...limits, ...jit], port);
+    const isJit = options !== NO_JIT;
+    const probe = `${BIN}/probe${isJit ? "" : NO_JIT}`;
+    await machine.run(`ln -f ${probe} ${BIN}/${name}`);
+    const done = [ALWAYS, allowed, limits, isJit ? JIT : ""];
+    await assertDone(done.flatMap((text) => words(text)), port);
     await machine.systemctl("stop", `${name}.socket`, unit);
   });
 });
@@ -317,7 +281,7 @@ Deno.test("systemd itself rates the exposure of the shipped services", async () 
 });
 
 Deno.test("instances serve one port, and restarts of one lose no request", async () => {
-  await make("shared", ["--listen", "9100", "--instances", "2"], []);
+  await make("shared", "--listen 9100 --instances 2", "");
   const numbers = [1, 2];
   const services = numbers.map((number) => `shared@${number}.service`);
   const sockets = numbers.map((number) => `shared@${number}.socket`);
