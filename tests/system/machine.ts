@@ -193,11 +193,12 @@ export class Machine extends Manager implements AsyncDisposable {
   /** The machine's tree, seen from this host. */
   tree!: Tree;
   readonly #options: MachineOptions;
-  readonly #stack = new AsyncDisposableStack();
-  /** Those added later have names that follow, and so win. */
-  #dropIns = 10;
+  /** `machine.sh`, in a session of its own, where Ctrl-C does not reach it. */
+  #process?: Deno.ChildProcess;
   /** The pid of its systemd. */
   #leader = 0;
+  /** Those added later have names that follow, and so win. */
+  #dropIns = 10;
 
   private constructor(options: MachineOptions) {
     super((...command) =>
@@ -209,8 +210,13 @@ export class Machine extends Manager implements AsyncDisposable {
   /** Boots a machine, and waits until all that is enabled has been started. */
   static async boot(options: MachineOptions = {}): Promise<Machine> {
     const machine = new Machine(options);
-    await machine.#boot();
-    return machine;
+    try {
+      await machine.#boot();
+      return machine;
+    } catch (error) {
+      await machine[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   /** The machine of a file: booted before its first test, gone after the last. */
@@ -222,32 +228,69 @@ export class Machine extends Manager implements AsyncDisposable {
   }
 
   async #boot(): Promise<void> {
+    if (Deno.uid() !== 0) {
+      throw new Error("Cannot boot a machine: that takes root");
+    }
     const { release, prepare = install } = this.#options;
-    const root = release === undefined
+    const lower = release === undefined
       ? Deno.env.get("MACHINE_ROOT") ?? "/"
       : await debian(release);
-    try {
-      const holder = this.#stack.use(await Holder.start(root));
-      this.tree = holder.tree;
-      await prepare(holder.tree);
-      this.#leader = await holder.boot();
-      await eventually(
-        "the systemd of the machine is running",
-        async () => ({
-          state: await this.attempt("systemctl", "is-system-running"),
-          console: holder.console(),
-        }),
-        ({ state }) => state.stdout === "running\n",
-        { within: 60_000 },
-      );
-    } catch (error) {
-      await this[Symbol.asyncDispose]();
-      throw error;
+    const directory = await Deno.makeTempDir({ prefix: "ipc-machine-" });
+    const process = this.#process = new Deno.Command("setsid", {
+      args: [
+        ...["unshare", "--mount", "--propagation=private", "--pid", "--fork"],
+        ...["--kill-child", "--mount-proc"],
+        ...["sh", `${import.meta.dirname}/machine.sh`, directory, lower],
+      ],
+      clearEnv: true,
+      env: {
+        ...ENVIRONMENT,
+        // systemd 258 and newer do not boot with the older hierarchies.
+        ...(lower === "/" ? {} : { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" }),
+      },
+      ...{ stdin: "piped", stdout: "piped", stderr: "piped" } as const,
+    }).spawn();
+    const { value } = await soon(
+      "the machine's tree is prepared, or that has failed",
+      process.stdout.getReader().read(),
+    );
+    const [pid] = childrenOf(process.pid);
+    if (value === undefined || pid === undefined) {
+      const reason = await process.stderr.text();
+      throw new Error(`Cannot boot a machine: ${reason}`.trimEnd());
     }
+    const root = `${directory}/root`;
+    const enter = [`--target=${pid}`, "--mount", "--pid", "--"];
+    this.tree = {
+      root,
+      run: (...command) => run("nsenter", ...enter, ...words(command)),
+    };
+    await prepare(this.tree);
+
+    const stdin = process.stdin.getWriter();
+    await stdin.write(new TextEncoder().encode("boot\n"));
+    stdin.releaseLock();
+    await eventually(
+      "the systemd of the machine is running",
+      async () => {
+        const [leader = 0] = childrenOf(pid, "systemd-nspawn")
+          .flatMap((nspawn) => childrenOf(nspawn, "systemd"));
+        this.#leader = leader;
+        const state = leader === 0
+          ? undefined
+          : await this.attempt("systemctl", "is-system-running");
+        return { state, console: readProc(`${pid}/root${directory}/console`) };
+      },
+      ({ state }) => state?.stdout === "running\n",
+      { within: 60_000 },
+    );
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#stack.disposeAsync();
+  /** Kills the machine and waits until its processes and mounts are gone. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#process?.stdin.close();
+    await this.#process?.status;
+    await this.#process?.stderr.cancel().catch(() => {});
   }
 
   #inside(): string[] {
@@ -354,94 +397,6 @@ export class Machine extends Manager implements AsyncDisposable {
     const [name] = program.split("@") as [string];
     const variable = `${name.toUpperCase().replace("-", "_")}_OPTIONS`;
     await this.write(`/etc/default/${program}`, `${variable}=${options}\n`);
-  }
-}
-
-/** `machine.sh`: the process that the namespaces of one machine belong to. */
-class Holder implements AsyncDisposable {
-  readonly tree: Tree;
-  readonly #directory: string;
-  readonly #process: Deno.ChildProcess;
-  readonly #stdin: WritableStreamDefaultWriter<Uint8Array>;
-  readonly #pid: number;
-
-  private constructor(
-    directory: string,
-    process: Deno.ChildProcess,
-    pid: number,
-  ) {
-    this.#directory = directory;
-    this.#process = process;
-    this.#stdin = process.stdin.getWriter();
-    this.#pid = pid;
-    const enter = [`--target=${pid}`, "--mount", "--pid", "--"];
-    this.tree = {
-      root: `${directory}/root`,
-      run: (...command) => run("nsenter", ...enter, ...words(command)),
-    };
-  }
-
-  static async start(root: string): Promise<Holder> {
-    if (Deno.uid() !== 0) {
-      throw new Error("Cannot boot a machine: that takes root");
-    }
-    const directory = await Deno.makeTempDir({ prefix: "ipc-machine-" });
-    // In a session of its own Ctrl-C does not reach it: the test's end does.
-    const process = new Deno.Command("setsid", {
-      args: [
-        ...["unshare", "--mount", "--propagation=private", "--pid", "--fork"],
-        ...["--kill-child", "--mount-proc"],
-        ...["sh", `${import.meta.dirname}/machine.sh`, directory, root],
-      ],
-      clearEnv: true,
-      env: {
-        ...ENVIRONMENT,
-        // systemd 258 and newer do not boot with the older hierarchies.
-        ...(root === "/" ? {} : { SYSTEMD_NSPAWN_UNIFIED_HIERARCHY: "1" }),
-      },
-      stdin: "piped",
-      stdout: "piped",
-      stderr: "piped",
-    }).spawn();
-    const output = process.stdout.pipeThrough(new TextDecoderStream());
-    const { value: line } = await soon(
-      "the machine's tree is prepared, or that has failed",
-      output.getReader().read(),
-    );
-    const pid = childrenOf(process.pid).at(0);
-    if (line !== "prepared\n" || pid === undefined) {
-      await process.stdin.close();
-      const reason = await process.stderr.text();
-      throw new Error(`Cannot boot a machine: ${reason}`.trimEnd());
-    }
-    return new Holder(directory, process, pid);
-  }
-
-  /** Boots the tree. Returns the pid of the machine's systemd. */
-  async boot(): Promise<number> {
-    await this.#stdin.write(new TextEncoder().encode("boot\n"));
-    const { leader } = await eventually(
-      "systemd-nspawn has started systemd",
-      () => ({
-        leader: childrenOf(this.#pid, "systemd-nspawn")
-          .flatMap((nspawn) => childrenOf(nspawn, "systemd")).at(0),
-        console: this.console(),
-      }),
-      ({ leader }) => leader !== undefined,
-    );
-    return leader!;
-  }
-
-  /** What the machine's console showed. */
-  console(): string {
-    return readProc(`${this.#pid}/root${this.#directory}/console`);
-  }
-
-  /** Kills the machine and waits until its processes and mounts are gone. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#stdin.close();
-    await this.#process.status;
-    await this.#process.stderr.cancel();
   }
 }
 
