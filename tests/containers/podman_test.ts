@@ -1,6 +1,7 @@
 // docs/containers.md: an image with the server, which podman runs with a passed socket.
 
 import { assertEquals } from "@std/assert";
+import { page } from "../docs/pages.ts";
 import { ActivatedServer } from "../integration/activated_server.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { echoOf } from "../support/peer.ts";
@@ -12,25 +13,19 @@ const PODMAN = `${REPOSITORY}tests/containers/podman`;
 let directory: TempDir;
 let env: Record<string, string>;
 
-/** Runs the first commands of the page, where the page expects it. */
-async function buildImage(): Promise<void> {
-  const page = await Deno.readTextFile(`${REPOSITORY}docs/containers.md`);
-  const [, commands = ""] = /^```sh\n(.*?)^```$/ms.exec(page)!;
+// Runs the first commands of the page, where the page expects it.
+Deno.test.beforeAll(async () => {
+  directory = new TempDir();
+  env = { PODMAN_DIRECTORY: directory.join("podman") };
+  const [, commands = ""] = /^```sh\n(.*?)^```$/ms
+    .exec(page("docs/containers.md"))!;
   for (const name of ["bin", "examples"]) {
     await Deno.symlink(`${REPOSITORY}${name}`, directory.join(name));
   }
   const script = `set -e; podman() { ${PODMAN} "$@"; }; ${commands}`;
-  const { code, stdout, stderr } = await run("bash", ["-c", script], {
-    cwd: directory.path,
-    env,
-  });
+  const options = { cwd: directory.path, env };
+  const { code, stdout, stderr } = await run("bash", ["-c", script], options);
   assertEquals(code, 0, stdout + stderr);
-}
-
-Deno.test.beforeAll(async () => {
-  directory = new TempDir();
-  env = { PODMAN_DIRECTORY: directory.join("podman") };
-  await buildImage();
 });
 Deno.test.afterAll(async () => {
   // A container outlives the command that runs it, if that is killed.
@@ -50,19 +45,12 @@ const TRANSLATED: Record<string, (value: string) => string> = {
 };
 
 /** The options in `examples/container/echo.container`, and its image. */
-async function containerUnit(): Promise<string[]> {
-  const path = `${REPOSITORY}examples/container/echo.container`;
-  const [, section = ""] = /^\[Container\]\n(.*?)^\[/ms.exec(
-    await Deno.readTextFile(path),
-  )!;
-  const lines = [...section.matchAll(/^(\w+)=(.*)$/gm)]
-    .map(([, name, value]) => ({ name: name!, value: value! }));
-  const image = lines.find(({ name }) => name === "Image")!.value;
-  const others = lines.filter(({ name }) => name !== "Image");
-  return [
-    ...others.map(({ name, value }) => TRANSLATED[name]!(value)),
-    image,
-  ];
+function containerUnit(): string[] {
+  const unit = page("examples/container/echo.container");
+  const [, section = ""] = /^\[Container\]\n(.*?)^\[/ms.exec(unit)!;
+  const options = [...section.matchAll(/^(?!Image=)(\w+)=(.*)$/gm)]
+    .map(([, name, value]) => TRANSLATED[name!]!(value!));
+  return [...options, /^Image=(.*)$/m.exec(section)![1]!];
 }
 
 /** Listens, and runs the image at the first connection. */
@@ -71,7 +59,7 @@ async function activated(
   variables: Record<string, string> = {},
 ): Promise<ActivatedServer> {
   return await ActivatedServer.listen({
-    command: [PODMAN, "run", "--rm", ...options, ...await containerUnit()],
+    command: [PODMAN, "run", "--rm", ...options, ...containerUnit()],
     options: Object.entries({ ...env, ...variables })
       .map(([name, value]) => `--setenv=${name}=${value}`),
   });

@@ -4,7 +4,7 @@ import { assertEquals, assertMatch } from "@std/assert";
 import { formatJournalFields } from "../../daemon/journal_send.ts";
 import { eventually } from "../support/eventually.ts";
 import { Machine } from "./machine.ts";
-import { installService, JOURNAL, service } from "./service_units.ts";
+import { installService, JOURNAL, service } from "./programs.ts";
 
 const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
 Deno.test.beforeAll(async () => {

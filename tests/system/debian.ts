@@ -10,7 +10,7 @@ const PACKAGES = {
   // All system tests run there.
   testing: [
     ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],
-    ...["curl", "fish", "iproute2", "make", "procps", "python3", "rpm"],
+    ...["curl", "fish", "make", "procps", "python3", "rpm"],
     ...["python3-systemd", "socat", "zsh"],
   ],
 };

@@ -6,9 +6,8 @@ import { page } from "../docs/pages.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { Lines, REPOSITORY } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
-import { compileExample } from "./compile_example.ts";
 import { Machine } from "./machine.ts";
-import { installService, service } from "./service_units.ts";
+import { compileExample, installService, service } from "./programs.ts";
 
 const RESTARTS = SOAK_MINUTES === undefined ? 3 : 100;
 

@@ -103,27 +103,25 @@ Deno.test("the check reports the socket, and connections wait", async () => {
   assertEquals(await echo, "waited");
 });
 
-/** Changes of check.conf, the exit status, and what is found. */
-const FAILED_CHECKS: Record<string, [change: [string, string], found: string]> =
-  {
-    "a failed check fails the unit, with the reason": [
-      [
-        "IPC_SERVER_CHECK=--check",
-        '"IPC_SERVER_CHECK=--check --name web"',
-      ],
-      "set FileDescriptorName=web",
-    ],
-    "before the service starts, ExecStartPre= is not given the socket": [
-      [
-        "Environment=IPC_SERVER_CHECK=--check",
-        "ExecStartPre=/usr/libexec/ipc/ipc-server --check",
-      ],
-      "LISTEN_PID is not set",
-    ],
-  };
-for (const [name, [change, found]] of Object.entries(FAILED_CHECKS)) {
+/** What replaces the options in check.conf, and what is found then. */
+const FAILED_CHECKS: [name: string, options: string, found: string][] = [
+  [
+    "a failed check fails the unit, with the reason",
+    'Environment="IPC_SERVER_CHECK=--check --name web"',
+    "set FileDescriptorName=web",
+  ],
+  [
+    "before the service starts, ExecStartPre= is not given the socket",
+    "ExecStartPre=/usr/libexec/ipc/ipc-server --check",
+    "LISTEN_PID is not set",
+  ],
+];
+for (const [name, options, found] of FAILED_CHECKS) {
   Deno.test(name, async () => {
-    await using _ = await dropIns(["check"], (text) => text.replace(...change));
+    await using _ = await dropIns(
+      ["check"],
+      (text) => text.replace("Environment=IPC_SERVER_CHECK=--check", options),
+    );
     await machine.attempt("systemctl", "start", SERVER);
     await machine.reaches(SERVER, "failed (failed)");
     const lines = await machine.journal(SERVER);

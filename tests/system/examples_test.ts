@@ -7,7 +7,7 @@ import { soon } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 import { Lines, REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { compileExample } from "./compile_example.ts";
+import { compileExample } from "./programs.ts";
 import {
   assertConfined,
   assertExposure,

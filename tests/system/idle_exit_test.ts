@@ -6,7 +6,7 @@ import { receiveAllText, send } from "../support/peer.ts";
 import { withRandom } from "../support/random.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { Machine, SERVER, SOCKET } from "./machine.ts";
-import { installService, service } from "./service_units.ts";
+import { installService, service } from "./programs.ts";
 
 const ROUNDS = SOAK_MINUTES === undefined ? 25 : 1_000;
 const IDLE_MS = 50;
