@@ -2,8 +2,7 @@
 // it names, and imports go the way of its arrows.
 
 import { assert, assertEquals } from "@std/assert";
-import { page, quoted, REPOSITORY, tableRows } from "./pages.ts";
-import { files, folders, type Import, imports } from "./tree.ts";
+import { files, imports, page, quoted, tableRows } from "./pages.ts";
 
 const PAGE = page("docs/architecture.md");
 const ARROWS = new Map(
@@ -11,6 +10,11 @@ const ARROWS = new Map(
     [quoted(of!)[0]!, quoted(imported!)] as const
   ),
 );
+const IMPORTS = imports().map(({ from, to }) => ({
+  ...{ from, to, fromPart: part(from), toPart: part(to) },
+  text: `${from} imports ${to}`,
+}));
+const PRODUCT = IMPORTS.filter(({ fromPart }) => fromPart !== "tests/");
 
 /** The row of a file in the table of imports: its folder, or the file itself. */
 function part(path: string): string {
@@ -20,19 +24,21 @@ function part(path: string): string {
   return rest.length > 0 && ARROWS.has(inner) ? inner : `${first}/`;
 }
 
-function written({ from, to }: Import): string {
-  return `${from} imports ${to}`;
-}
+const unique = (texts: string[]) => [...new Set(texts)].sort();
 
 Deno.test("the architecture page names exactly the existing folders", () => {
-  const named = new Set(
-    quoted(PAGE).filter((words) => /^[\w.-]+\/([\w.-]+\/)*$/.test(words)),
+  const folders = unique(
+    files().flatMap((path) =>
+      [...path.matchAll(/\//g)].slice(0, 2)
+        .map(({ index }) => path.slice(0, index + 1))
+    ),
   );
-  assertEquals([...named].sort(), [...folders()].sort());
+  const named = quoted(PAGE).filter((words) => /^([\w.-]+\/)+$/.test(words));
+  assertEquals(unique(named), folders);
   const described = tableRows(PAGE, "folder", "content")
     .map(([folder]) => quoted(folder!)[0]!);
-  const top = [...folders()].filter((folder) => folder.split("/").length === 2);
-  assertEquals(described.toSorted(), top.sort());
+  const top = folders.filter((folder) => folder.split("/").length === 2);
+  assertEquals(described.toSorted(), top);
 });
 
 Deno.test("the architecture page names no file that is not there", () => {
@@ -45,65 +51,30 @@ Deno.test("the architecture page names no file that is not there", () => {
 });
 
 Deno.test("every folder imports what the architecture page says, and nothing else", () => {
-  const wrong = new Set<string>();
-  const used = new Map<string, Set<string>>();
-  for (const one of imports()) {
-    const [from, to] = [part(one.from), part(one.to)];
-    if (from === to || from === "tests/") continue;
-    if (!ARROWS.get(from)?.includes(to)) wrong.add(written(one));
-    used.set(from, (used.get(from) ?? new Set()).add(to));
-  }
-  assertEquals([...wrong], []);
+  const across = PRODUCT.filter(({ fromPart, toPart }) => fromPart !== toPart);
+  const wrong = across.filter(({ fromPart, toPart }) =>
+    !ARROWS.get(fromPart)?.includes(toPart)
+  );
+  assertEquals(wrong.map(({ text }) => text), []);
   for (const [from, allowed] of ARROWS) {
     if (from === "tests/") continue;
-    assertEquals(allowed.toSorted(), [...used.get(from) ?? []].sort(), from);
+    const used = across.filter(({ fromPart }) => fromPart === from);
+    assertEquals(unique(used.map(({ toPart }) => toPart)), unique(allowed));
   }
-});
-
-Deno.test("private modules are imported only where the architecture page says so", () => {
   const said = tableRows(PAGE, "private module", "also imported by", "why")
     .map(([module, by]) => `${quoted(module!)[0]} by ${quoted(by!)[0]}`);
-  const found = imports()
-    .filter(({ from, to }) =>
-      /\/_\w+\.ts$/.test(to) && part(from) !== part(to) &&
-      part(from) !== "tests/"
-    )
-    .map(({ from, to }) => `${to} by ${part(from)}`);
-  assertEquals([...new Set(found)].sort(), said.toSorted());
+  const found = across.filter(({ to }) => /\/_\w+\.ts$/.test(to))
+    .map(({ to, fromPart }) => `${to} by ${fromPart}`);
+  assertEquals(unique(found), said.toSorted());
 });
 
-Deno.test("the arrows of the architecture page lead to no circle", () => {
+Deno.test("neither modules nor the arrows of the architecture page lead to a circle", () => {
   assertNoCircle(new Map([...ARROWS].filter(([of]) => of !== "tests/")));
-});
-
-Deno.test("no modules import each other in a circle", () => {
-  const graph = new Map<string, string[]>();
-  for (const { from, to } of imports()) {
-    graph.set(from, [...graph.get(from) ?? [], to]);
-  }
-  assert(graph.size > 100, `only ${graph.size} modules import anything`);
-  assertNoCircle(graph);
-});
-
-Deno.test("the modules that adopt a descriptor import none of a higher layer", () => {
-  const layers = new Map(
-    tableRows(PAGE, "layer", "modules", "what they do").flatMap((
-      [layer, modules],
-    ) => quoted(modules!).map((path) => [path, Number(layer)] as const)),
+  const byFile = Map.groupBy(IMPORTS, ({ from }) => from);
+  assert(byFile.size > 100, `only ${byFile.size} modules import anything`);
+  assertNoCircle(
+    new Map([...byFile].map(([from, all]) => [from, all.map(({ to }) => to)])),
   );
-  assert(layers.size > 15, `the page has ${layers.size} modules in layers`);
-  const wrong = imports().filter(({ from, to }) =>
-    layers.has(from) && layers.has(to) && layers.get(to)! > layers.get(from)!
-  );
-  assertEquals(wrong.map(written), []);
-});
-
-Deno.test("only the modules that the architecture page names import packages", () => {
-  const importing = files().filter((path) =>
-    path.endsWith(".ts") && part(path) !== "tests/" &&
-    /^import [^;]*"@std\//m.test(Deno.readTextFileSync(`${REPOSITORY}${path}`))
-  );
-  assertEquals(importing, ["cli/parse_options.ts"]);
 });
 
 /** Checks that these arrows form no cycle. */
@@ -117,3 +88,24 @@ function assertNoCircle(graph: ReadonlyMap<string, readonly string[]>): void {
   };
   for (const node of graph.keys()) visit(node, []);
 }
+
+Deno.test("the modules that adopt a descriptor import none of a higher layer", () => {
+  const layers = new Map(
+    tableRows(PAGE, "layer", "modules", "what they do").flatMap((
+      [layer, modules],
+    ) => quoted(modules!).map((path) => [path, Number(layer)] as const)),
+  );
+  assert(layers.size > 15, `the page has ${layers.size} modules in layers`);
+  const wrong = IMPORTS.filter(({ from, to }) =>
+    layers.get(to)! > layers.get(from)!
+  );
+  assertEquals(wrong.map(({ text }) => text), []);
+});
+
+Deno.test("only the modules that the architecture page names import packages", () => {
+  const importing = files().filter((path) =>
+    /^(?!tests\/).*\.ts$/.test(path) &&
+    /^import [^;]*"@std\//m.test(page(path))
+  );
+  assertEquals(importing, ["cli/parse_options.ts"]);
+});

@@ -7,43 +7,36 @@ import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { Program, REPOSITORY } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { examples, exampleSources } from "./examples.ts";
+import { examples, exampleSources } from "./pages.ts";
 
 Deno.test("no example disposes at the end of its module of what a service needs", () => {
-  const all = exampleSources().flatMap((path) =>
-    examples(path).map((code) => ({ path, code }))
-  );
+  const all = exampleSources().flatMap((path) => examples(path));
   assert(all.length > 20, `${all.length} examples`);
-  const ending = all.filter(({ code }) =>
-    /^(await )?using .*\b(watchdog|claim|serve|listen\w*)\(/m.test(code)
-  );
-  assertEquals(ending, []);
+  const disposes = /^(await )?using .*\b(watchdog|claim|serve|listen\w*)\(/m;
+  assertEquals(all.filter((code) => disposes.test(code)), []);
 });
 
 for (const path of ["daemon/mod.ts", "daemon/watchdog.ts"]) {
   Deno.test(`the pings of the example in ${path} go on after its module has ended`, async () => {
     using directory = new TempDir();
-    using receiver = new NotifyReceiver(directory.join("notify"));
-    const [example] = examples(path).filter((code) =>
-      code.includes("watchdog(")
-    );
+    using receiver = new NotifyReceiver();
+    const code = examples(path).find((code) => code.includes("watchdog("));
     const program = directory.join("example.ts");
     // A service has something else to do, which keeps its process alive.
-    await Deno.writeTextFile(
-      program,
-      `${example}\nsetInterval(() => {}, 1_000);\n`,
-    );
-    const [deno, ...args] = [
-      ...DENO_RUN,
-      ...["--allow-all", `--config=${REPOSITORY}deno.json`, program],
-    ];
-    await using _running = new Program(deno!, args, {
-      env: {
-        ...denoEnv(),
-        NOTIFY_SOCKET: receiver.socket,
-        WATCHDOG_USEC: "100000",
+    const service = `${code}\nsetInterval(() => {}, 1_000);\n`;
+    await Deno.writeTextFile(program, service);
+    const [deno, ...args] = [...DENO_RUN, "--allow-all"];
+    await using _running = new Program(
+      deno!,
+      [...args, `--config=${REPOSITORY}deno.json`, program],
+      {
+        env: {
+          ...denoEnv(),
+          ...Object.fromEntries(receiver.env),
+          WATCHDOG_USEC: "100000",
+        },
       },
-    });
+    );
     for (let pings = 0; pings < 5;) {
       if (await receiver.next() === "WATCHDOG=1") pings += 1;
     }

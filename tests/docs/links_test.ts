@@ -3,18 +3,9 @@
 import { assert, assertEquals } from "@std/assert";
 import { dirname, join } from "node:path/posix";
 import * as mod from "../../mod.ts";
-import { run } from "../support/program.ts";
+import { REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
-import { page, quoted, REPOSITORY } from "./pages.ts";
-import { files } from "./tree.ts";
-
-const PAGES = files().filter((path) => path.endsWith(".md"));
-const MAKEFILE = page("Makefile");
-
-/** Returns the anchor that GitHub gives to a heading. */
-function anchor(heading: string): string {
-  return heading.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-");
-}
+import { files, page, quoted } from "./pages.ts";
 
 /** Returns the relative links of pages. */
 function linksOf(paths: string[]) {
@@ -29,18 +20,16 @@ function linksOf(paths: string[]) {
 }
 
 Deno.test("links between the pages lead somewhere", () => {
-  const links = linksOf(PAGES);
+  const links = linksOf(files().filter((path) => path.endsWith(".md")));
   assert(links.length > 5, `there are ${links.length} links`);
   for (const { path, target, fragment } of links) {
     assert(isThere(target), `${path}: there is no ${target}`);
     if (fragment === undefined) continue;
-    const anchors = [...page(target).matchAll(/^#+ (.*)$/gm)].map((
-      [, heading],
-    ) => anchor(heading!));
-    assert(
-      anchors.includes(fragment),
-      `${path}: no "${fragment}" in ${target}`,
+    // The anchors that GitHub gives to headings.
+    const anchors = [...page(target).matchAll(/^#+ (.*)$/gm)].map(([, text]) =>
+      text!.toLowerCase().replace(/[^\w\- ]/g, "").replaceAll(" ", "-")
     );
+    assert(anchors.includes(fragment), `${path}: no #${fragment} in ${target}`);
   }
 });
 
@@ -55,57 +44,35 @@ Deno.test("links of published pages lead to published files", async () => {
     .map(([, url]) => new URL(url!).pathname.slice(REPOSITORY.length));
   const pages = published.filter((path) => path.endsWith(".md"));
   assert(pages.includes("README.md"), stderr);
-  for (const { path, target } of linksOf(pages)) {
-    assert(
-      published.some((file) =>
-        file === target || file.startsWith(`${target}/`)
-      ),
-      `${path} links to ${target}, which is not published`,
-    );
-  }
+  const broken = linksOf(pages).filter(({ target }) =>
+    !published.some((file) => `${file}/`.startsWith(`${target}/`))
+  );
+  assertEquals(broken, []);
 });
 
 Deno.test("README and CONTRIBUTING.md name no target of make that is not there", () => {
-  const targets = new Set(
-    [...MAKEFILE.matchAll(/^\.PHONY: (.*)$/gm)].flatMap(([, names]) =>
-      names === "$(PACKAGES)"
-        ? /^PACKAGES = (.*)$/m.exec(MAKEFILE)![1]!.split(" ")
-        : names!.split(" ")
-    ),
+  const makefile = page("Makefile");
+  const names = [...makefile.matchAll(/^(?:\.PHONY:|PACKAGES =) (.*)$/gm)]
+    .map(([, names]) => names!);
+  const targets = names.join(" ").split(" ");
+  assert(targets.length > 10, targets.join());
+  const named = (page("README.md") + page("CONTRIBUTING.md")).matchAll(
+    /(?:^|`|sudo |[A-Z]=\S+ )make ([a-z]+)(?=[\s`]|$)/gm,
   );
-  assert(targets.size > 10, [...targets].join());
-  for (const path of ["README.md", "CONTRIBUTING.md"]) {
-    const named = [
-      ...page(path).matchAll(
-        /(?:^|`|sudo |[A-Z]=\S+ )make ([a-z]+)(?=[\s`]|$)/gm,
-      ),
-    ]
-      .map(([, target]) => target!);
-    assertEquals(named.filter((target) => !targets.has(target)), [], path);
-  }
+  const wrong = [...named].filter(([, target]) => !targets.includes(target!));
+  assertEquals(wrong.map(([words]) => words), []);
 });
 
 Deno.test("CONTRIBUTING.md names no file, folder or step that is not there", () => {
   const text = page("CONTRIBUTING.md");
-  const named = new Set([
-    ...quoted(text),
-    ...[...text.matchAll(/\btests\/[\w/.]+/g)].map(([path]) => path),
-  ].filter((words) => /^(?!build\/)\.?[\w-]+\/[\w/.-]*$/.test(words)));
-  assert(named.size > 5, [...named].join());
-  for (const path of named) {
-    assert(isThere(path), `CONTRIBUTING.md names ${path}, which is not there`);
-  }
+  const paths = [...quoted(text), ...text.match(/\btests\/[\w/.]+/g) ?? []]
+    .filter((words) => /^(?!build\/)\.?[\w-]+\/[\w/.-]*$/.test(words));
+  assert(paths.length > 5, paths.join());
+  assertEquals(paths.filter((path) => !isThere(path)), []);
+  const steps = [...text.matchAll(/SUITE=([a-z,-]+)/g)]
+    .flatMap(([, names]) => names!.split(","));
   const runner = page("tests/check");
-  for (const [, steps] of text.matchAll(/SUITE=([a-z,-]+)/g)) {
-    for (const step of steps!.split(",")) {
-      assert(runner.includes(`step_${step}()`), `there is no step "${step}"`);
-    }
-  }
-  for (const [, words] of text.matchAll(/ONLY='([^']+)'/g)) {
-    const tests = files("tests/").filter((path) => path.endsWith("_test.ts"));
-    const found = tests.filter((path) => page(path).includes(words!));
-    assert(found.length > 0, `no test has "${words}" in its name`);
-  }
+  assertEquals(steps.filter((name) => !runner.includes(`step_${name}()`)), []);
 });
 
 Deno.test("docs/library.md lists every export", () => {

@@ -1,7 +1,7 @@
-/** The pages that tests compare with the tree. */
+/** The pages that tests compare with the tree, and the tree. */
 
-/** The checkout whose pages are under test. */
-export const REPOSITORY = new URL("../../", import.meta.url).pathname;
+import { dirname, join } from "node:path/posix";
+import { REPOSITORY } from "../support/program.ts";
 
 /** Returns the text of a page. */
 export function page(path: string): string {
@@ -10,6 +10,8 @@ export function page(path: string): string {
 
 /** Returns the rows of the table that has this head, as their cells' text. */
 export function tableRows(text: string, ...head: string[]): string[][] {
+  const cells = (line: string) =>
+    line.split("|").slice(1, -1).map((cell) => cell.trim());
   const lines = text.split("\n");
   const start = lines.findIndex((line) => cells(line).join() === head.join());
   if (start === -1) {
@@ -25,6 +27,49 @@ export function quoted(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, words]) => words!);
 }
 
-function cells(line: string): string[] {
-  return line.split("|").slice(1, -1).map((cell) => cell.trim());
+/** Returns the TypeScript examples of a file, without the comment characters. */
+export function examples(path: string): string[] {
+  const text = page(path).replaceAll(/^ \* ?/gm, "");
+  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
+}
+
+/** Returns the paths of all that may have examples. */
+export function exampleSources(): string[] {
+  return files().filter((path) =>
+    /^(mod\.ts|README\.md|(activation|daemon|serve|docs|examples)\/.*\.(ts|md))$/
+      .test(path)
+  );
+}
+
+/** The entries of .gitignore: fetched or built, and no part of the tree. */
+const IGNORED = page(".gitignore").split("\n");
+
+/** Returns every file below a folder, as its path from the root of the tree. */
+export function files(folder = ""): string[] {
+  return [...Deno.readDirSync(`${REPOSITORY}${folder}`)].flatMap((entry) => {
+    const path = `${folder}${entry.name}`;
+    if (entry.name.startsWith(".") || entry.name === "node_modules") return [];
+    if (!entry.isDirectory) return [path];
+    return IGNORED.includes(`/${path}/`) ? [] : files(`${path}/`);
+  });
+}
+
+/** An import of one file of the tree by another. */
+export interface Import {
+  from: string;
+  to: string;
+}
+
+/** Returns every import within the tree, of types as well. */
+export function imports(): Import[] {
+  return files().filter((path) => path.endsWith(".ts")).flatMap((from) => {
+    // Statements begin lines; imports of examples in comments do not.
+    const specifiers = page(from).matchAll(
+      /^(?:import|export)\b[^;"]*?"(\.[^"]+)"|\bimport\(\s*"(\.[^"]+)"/gm,
+    );
+    return [...specifiers].map(([, statement, call]) => ({
+      from,
+      to: join(dirname(from), (statement ?? call)!),
+    }));
+  });
 }

@@ -1,7 +1,6 @@
 // docs/troubleshooting.md has the messages that programs really print.
 
 import { assertEquals } from "@std/assert";
-import { DENO_RUN } from "../support/deno_run.ts";
 import { REPOSITORY, run } from "../support/program.ts";
 import { denoEnv, scriptCommand } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -76,13 +75,4 @@ Deno.test("the page has these messages, and those that take systemd", async () =
     (await pageMessages()).sort(),
     [...Object.keys(MESSAGES), ...Object.values(BY_SYSTEMD)].sort(),
   );
-});
-
-Deno.test("uncaught errors have colours unless NO_COLOR is set", async () => {
-  const args = [...DENO_RUN.slice(1), "data:text/javascript,throw 1"];
-  for (const NO_COLOR of ["", "1"]) {
-    const env = { ...denoEnv(), NO_COLOR };
-    const { stderr } = await run(DENO_RUN[0]!, args, { env });
-    assertEquals(stderr.includes("\x1b["), NO_COLOR === "");
-  }
 });

@@ -23,11 +23,10 @@ function rows(): string[][] {
   return rules().map(({ permission, example, limit }, index) => {
     const { lines } = rules(example)[index]!;
     assert(lines !== undefined, `"${permission}" does not apply`);
+    const code = (text: string) => `\`${text}\``;
     return [
-      permission,
-      example === undefined ? "" : `\`${example}\``,
-      lines!.map((line) => `\`${line}\``).join(", "),
-      limit ?? "",
+      ...[permission, example ? code(example) : ""],
+      ...[lines!.map(code).join(", "), limit ?? ""],
     ];
   });
 }
