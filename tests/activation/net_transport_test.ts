@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { createServer, type Socket } from "node:net";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { listenerAddr, UNIX_ADDR } from "../../activation/_address.ts";
@@ -10,36 +11,32 @@ import { eventually, soon } from "../support/eventually.ts";
 
 const { BrokenPipe, ConnectionReset } = Deno.errors;
 
-/** Runs with both ends of a TCP connection, one of them a socket of `node:net`. */
-async function withPair(
+/** Tests both ends of a TCP connection, one of them a socket of `node:net`. */
+const testPair = (
+  name: string,
   run: (socket: Socket, peer: Deno.Conn) => Promise<void>,
-): Promise<void> {
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
-  const accepted = new Promise<Socket>((resolve) =>
-    server.once("connection", resolve)
-  );
-  await new Promise<void>((listening) =>
-    server.listen(0, "127.0.0.1", listening)
-  );
-  const { port } = server.address() as { port: number };
-  using peer = await Deno.connect({ hostname: "127.0.0.1", port });
-  const socket = await soon("a peer is accepted", accepted);
-  socket.on("error", () => {});
-  try {
-    await run(socket, peer);
-  } finally {
-    socket.destroy();
-    await new Promise((resolve) => server.close(resolve));
-  }
-}
+) =>
+  Deno.test(name, async () => {
+    const server = createServer({ allowHalfOpen: true, pauseOnConnect: true });
+    const accepted = once(server, "connection") as Promise<[Socket]>;
+    await once(server.listen(0, "127.0.0.1"), "listening");
+    const { port } = server.address() as { port: number };
+    using peer = await Deno.connect({ hostname: "127.0.0.1", port });
+    const [socket] = await soon("a peer is accepted", accepted);
+    socket.on("error", () => {});
+    try {
+      await run(socket, peer);
+    } finally {
+      socket.destroy();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 
 const conn = (socket: Socket) => adoptedConn(new SocketTransport(socket));
 
-const emitted = (socket: Socket, event: string) =>
-  new Promise((resolve) => socket.once(event, resolve));
-
-Deno.test("a TCP connection keeps its kind after the peer has reset it", () =>
-  withPair(async (socket, peer) => {
+testPair(
+  "a TCP connection keeps its kind after a reset",
+  async (socket, peer) => {
     const localAddr = { ...peer.remoteAddr };
     // A peer that closes with unread bytes resets the connection.
     await new Promise((resolve) => socket.write("not read", resolve));
@@ -57,43 +54,40 @@ Deno.test("a TCP connection keeps its kind after the peer has reset it", () =>
     assertEquals(adopted.remoteAddr, unknown);
     assertEquals(handleAddr(handle, "getsockname"), localAddr);
     assertEquals(handleAddr(handle, "getpeername"), unknown);
-  }));
+  },
+);
 
-Deno.test("an error before the first read is reported", () =>
-  withPair(async (socket) => {
-    const transport = new SocketTransport(socket);
-    socket.destroy(new Error("broken"));
-    await emitted(socket, "close");
-    const adopted = adoptedConn(transport);
-    const writing = () => adopted.write(new Uint8Array(1));
-    await assertRejects(() => adopted.readChunk(), Error, "broken");
-    await assertRejects(writing, Error, "broken");
-    await soon("shutting down settles", adopted.closeWrite());
-  }));
+testPair("an earlier error is reported", async (socket) => {
+  const transport = new SocketTransport(socket);
+  socket.destroy(new Error("broken"));
+  await new Promise((resolve) => socket.once("close", resolve));
+  const adopted = adoptedConn(transport);
+  const writing = () => adopted.write(new Uint8Array(1));
+  await assertRejects(() => adopted.readChunk(), Error, "broken");
+  await assertRejects(writing, Error, "broken");
+  await soon("shutting down settles", adopted.closeWrite());
+});
 
-Deno.test("an end before the first read is reported", () =>
-  withPair(async (socket, peer) => {
-    await peer.closeWrite();
-    socket.resume();
-    await emitted(socket, "end");
-    assertEquals(await conn(socket).readChunk(), null);
-  }));
+testPair("an earlier end is reported", async (socket, peer) => {
+  await peer.closeWrite();
+  socket.resume();
+  await once(socket, "end");
+  assertEquals(await conn(socket).readChunk(), null);
+});
 
-Deno.test("a close before the first read is reported as a reset", () =>
-  withPair(async (socket) => {
-    socket.destroy();
-    await emitted(socket, "close");
-    const adopted = conn(socket);
-    await assertRejects(() => adopted.readChunk(), ConnectionReset);
-  }));
+testPair("an earlier close is a reset", async (socket) => {
+  socket.destroy();
+  await once(socket, "close");
+  const adopted = conn(socket);
+  await assertRejects(() => adopted.readChunk(), ConnectionReset);
+});
 
-Deno.test("a write to a destroyed socket fails", () =>
-  withPair(async (socket) => {
-    const transport = new SocketTransport(socket);
-    socket.destroy();
-    const writing = () => transport.write(new Uint8Array(1));
-    await assertRejects(writing, BrokenPipe);
-  }));
+testPair("a write to a destroyed socket fails", async (socket) => {
+  const transport = new SocketTransport(socket);
+  socket.destroy();
+  const writing = () => transport.write(new Uint8Array(1));
+  await assertRejects(writing, BrokenPipe);
+});
 
 Deno.test("the path of a server is known where this process has bound it", () => {
   const path = "/run/socket";

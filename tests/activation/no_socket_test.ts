@@ -51,17 +51,11 @@ const MISDIRECTED: [who: string, shell: string, which: string][] = [
 ];
 for (const [who, shell, which] of MISDIRECTED) {
   Deno.test(`with a socket for ${who}, no fallback is used`, async () => {
-    for (
-      const [call, action] of [
-        ["listenOr({ port: 0 })", "listen on 127.0.0.1:0"],
-        [SERVE, "serve"],
-      ] as const
-    ) {
-      assertEquals(
-        (await printed(shell, call)).replaceAll(/(PID=|this is )\d+/g, "$1N"),
-        `ActivationError not-activated: Cannot ${action}: LISTEN_PID=N is ${which}, and this is N: a shell or "deno task" is in between; start the program by "exec", or directly in ExecStart=`,
-      );
-    }
+    const message = await printed(shell, "listenOr({ port: 0 })");
+    assertEquals(
+      message.replaceAll(/(PID=|this is )\d+/g, "$1N"),
+      `ActivationError not-activated: Cannot listen on 127.0.0.1:0: LISTEN_PID=N is ${which}, and this is N: a shell or "deno task" is in between; start the program by "exec", or directly in ExecStart=`,
+    );
   });
 }
 

@@ -1,6 +1,4 @@
 import { assertEquals } from "@std/assert";
-import { activate } from "../support/activate.ts";
-import { receiveAllText } from "../support/peer.ts";
 import { runScript } from "../support/script.ts";
 
 Deno.test("a child gets the environment without its parent's variables", async () => {
@@ -22,19 +20,4 @@ Deno.test("a child gets the environment without its parent's variables", async (
     /^(ADDED|KEPT|LISTEN_|NOTIFY_|WATCHDOG_)/.test(line)
   );
   assertEquals(seen.sort(), ["ADDED=added", "KEPT=kept", "WATCHDOG_USEC=6"]);
-});
-
-Deno.test("a child inherits the descriptors: Deno cannot keep them from it", async () => {
-  await using server = await activate({
-    script: `using listener = await listen(3);
-      using conn = await listener.accept();
-      const child = new Deno.Command("sh", {
-        ...childEnv(),
-        args: ["-c", "[ -S /proc/self/fd/3 ] && echo inherited"],
-      });
-      await conn.write((await child.output()).stdout);`,
-    allow: ["--allow-env", "--allow-run=sh"],
-  });
-  using conn = await server.dial();
-  assertEquals(await receiveAllText(conn), "inherited\n");
 });
