@@ -70,13 +70,15 @@ export class TestListener implements Disposable {
     const directory = new TempDir();
     const path = directory.join("echo.socket");
     if (kind === "TCP handles") {
-      const acceptor = await withTcpHandles();
+      const acceptor = await withHandle("tcp_wrap", "127.0.0.1", 0);
       const { hostname, port } = acceptor.addr as Deno.NetAddr;
       const dial = () => Deno.connect({ hostname, port });
       return new TestListener(acceptor, dial, directory);
     }
     return new TestListener(
-      kind === "handles" ? await withHandles(path) : await withNet(path),
+      kind === "handles"
+        ? await withHandle("pipe_wrap", path)
+        : await withNet(path),
       () => Deno.connect({ transport: "unix", path }),
       directory,
     );
@@ -113,27 +115,14 @@ interface BoundHandle extends ServerHandle {
   bind(address: string, port?: number): number;
 }
 
-async function withHandles(path: string): Promise<Acceptor<AdoptedConn>> {
-  const { Pipe, constants, setupListenWrap } = load("pipe_wrap");
-  return await listeningHandle(new Pipe(constants.SERVER), setupListenWrap, [
-    path,
-  ]);
-}
-
-async function withTcpHandles(): Promise<Acceptor<AdoptedConn>> {
-  const { TCP, constants, setupListenWrap } = load("tcp_wrap");
-  return await listeningHandle(new TCP(constants.SERVER), setupListenWrap, [
-    "127.0.0.1",
-    0,
-  ]);
-}
-
-async function listeningHandle(
-  handle: BoundHandle,
-  setupListenWrap: (handle: BoundHandle) => void,
-  address: Parameters<BoundHandle["bind"]>,
+/** Accepts on a handle that is bound to a path, or to a host name and a port. */
+async function withHandle(
+  module: "pipe_wrap" | "tcp_wrap",
+  ...address: Parameters<BoundHandle["bind"]>
 ): Promise<Acceptor<AdoptedConn>> {
   const binding = (await streamBinding())!;
+  const { Pipe, TCP, constants, setupListenWrap } = load(module);
+  const handle: BoundHandle = new (Pipe ?? TCP)(constants.SERVER);
   assertEquals(handle.bind(...address), 0);
   return new HandleAcceptor((onConnection) => {
     handle.onconnection = (_status, accepted) => onConnection(accepted!);
