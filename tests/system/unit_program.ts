@@ -33,22 +33,6 @@ const LD_SO = isX86
   : "/lib/ld-linux-aarch64.so.1";
 const LIBC = `/lib/${Deno.build.arch}-linux-gnu/libc.so.6`;
 
-const FUNCTIONS = [
-  ...["socket", "mmap", "mprotect", "ptrace", "kill", "mount", "chroot"],
-  ...["unshare", "setuid", "fork", "pause", "waitpid", "personality"],
-  ...["sethostname", "clock_settime", "setpriority", "sched_setscheduler"],
-  ...["setrlimit", "chmod", "klogctl", "memfd_create", "mq_open", "syscall"],
-];
-const libc = () =>
-  Deno.dlopen(
-    LIBC,
-    Object.fromEntries(FUNCTIONS.map((name) => [name, {
-      parameters: ["i64", "i64", "i64", "i64", "i64", "i64"] as const,
-      result: "i64" as const,
-    }])),
-  ).symbols;
-let loaded: ReturnType<typeof libc> | undefined;
-
 /**
  * Calls a function of the C library, and throws for a negative result. All arguments are
  * registers: numbers, and the addresses of strings and buffers.
@@ -62,9 +46,14 @@ function c(name: string, ...args: (number | string | Uint8Array)[]): number {
     if (typeof arg === "number") return BigInt(arg);
     return Deno.UnsafePointer.value(Deno.UnsafePointer.of(arg as BufferSource));
   });
-  const result = (loaded ??= libc())[name]!(
-    ...registers as [bigint, bigint, bigint, bigint, bigint, bigint],
-  );
+  const { [name]: call } = Deno.dlopen(LIBC, {
+    [name]: {
+      parameters: ["i64", "i64", "i64", "i64", "i64", "i64"],
+      result: "i64",
+    },
+  }).symbols;
+  const [r0, r1, r2, r3, r4, r5] = registers;
+  const result = call!(r0!, r1!, r2!, r3!, r4!, r5!);
   // Only an address has more than 32 bits.
   const value = BigInt.asIntN(name === "mmap" ? 64 : 32, result);
   if (value < 0n) throw new Error("the call failed");
@@ -117,12 +106,15 @@ async function connectUnix(path: string): Promise<void> {
   (await Deno.connect({ transport: "unix", path })).close();
 }
 
-const importText = (path: string) =>
-  import(`file://${path}`, { with: { type: "text" } });
-
 function read(path: string): void {
   if (Deno.readTextFileSync(path) === "") throw new Error("it is empty");
 }
+
+/** Joins the attempts that are made for each item. */
+const each = (
+  items: string[],
+  attempts: (item: string) => Record<string, () => unknown>,
+): Record<string, () => unknown> => Object.assign({}, ...items.map(attempts));
 
 /** Writes a program into a directory, and returns its path. */
 function written(directory: string): string {
@@ -146,12 +138,10 @@ const attempts = (
   pid: number,
 ): Record<string, () => unknown> => ({
   "count": () => {},
-  "run /etc/kept/program": () => run("/etc/kept/program", "x"),
-  "run /etc/kept/program by ld.so": () => run(LD_SO, "/etc/kept/program", "x"),
-  "read /etc/kept/file": () => read("/etc/kept/file"),
-  "list /etc/kept": () => [...Deno.readDirSync("/etc/kept")],
-  "read /etc/other/file": () => read("/etc/other/file"),
-  "list /etc/other": () => [...Deno.readDirSync("/etc/other")],
+  ...each(["/etc/kept", "/etc/other"], (folder) => ({
+    [`read ${folder}/file`]: () => read(`${folder}/file`),
+    [`list ${folder}`]: () => [...Deno.readDirSync(folder)],
+  })),
   "list /usr/bin": () => {
     const names = [...Deno.readDirSync("/usr/bin")].map(({ name }) => name);
     if (!names.includes("env")) throw new Error(names.join());
@@ -161,27 +151,27 @@ const attempts = (
   "list processors": () => {
     if (!(os.cpus()[0]!.model.length > 7)) throw new Error("there are none");
   },
-  "run /usr/bin/printf": () => run("/usr/bin/printf", "x"),
-  "run /usr/bin/printf by ld.so": () => run(LD_SO, "/usr/bin/printf", "x"),
   "load a library": () => {
     Deno.dlopen(`/lib/${Deno.build.arch}-linux-gnu/libz.so.1`, {
       zlibVersion: { parameters: [], result: "pointer" },
     }).symbols.zlibVersion();
   },
-  ...Object.fromEntries(WRITABLE.flatMap((place) => [
-    [`run what it wrote to ${place}`, () => run(written(place))],
-    [
-      `run what it wrote to ${place} by ld.so`,
-      () => run(LD_SO, written(place)),
-    ],
-  ])),
-  ...Object.fromEntries(
-    ["/etc/passwd", "/etc/shadow", "/etc/machine-id", "/root/.profile"]
-      .flatMap((path) => [
-        [`read ${path}`, () => Deno.readTextFileSync(path)],
-        [`import ${path} as text`, () => importText(path)],
-      ]),
-  ),
+  ...each(["/usr/bin/printf", "/etc/kept/program"], (path) => ({
+    [`run ${path}`]: () => run(path, "x"),
+    [`run ${path} by ld.so`]: () => run(LD_SO, path, "x"),
+  })),
+  ...each(WRITABLE, (place) => ({
+    [`run what it wrote to ${place}`]: () => run(written(place)),
+    [`run what it wrote to ${place} by ld.so`]: () =>
+      run(LD_SO, written(place)),
+  })),
+  ...each(["/etc/passwd", "/etc/shadow", "/etc/machine-id", "/root/.profile"], (
+    path,
+  ) => ({
+    [`read ${path}`]: () => Deno.readTextFileSync(path),
+    [`import ${path} as text`]: () =>
+      import(`file://${path}`, { with: { type: "text" } }),
+  })),
   "read /proc/1/environ": () => Deno.readFileSync("/proc/1/environ"),
   "read /proc/1/cmdline": () => Deno.readFileSync("/proc/1/cmdline"),
   "see other processes": () => {
@@ -196,12 +186,9 @@ const attempts = (
   "list /sys": () => {
     if ([...Deno.readDirSync("/sys")].length === 0) throw new Error("empty");
   },
-  ...Object.fromEntries(
-    PLACES.map((place) => [
-      `write to ${place}`,
-      () => write(`${place}/written-by-probe`),
-    ]),
-  ),
+  ...each(PLACES, (place) => ({
+    [`write to ${place}`]: () => write(`${place}/written-by-probe`),
+  })),
   "change its own executable": () => Deno.chmodSync(Deno.execPath(), 0o755),
   "make a file setuid": () => {
     Deno.writeTextFileSync("/tmp/setuid", "");
