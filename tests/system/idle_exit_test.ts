@@ -8,7 +8,7 @@ import { SOAK_MINUTES } from "../support/soak.ts";
 import { Machine, SERVER, SOCKET } from "./machine.ts";
 import { installService, service } from "./programs.ts";
 
-const ROUNDS = SOAK_MINUTES === undefined ? 25 : 1_000;
+const ROUNDS = SOAK_MINUTES === undefined ? 50 : 1_000;
 const IDLE_MS = 50;
 
 const machine = Machine.ofTests();
@@ -21,7 +21,7 @@ Deno.test.beforeAll(async () => {
     "web.socket":
       "[Socket]\nListenStream=/run/web.socket\nListenStream=127.0.0.1:8080\n",
     "web.service": `[Unit]\nStartLimitIntervalSec=0\n${
-      service(`ticking ${IDLE_MS}`)
+      service(`posting '{"idleTimeoutMs":${IDLE_MS},"notify":false}'`)
     }`,
   });
   await machine.systemctl("start", SOCKET, "web.socket");

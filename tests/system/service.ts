@@ -65,6 +65,7 @@ const behaviours: Record<string, () => Promise<void>> = {
   },
   /** Returns what it gets; its argument are options, with TLS if it has credentials. */
   async posting() {
+    console.log("start");
     const tls = await credential("cert.pem").then(
       async (cert) => ({ cert, key: await credential("key.pem") }),
       () => ({}),
@@ -73,14 +74,6 @@ const behaviours: Record<string, () => Promise<void>> = {
       async (request) => new Response(await request.text()),
       { ...JSON.parse(Deno.args[1] ?? "{}"), ...tls },
     );
-  },
-  /** Exits when it was idle for its argument, although it has a timer. */
-  async ticking() {
-    console.log("start");
-    setInterval(() => {}, 1_000);
-    await serve(() => new Response(), {
-      ...{ idleTimeoutMs: Number(Deno.args[1]), notify: false },
-    });
   },
 };
 
