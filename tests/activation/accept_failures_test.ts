@@ -155,7 +155,7 @@ async function survivesPeers(service: Service, askOther?: Ask): Promise<void> {
   const other = directory.join("other");
   await using program = await start(service, {
     addresses: [...(askOther ? [other] : []), address],
-    descriptors: DESCRIPTORS,
+    wrapper: ["prlimit", `--nofile=${DESCRIPTORS}`],
   });
   assertEquals(await ask(address), true);
   {

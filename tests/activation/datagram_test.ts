@@ -7,7 +7,8 @@ import type { UdpHandle } from "../../runtime/udp_handle.ts";
 import {
   activate,
   ALLOW_ACTIVATION,
-  freePorts,
+  freeTcpAddresses,
+  HAS_IPV6,
   hostAndPort,
   printed,
   WITHOUT_HANDLES,
@@ -15,7 +16,6 @@ import {
 import { runActivated } from "../support/activated_suite.ts";
 import { soon } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { HAS_IPV6, tcpAddress } from "../support/test_server.ts";
 import { CASES } from "./datagram_suite.ts";
 
 const HOSTS = ["127.0.0.1", ...(HAS_IPV6 ? ["::1"] : [])];
@@ -44,8 +44,7 @@ for (const hostname of HOSTS) {
   }
   Deno.test(`adopted, UDP, ${hostname}`, async (t) => {
     await runActivated(t, {
-      addresses: freePorts(hostname, CASES.length + 1)
-        .map((port) => tcpAddress(hostname, port)),
+      addresses: freeTcpAddresses(hostname, CASES.length + 1),
       module: "tests/activation/datagram_suite.ts",
       allow: ["--allow-all"],
       options: ["--datagram"],

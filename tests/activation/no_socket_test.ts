@@ -2,9 +2,13 @@
 
 import { assertEquals } from "@std/assert";
 import { activate, ALLOW_ACTIVATION } from "../support/activate.ts";
-import { DENO_RUN } from "../support/deno_run.ts";
 import { run } from "../support/program.ts";
-import { denoEnv, runScript, scriptCommand } from "../support/script.ts";
+import {
+  DENO_RUN,
+  denoEnv,
+  runScript,
+  scriptCommand,
+} from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const SERVE = "serve(() => new Response())";

@@ -2,9 +2,9 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import type { Address } from "../../client/address.ts";
 import { ClientError } from "../../client/client_error.ts";
 import { connect, type ConnectOptions } from "../../client/connect.ts";
+import { freePorts } from "../support/activate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { freePort } from "../support/test_server.ts";
 
 type UnixAddress = Extract<Address, { transport: "unix" }>;
 
@@ -71,7 +71,7 @@ Deno.test("connect: the reason of a failure is reported", async () => {
       unix(directory.join("left")),
       unix(directory.join("file")),
       unix(`\0${crypto.randomUUID()}`),
-      tcp(freePort("127.0.0.1")),
+      tcp(freePorts("127.0.0.1", 1)[0]!),
     ]
   ) {
     assertEquals(

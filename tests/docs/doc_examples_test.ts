@@ -2,10 +2,9 @@
 // their module.
 
 import { assert, assertEquals } from "@std/assert";
-import { DENO_RUN } from "../support/deno_run.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { Program, REPOSITORY } from "../support/program.ts";
-import { denoEnv } from "../support/script.ts";
+import { DENO_RUN, denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { examples, exampleSources } from "./pages.ts";
 

@@ -2,7 +2,7 @@
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { copySources } from "../packaging/packages.ts";
-import { DENO_RUN } from "../support/deno_run.ts";
+import { freePorts } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText, send } from "../support/peer.ts";
 import {
@@ -12,14 +12,9 @@ import {
   REPOSITORY,
   run,
 } from "../support/program.ts";
-import { denoEnv } from "../support/script.ts";
+import { DENO_RUN, denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { freePort } from "../support/test_server.ts";
-import {
-  assertShown,
-  MAKE_SERVICE,
-  transcript,
-} from "../support/transcript.ts";
+import { assertShown, transcript } from "../support/transcript.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
 const README = await Deno.readTextFile(`${REPOSITORY}README.md`);
@@ -105,7 +100,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
 
   Deno.test(`README's ${name} works by hand`, async () => {
     using directory = new TempDir();
-    const port = freePort("127.0.0.1");
+    const port = freePorts("127.0.0.1", 1)[0]!;
     const [deno, ...args] = command("", await project(directory, i, port));
     await using program = new Program(deno!, args, { env: denoEnv() });
     const dial = () => Deno.connect({ port });
@@ -131,7 +126,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     const made = await run(Deno.execPath(), line.split(/ +/).slice(1), options);
     assertEquals([made.code, made.stderr], [0, ""]);
     if (name === "web.ts") {
-      const { shows } = transcript(MAKE_SERVICE);
+      const { shows } = transcript("deno run -A ipc/unit/main.ts web.ts");
       assertShown(unchanging(shows.join("\n")), unchanging(made.stdout));
     }
     await using service = await ActivatedServer.listen({

@@ -1,11 +1,9 @@
 /** Programs that are given their sockets as systemd does it. */
 
 import { assertEquals } from "@std/assert";
-import { DENO_RUN } from "./deno_run.ts";
 import { Program, REPOSITORY, run } from "./program.ts";
-import { denoEnv, scriptCommand } from "./script.ts";
+import { DENO_RUN, denoEnv, scriptCommand } from "./script.ts";
 import { TempDir } from "./temp_dir.ts";
-import { HAS_IPV6, tcpAddress } from "./test_server.ts";
 
 /** Sockets, and the command that gets them. */
 export interface ListenOptions {
@@ -101,8 +99,6 @@ export interface ActivateOptions extends Omit<ListenOptions, "command"> {
   allow?: string[];
   /** The module's arguments. */
   args?: string[];
-  /** The limit of descriptors. */
-  descriptors?: number;
   /** A command that runs the module's command in its place, as strace -D does. */
   wrapper?: string[];
 }
@@ -124,7 +120,6 @@ export function activate(
     allow = [ALLOW_ACTIVATION],
     args = [],
     env = {},
-    descriptors,
     wrapper = [],
     ...listening
   }: ActivateOptions,
@@ -133,9 +128,6 @@ export function activate(
     ...listening,
     env: { ...CACHE, NO_COLOR: "1", ...env },
     command: [
-      ...(descriptors === undefined
-        ? []
-        : ["prlimit", `--nofile=${descriptors}`]),
       ...wrapper,
       ...(script === undefined
         ? [...DENO_RUN, ...allow, `${REPOSITORY}${module}`]
@@ -173,6 +165,9 @@ export async function printed(
 export const WITHOUT_HANDLES =
   `--preload=${REPOSITORY}tests/activation/without_handles.ts`;
 
+/** Whether this machine has IPv6. */
+export const HAS_IPV6: boolean = hasIpv6();
+
 /** The kinds of stream socket that can be adopted. */
 export const KINDS = [
   ...["unix path", "abstract", "IPv4"] as const,
@@ -186,22 +181,17 @@ export function freeAddresses(
   directory: TempDir,
   count: number,
 ): string[] {
-  switch (kind) {
-    case "unix path":
-    case "abstract": {
-      const prefix = kind === "abstract" ? "@" : "";
-      return Array.from(
-        { length: count },
-        (_, i) => `${prefix}${directory.join(`${i}.socket`)}`,
-      );
-    }
-    case "IPv4":
-    case "IPv6": {
-      const hostname = kind === "IPv4" ? "127.0.0.1" : "::1";
-      return freePorts(hostname, count)
-        .map((port) => tcpAddress(hostname, port));
-    }
+  if (kind === "IPv4" || kind === "IPv6") {
+    return freeTcpAddresses(kind === "IPv4" ? "127.0.0.1" : "::1", count);
   }
+  const start = `${kind === "abstract" ? "@" : ""}${directory.path}`;
+  return Array.from({ length: count }, (_, i) => `${start}/${i}.socket`);
+}
+
+/** Returns free addresses of this host: IPv6 in brackets. */
+export function freeTcpAddresses(hostname: string, count: number): string[] {
+  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
+  return freePorts(hostname, count).map((port) => `${host}:${port}`);
 }
 
 /** Returns the host and port of a TCP address; undefined of a unix socket. */
@@ -228,4 +218,12 @@ export function freePorts(hostname: string, count: number): number[] {
     const listener = listeners.use(Deno.listen({ hostname, port: 0 }));
     return listener.addr.port;
   });
+}
+
+function hasIpv6(): boolean {
+  try {
+    return freePorts("::1", 1).length === 1;
+  } catch {
+    return false;
+  }
 }

@@ -37,6 +37,14 @@ export interface ProgramOptions {
   cwd?: string;
 }
 
+/** Options of a program that is run to its end. */
+export interface RunOptions extends ProgramOptions {
+  /** Its standard input; empty by default. */
+  stdin?: string;
+  /** The time limit, in milliseconds; 30 s by default. */
+  within?: number;
+}
+
 /** The result of a finished program. */
 export interface Finished {
   code: number;
@@ -44,54 +52,32 @@ export interface Finished {
   stderr: string;
 }
 
-/** As {@linkcode Finished}, with its output as bytes. */
-export interface FinishedBytes {
-  code: number;
-  stdout: Uint8Array;
-  stderr: string;
-}
-
 /**
  * Runs a program to its end, with any exit code.
  *
- * @param options.stdin Its standard input; empty by default.
- * @throws {Error} When it has not ended after 30 s.
+ * @throws {Error} It has not ended within the limit.
  */
 export async function run(
   command: string,
   args: readonly string[] = [],
-  options: ProgramOptions & { stdin?: string | Uint8Array } = {},
+  { stdin, within = 30_000, ...options }: RunOptions = {},
 ): Promise<Finished> {
-  const { stdout, ...rest } = await runForBytes(command, args, options);
-  return { ...rest, stdout: new TextDecoder().decode(stdout) };
-}
-
-/** As {@linkcode run}, for binary output. */
-export async function runForBytes(
-  command: string,
-  args: readonly string[] = [],
-  options: ProgramOptions & { stdin?: string | Uint8Array } = {},
-): Promise<FinishedBytes> {
-  const { stdin } = options;
   const process = new Deno.Command(command, {
     ...settings(args, options),
     stdin: stdin === undefined ? "null" : "piped",
   }).spawn();
-  const input = typeof stdin === "string"
-    ? new TextEncoder().encode(stdin)
-    : stdin;
   // It may exit before it has read everything; its output then shows why.
-  const feeding = input === undefined
-    ? Promise.resolve()
-    : new Blob([new Uint8Array(input)]).stream().pipeTo(process.stdin)
-      .catch(() => {});
+  const feeding = stdin === undefined
+    ? undefined
+    : new Blob([stdin]).stream().pipeTo(process.stdin).catch(() => {});
   try {
     const { code, stdout, stderr } = await soon(
       `"${[command, ...args].join(" ")}" has ended`,
       process.output(),
-      { within: 30_000 },
+      { within },
     );
-    return { code, stdout, stderr: new TextDecoder().decode(stderr) };
+    const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+    return { code, stdout: text(stdout), stderr: text(stderr) };
   } catch (error) {
     process.kill("SIGKILL");
     throw error;

@@ -1,20 +1,20 @@
 /** Small programs that use the library, run with exactly the given permissions. */
 
 import * as mod from "../../mod.ts";
-import { DENO_RUN } from "./deno_run.ts";
-import { type Finished, run } from "./program.ts";
+import { type Finished, REPOSITORY, run } from "./program.ts";
 
-const EXPORTS = Object.keys(mod);
-const MOD = new URL("../../mod.ts", import.meta.url).href;
-const CONFIG = new URL("../../deno.json", import.meta.url).pathname;
+const coverage = Deno.env.get("DENO_COVERAGE_DIR");
 
-/** Options for a script. */
-export interface ScriptOptions {
-  /** Permission flags. */
-  flags?: string[];
-  /** Variables besides those of {@linkcode denoEnv}. */
-  env?: Record<string, string>;
-}
+/**
+ * The command that runs a program of this repository, and stops for no prompt.
+ * Permissions, the program and its arguments are to follow. What it covers counts
+ * with the coverage of the tests themselves.
+ */
+export const DENO_RUN: readonly string[] = [
+  Deno.execPath(),
+  ...["run", "--quiet", "--no-check", "--no-prompt"],
+  ...(coverage === undefined ? [] : [`--coverage=${coverage}`]),
+];
 
 /**
  * Returns the command line that runs a script, in which the exports of `mod.ts`
@@ -22,11 +22,11 @@ export interface ScriptOptions {
  */
 export function scriptCommand(script: string, flags: string[]): string[] {
   const source = `
-    import { ${EXPORTS.join(", ")} } from ${JSON.stringify(MOD)};
+    import { ${Object.keys(mod).join(", ")} } from "file://${REPOSITORY}mod.ts";
     ${script}`;
   return [
     ...DENO_RUN,
-    ...["--no-lock", `--config=${CONFIG}`, ...flags],
+    ...["--no-lock", `--config=${REPOSITORY}deno.json`, ...flags],
     `data:application/typescript;base64,${btoa(source)}`,
   ];
 }
@@ -45,10 +45,16 @@ export function denoEnv(): Record<string, string> {
   return { ...Object.fromEntries(set), NO_COLOR: "1" };
 }
 
-/** Runs a script to its end. */
+/**
+ * Runs a script to its end.
+ *
+ * @param options.flags Permission flags.
+ * @param options.env Variables besides those of {@linkcode denoEnv}.
+ */
 export async function runScript(
   script: string,
-  { flags = [], env = {} }: ScriptOptions = {},
+  { flags = [], env = {} }: { flags?: string[]; env?: Record<string, string> } =
+    {},
 ): Promise<Finished> {
   const [program, ...args] = scriptCommand(script, flags);
   return await run(program!, args, { env: { ...denoEnv(), ...env } });

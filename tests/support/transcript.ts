@@ -4,6 +4,7 @@
  */
 
 import { assert } from "@std/assert";
+import { REPOSITORY } from "./program.ts";
 
 /** Commands followed by their combined output. */
 interface Transcript {
@@ -13,32 +14,14 @@ interface Transcript {
   shows: string[];
 }
 
-/** Commands for a machine with the units installed. */
-export const MACHINE_COMMANDS = [
-  "journalctl -o cat -t ipc-client",
-  "journalctl -o cat -t ipc-server",
-];
-
-/** The command that makes a service of README's program. */
-export const MAKE_SERVICE = "deno run -A ipc/unit/main.ts web.ts";
-
-const PAGES = ["README.md", "docs/programs.md"];
-
-/** Returns the transcripts in these pages, in order. */
-function transcripts(): Transcript[] {
-  return PAGES.flatMap((path) => {
-    const page = new URL(`../../${path}`, import.meta.url);
-    const blocks = Deno.readTextFileSync(page)
-      .matchAll(/^```console\n(.*?)^```/gms);
-    return [...blocks].flatMap(([, block]) => parseTranscripts(block!));
-  });
-}
-
 /** Returns the transcript whose first command begins like this. */
 export function transcript(command: string): Transcript {
-  const found = transcripts().filter(({ commands }) =>
-    commands[0]!.startsWith(command)
-  );
+  const pages = ["README.md", "docs/programs.md"].map((path) =>
+    Deno.readTextFileSync(`${REPOSITORY}${path}`)
+  ).join("");
+  const found = [...pages.matchAll(/^```console\n(.*?)^```/gms)]
+    .flatMap(([, block]) => parseTranscripts(block!))
+    .filter(({ commands }) => commands[0]!.startsWith(command));
   assert(found.length === 1, `"${command}" is shown ${found.length} times`);
   return found[0]!;
 }

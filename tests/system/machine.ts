@@ -7,7 +7,6 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { compile } from "../support/compile.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import {
@@ -16,6 +15,7 @@ import {
   REPOSITORY,
   run as runProgram,
 } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { debian } from "./debian.ts";
 
@@ -360,11 +360,17 @@ export class Machine extends Manager implements AsyncDisposable {
     await Deno.mkdir(directory, { recursive: true });
   }
 
-  /** Compiles a program into the machine; see the function of the same name. */
+  /** Compiles a program into the machine, as the Makefile compiles the real ones. */
   async compile(source: string, path: string, flags: string[]): Promise<void> {
     using directory = new TempDir();
-    await compile(source, directory.join("program"), flags);
-    await this.copy(directory.join("program"), path);
+    const program = directory.join("program");
+    const { code, stderr } = await runProgram(Deno.execPath(), [
+      ...["compile", "--quiet", "--no-check", "--no-prompt", "--no-code-cache"],
+      ...[`--config=${REPOSITORY}deno.json`, "--frozen", ...flags],
+      ...[`--output=${program}`, source],
+    ], { env: denoEnv(), within: 60_000 });
+    assertEquals(code, 0, stderr);
+    await this.copy(program, path);
   }
 
   /** Writes units, or other files of systemd's configuration, by name. */
