@@ -19,7 +19,7 @@ const ours = (LISTEN_FDS: string, LISTEN_FDNAMES: string) => ({
 // conformance_test.ts compares many values with libsystemd.
 
 Deno.test("descriptors are numbered from 3 and named in order", () => {
-  assertEquals(parse({}), []);
+  assertEquals(parse(ours("0", "")), []);
   assertEquals(parse(ours("3", "web::web")), [
     { fd: 3, name: "web" },
     { fd: 4, name: "" },
