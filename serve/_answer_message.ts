@@ -137,24 +137,28 @@ async function sendChunks(
     reading = reader.read();
   }
   if (outgoing.req.method === "HEAD") return void outgoing.end();
-  // Sends the head. Over TLS, `flushHeaders()` loses the end of the response (Deno 2.9).
+  // Sends the head. Over TLS, `flushHeaders()` may lose the rest (Deno 2.9).
   outgoing.write("");
-  for (const chunk of ready) outgoing.write(chunk);
+  for (const chunk of ready) await written(outgoing, chunk);
   for (let chunk: Chunk; !(chunk = await reading).done && !client.isGone;) {
-    if (!outgoing.write(toBytes(chunk))) await writable(outgoing);
+    await written(outgoing, toBytes(chunk));
     reading = reader.read();
   }
   outgoing.end();
 }
 
-/** Resolves when a response has room for more, or is closed. */
-function writable(outgoing: ServerResponse): Promise<void> {
+/**
+ * Writes a part of a body. Resolves when the kernel has it, or the response is closed:
+ * over TLS, Deno (2.9) may lose the end of a response that ends before.
+ */
+function written(outgoing: ServerResponse, bytes: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
     const settle = () => {
-      outgoing.off("drain", settle).off("close", settle);
+      outgoing.off("close", settle);
       resolve();
     };
-    outgoing.on("drain", settle).on("close", settle);
+    outgoing.on("close", settle);
+    outgoing.write(bytes, settle);
   });
 }
 
