@@ -157,37 +157,6 @@ testServed(
 );
 
 for (
-  const [text, reason] of [
-    ["GET / HTTP/1.1\r\n\r\n", "400: it has no host"],
-    [`${get().slice(0, -2)}x: ${"y".repeat(20_000)}`, "431: .*overflow"],
-  ] as const
-) {
-  testServed(
-    `a request is refused with ${reason}, logged as one line`,
-    hello,
-    async (peer) => {
-      const { stderr } = Deno;
-      const { writeSync } = stderr;
-      let logged = "";
-      stderr.writeSync = (bytes) => {
-        logged += new TextDecoder().decode(bytes);
-        return bytes.length;
-      };
-      try {
-        await send(peer, text);
-        assertMatch(await receiveAllText(peer), /^HTTP\/1\.1 4/);
-      } finally {
-        stderr.writeSync = writeSync;
-      }
-      assertMatch(
-        logged,
-        new RegExp(`^error: Refused a request with status ${reason}\\n$`),
-      );
-    },
-  );
-}
-
-for (
   const [what, text] of [
     ["a pipelined request", get().repeat(3)],
     ["pipelined requests of 150 KB", get().repeat(5_500)],
@@ -213,29 +182,6 @@ for (
     },
   );
 }
-
-testServed(
-  "a half-close does not abort a request, and its streamed response is whole",
-  ({ signal }) => {
-    let chunks = 0;
-    return new Response(
-      new ReadableStream({
-        async pull(controller) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
-          const text = signal.aborted ? "aborted" : "a".repeat(1_000);
-          controller.enqueue(new TextEncoder().encode(text));
-          if (++chunks === 100) controller.close();
-        },
-      }),
-      { headers: { "content-length": "100000" } },
-    );
-  },
-  async (peer) => {
-    await send(peer, get());
-    await peer.closeWrite();
-    assertMatch(await receiveAllText(peer), /\r\n\r\na{100000}$/);
-  },
-);
 
 testServed(
   "half a head does not delay the drain",

@@ -28,9 +28,9 @@ const GET = (path: string) =>
   `GET ${path} HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n`;
 
 /** Returns the response to a request on a connection of its own. */
-async function get(address: string, path: string): Promise<string> {
+async function ask(address: string, text: string): Promise<string> {
   using conn = await dial(address);
-  await send(conn, GET(path));
+  await send(conn, text);
   return await receiveAllText(conn);
 }
 
@@ -55,7 +55,7 @@ Deno.test("all sockets are one service, and it needs no permission but for the v
     // Without the permission to read it, the manager is not notified.
     env: { NOTIFY_SOCKET: manager.socket },
   });
-  const response = await get(path, "/unix");
+  const response = await ask(path, GET("/unix"));
   assertMatch(response, /^HTTP\/1\.1 200 OK\r\n/);
   assertEquals(JSON.parse(response.split("\r\n\r\n")[1]!), {
     url: "http://here/unix",
@@ -86,7 +86,7 @@ Deno.test("SIGTERM drains the request in progress, and the manager is notified a
   await send(conn, "POST /echo HTTP/1.1\r\nHost: here\r\n");
   await send(conn, "Content-Length: 10\r\n\r\nfirst");
   // Connections are accepted in order: by then the service has received the first.
-  await get(program.address, "/");
+  await ask(program.address, GET("/"));
 
   program.kill("SIGTERM");
   let state;
@@ -111,17 +111,21 @@ for (const kind of ["unix path", "IPv4"] as const) {
     assertEquals((await program.end()).at(-1), "finished");
   });
 
-  Deno.test(`${kind}: a handler's error is one line in the log, and not shown to the client`, async () => {
-    await using program = await start({}, { kind });
-    const response = await get(program.address, "/fail?password");
+  Deno.test(`${kind}: a failed or refused request is one line in the log, and not shown to the client`, async () => {
+    await using program = await start({ maxBodyBytes: 4 }, { kind });
+    const response = await ask(program.address, GET("/fail?password"));
     assertMatch(response, /^HTTP\/1\.1 500 Internal Server Error\r\n/);
     assertEquals(response.includes("secret"), false, response);
+    const long = GET("/echo").replace("GET", "POST")
+      .replace("here", "here\r\nContent-Length: 5");
+    assertMatch(await ask(program.address, long), /^HTTP\/1\.1 413 /);
     program.kill("SIGTERM");
     await program.exits(0);
     const lines = program.stderr.seen;
     const first = lines.findIndex((line) => line.startsWith("Execing ")) + 1;
     assertEquals(lines.slice(first), [
       "error: Cannot answer GET /fail: Error: a secret of two lines",
+      "error: Refused a request with status 413: its body has more than 4 bytes, the limit of the option maxBodyBytes",
     ]);
   });
 }
@@ -133,7 +137,7 @@ Deno.test("a notify socket that cannot be reached is a warning, once", async () 
     {},
     notifying(manager, { NOTIFY_SOCKET, WATCHDOG_USEC: "20000" }),
   );
-  assertMatch(await get(program.address, "/"), / 200 OK/);
+  assertMatch(await ask(program.address, GET("/")), / 200 OK/);
   const warning = /^warning: Cannot (notify|ping) /;
   await program.stderr.line(warning);
   program.kill("SIGTERM");
