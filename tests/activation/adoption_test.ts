@@ -174,6 +174,7 @@ Deno.test("listenersByName() returns the listeners of each name in order", async
     ["web0", "control0", "web1"],
   );
   for (const conn of conns) conn.close();
+  await program.end();
 });
 
 Deno.test("a failure of listeners() closes those that were adopted", async () => {
