@@ -60,11 +60,10 @@ Deno.test("examples/http: the first request starts it, a stop waits for a respon
   await ticks.atLeast(1);
   const stopping = machine.systemctl("stop", service);
   await machine.reaches(service, "deactivating (stop-sigterm)");
-  const waiting = curl(tcp);
   await soon("the service has stopped", stopping, { within: 15_000 });
   await soon("curl has ended", ticks.ended);
   assertEquals(ticks.seen, ["tick 1", "tick 2", "tick 3", "tick 4"]);
-  assertMatch(await waiting, /^1 requests in the /);
+  assertMatch(await curl(tcp), /^1 requests in the /);
   await machine.shows(service, { Result: "success", ActiveState: "active" });
   await slow.stdin.close();
 });
