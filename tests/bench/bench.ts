@@ -8,6 +8,7 @@
  * @module
  */
 
+import { compileC } from "./build.ts";
 import { buildField } from "./contenders.ts";
 import { measureRound } from "./measures.ts";
 import { report } from "./report.ts";
@@ -35,7 +36,7 @@ async function main(): Promise<void> {
   }
   console.log("building what is compared");
   const into = temporary(BUILD);
-  const tools = await Tools.compile(into, temporary());
+  const tools = new Tools(await compileC("load.c", into), temporary());
   const field = await buildField(settings.only, {
     into,
     socketOf: (key) => tools.socketOf(key),

@@ -1,11 +1,9 @@
-"""holder.py held|own|once SOCKET OUTPUT COMMAND...: starts a program, and takes the time.
+"""holder.py held|own SOCKET OUTPUT COMMAND...: starts a server, and takes the time.
 
 held: connects to a listening socket, sends a message, and only then starts the program
 with the socket, as the service manager does. Prints its pid, and the milliseconds from the
 connect to the first echoed byte. Stops the program when standard input ends.
 own: the same with a program that makes the socket, from its start on.
-once: runs the program to its end, with the socket and a notify socket. Prints the
-milliseconds, and whether the program has notified.
 
 OUTPUT gets what the program prints. The holder is the first client as well, so that no
 other process has to be woken between the connect and the start.
@@ -65,26 +63,6 @@ def dial_when_it_listens():
     sys.exit(f"{command[0]} does not listen")
 
 
-def elapsed_ms():
-    return (time.monotonic() - since) * 1e3
-
-
-if mode == "once":
-    notify = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    notify.bind(f"{path}.notify")
-    notify.setblocking(False)
-    os.environ["NOTIFY_SOCKET"] = f"{path}.notify"
-    since = time.monotonic()
-    code = start().wait()
-    ms = elapsed_ms()
-    os.unlink(f"{path}.notify")
-    try:
-        notified = len(notify.recv(64)) > 0
-    except BlockingIOError:
-        notified = False
-    print(json.dumps({"ms": ms, "notified": notified}))
-    sys.exit(code)
-
 since = time.monotonic()
 if mode == "held":
     client = dial()
@@ -94,7 +72,7 @@ try:
         client = dial_when_it_listens()
     if client.recv(1) != b"m":
         sys.exit(f"{command[0]} closed its first connection")
-    print(json.dumps({"ms": elapsed_ms(), "pid": program.pid}), flush=True)
+    print(json.dumps({"ms": (time.monotonic() - since) * 1e3, "pid": program.pid}), flush=True)
     client.close()
     sys.stdin.read()
     program.terminate()

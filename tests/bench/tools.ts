@@ -1,12 +1,13 @@
 /** The bench's own two programs: the holder that starts servers, and the load. */
 
+import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { echoOf } from "../support/peer.ts";
 import { ENVIRONMENT, Program } from "../support/program.ts";
-import { compileC, HERE, output } from "./build.ts";
+import { HERE, output } from "./build.ts";
 import type { Contender } from "./contenders.ts";
 
 /** What a load has found. */
-export interface LoadResult {
+interface LoadResult {
   /** Echoed messages per second. */
   perSecond: number;
   /** Time from sending a message to having it back, in microseconds. */
@@ -40,15 +41,14 @@ export class Tools {
   /** Files that a runtime creates in the temporary directory are removed with ours. */
   readonly #env: Record<string, string>;
 
-  private constructor(load: string, scratch: string) {
+  /**
+   * @param load The executable of load.c.
+   * @param scratch The directory for sockets and the servers' output.
+   */
+  constructor(load: string, scratch: string) {
     this.#load = load;
     this.#scratch = scratch;
     this.#env = { ...ENVIRONMENT, TMPDIR: scratch };
-  }
-
-  /** @param scratch The directory for sockets and the servers' output. */
-  static async compile(into: string, scratch: string): Promise<Tools> {
-    return new Tools(await compileC("load.c", into), scratch);
   }
 
   /** Where a server listens. */
@@ -80,14 +80,12 @@ export class Tools {
   }
 
   /** Runs a program to its end, and returns how long that took, in milliseconds. */
-  async startOnce({ title, notifies, command }: Contender): Promise<number> {
-    const { ms, notified } = await this.#json([
-      ...["python3", `${HERE}holder.py`, "once", this.socketOf("once")],
-      ...["/dev/null", ...command],
-    ]);
-    if (notified !== (notifies ?? false)) {
-      throw new Error(`${title}: notified is ${notified}`);
-    }
+  async startOnce({ notifies, command }: Contender): Promise<number> {
+    using receiver = new NotifyReceiver();
+    const start = performance.now();
+    await this.#run(command, { NOTIFY_SOCKET: receiver.socket });
+    const ms = performance.now() - start;
+    if (notifies) await receiver.next();
     return ms;
   }
 
@@ -98,7 +96,9 @@ export class Tools {
     seconds: number,
   ): Promise<LoadResult> {
     const numbers = [connections, bytes, depth, seconds].map(String);
-    return await this.#json([this.#load, this.socketOf(key), ...numbers]);
+    return JSON.parse(
+      await this.#run([this.#load, this.socketOf(key), ...numbers]),
+    );
   }
 
   /** Opens connections, has each served once, and holds them until disposed of. */
@@ -112,9 +112,7 @@ export class Tools {
     return open.move();
   }
 
-  // deno-lint-ignore no-explicit-any -- what the programs print
-  async #json(command: string[]): Promise<any> {
-    const text = await output(command, { clearEnv: true, env: this.#env });
-    return JSON.parse(text);
+  #run(command: string[], env = {}): Promise<string> {
+    return output(command, { clearEnv: true, env: { ...this.#env, ...env } });
   }
 }

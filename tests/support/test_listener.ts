@@ -12,7 +12,6 @@ import {
   ServerAcceptor,
   SocketTransport,
 } from "../../activation/_net_transport.ts";
-import { UNIX_ADDR } from "../../activation/_address.ts";
 import { streamBinding } from "../../runtime/stream_binding.ts";
 import type { ServerHandle } from "../../runtime/stream_handle.ts";
 import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
@@ -47,21 +46,16 @@ export class TestListener implements Disposable {
     dial: () => Promise<Deno.Conn>,
     directory: TempDir,
   ) {
-    const counting: Acceptor<AdoptedConn> = {
-      addr: UNIX_ADDR,
-      start: (onConnection, onError) =>
-        acceptor.start((conn) => {
-          this.accepted++;
-          onConnection(conn);
-        }, onError),
-      close: () => acceptor.close(),
-      ref: () => acceptor.ref(),
-      unref: () => acceptor.unref(),
-    };
+    const start = acceptor.start.bind(acceptor);
+    acceptor.start = (onConnection, onError) =>
+      start((conn) => {
+        this.accepted++;
+        onConnection(conn);
+      }, onError);
     this.adopted = new AcceptorListener<
       Deno.UnixConn & ChunkConn,
       Deno.UnixAddr
-    >(counting as Acceptor<Deno.UnixConn & ChunkConn>);
+    >(acceptor as Acceptor<Deno.UnixConn & ChunkConn>);
     this.#dial = dial;
     this.#directory = directory;
   }
