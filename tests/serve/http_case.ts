@@ -78,6 +78,10 @@ export function request(
 
 export const GET = request("GET /", LAST);
 
+/** The head of a request with a body, by default the last one. */
+export const upload = (length: number, path = "/", headers: object = LAST) =>
+  request(`POST ${path}`, { ...headers, "Content-Length": `${length}` });
+
 /** Connects, and sends a text. */
 export async function dialWith(place: Place, text: string): Promise<Deno.Conn> {
   const conn = await place.dial();

@@ -21,6 +21,7 @@ import {
   receiveRest,
   request,
   test,
+  upload,
 } from "./http_case.ts";
 
 const CHUNKED = { "Transfer-Encoding": "chunked" };
@@ -139,8 +140,7 @@ test("a client waits while the handler does not read its body", async (place) =>
     return new Response(`${(await request.bytes()).length}`);
   });
   const size = 32 * MIB;
-  const headers = { ...LAST, "Content-Length": `${size}` };
-  using conn = await dialWith(place, request("POST /", headers));
+  using conn = await dialWith(place, upload(size));
   let sent = 0;
   const sending = (async () => {
     const chunk = new Uint8Array(64 * 1024);
@@ -171,14 +171,10 @@ test("bodies flow both ways at once, chunk by chunk", async (place) => {
 
 test("25 MiB come back while they are sent", async (place) => {
   const size = 25 * MIB;
-  const headers = { "content-length": `${size}` };
   await using _service = await place.serve(({ body }) =>
-    new Response(body, { headers })
+    new Response(body, { headers: { "content-length": `${size}` } })
   );
-  using conn = await dialWith(
-    place,
-    request("POST /", { ...LAST, ...headers }),
-  );
+  using conn = await dialWith(place, upload(size));
   const chunk = Uint8Array.from({ length: 64 * 1024 }, (_, i) => i % 251);
   const sending = (async () => {
     for (let sent = 0; sent < size; sent += chunk.length) {
@@ -193,47 +189,41 @@ test("25 MiB come back while they are sent", async (place) => {
   assertEquals(await receiveRest(conn), "");
 });
 
-test("reading the body fails when the client leaves within it", async (place) => {
+test("reading the body fails when the client leaves within it, also one of 100 GB", async (place) => {
   const called = gate();
   const failure = Promise.withResolvers<unknown>();
   await using _service = await place.serve(async (request) => {
     called.resolve();
-    await request.text().catch(failure.resolve);
-    return new Response();
-  });
+    const text = await request.text().catch(failure.resolve);
+    return new Response(text as string);
+  }, { maxBodyBytes: 0 });
   {
-    const text = request("POST /", { "Content-Length": "9" }, "1234");
-    using _conn = await dialWith(place, text);
+    // For 100 GB, Deno 2.9.4 aborts.
+    const size = place.server === "Deno.serve" ? 9 : 100_000_000_000;
+    using _conn = await dialWith(place, upload(size) + "some");
     await soon("the handler is called", called.promise);
   }
   assertInstanceOf(await soon("reading fails", failure.promise), Error);
+  assertEquals((await ask(place, upload(4) + "text")).body, "text");
 });
 
-const EXPECTED = request("POST /", {
-  ...{ "Content-Length": "4", "Expect": "100-continue" },
-});
-
-test("100 Continue is sent when the handler reads the body", async (place) => {
+test("100 Continue is sent when the handler reads the body, which otherwise need not be sent", async (place) => {
   await using _service = await place.serve(async (request) =>
-    new Response(await request.text())
+    request.url.endsWith("/unread")
+      ? new Response("too much", { status: 413 })
+      : new Response(await request.text())
   );
-  using conn = await dialWith(place, EXPECTED);
+  const expected = { Expect: "100-continue" };
+  using conn = await dialWith(place, upload(4, "/", expected));
   const head = await receiveUpTo(conn, CRLF + CRLF);
   assertEquals(head, `HTTP/1.1 100 Continue${CRLF}${CRLF}`);
   await send(conn, "body");
   assertMatch(await receiveUpTo(conn, `${CRLF}body`), /^HTTP\/1\.1 200 OK/);
-});
-
-test("a body without 100 Continue need not be sent, and ends the connection", {
-  Deno: "it always asks for the body",
-}, async (place) => {
-  const { head, body } = await answer(
-    place,
-    () => new Response("too much", { status: 413 }),
-    EXPECTED,
-  );
-  assertMatch(head, /^HTTP\/1\.1 413 [^]*^connection: close\r$/im);
-  assertEquals(body, "too much");
+  // Deno's own server always asks for the body.
+  if (["Deno.serve", "native"].includes(place.server)) return;
+  const unread = await ask(place, upload(4, "/unread", expected));
+  assertMatch(unread.head, /^HTTP\/1\.1 413 [^]*^connection: close\r$/im);
+  assertEquals(unread.body, "too much");
 });
 
 test(
@@ -249,8 +239,7 @@ test(
       return new Response(`answer to ${new URL(url).pathname}`);
     });
     for (const path of ["/none", "/part"]) {
-      const headers = { "Content-Length": `${4 * MIB}` };
-      using conn = await dialWith(place, request(`POST ${path}`, headers));
+      using conn = await dialWith(place, upload(4 * MIB, path, {}));
       const sending = (async () => {
         await send(conn, new Uint8Array(4 * MIB));
         await send(conn, request("GET /next", LAST));
@@ -271,8 +260,7 @@ test("a body that is announced as too long is refused, and not received", {
     calls++;
     return new Response("handled");
   }, { maxBodyBytes: 10, onError: () => new Response("it is no error") });
-  const headers = { "Content-Length": `${1024 * MIB}` };
-  using conn = await dialWith(place, request("POST /", headers));
+  using conn = await dialWith(place, upload(1024 * MIB));
   const head = await receiveUpTo(conn, CRLF + CRLF);
   assertMatch(head, /^HTTP\/1\.1 413 [^]*connection: close/i);
   assertEquals(calls, 0);
@@ -310,22 +298,4 @@ test("a body of chunks that is too long fails in the handler", {
       if (status === 200) assertEquals(body, "abcdevwxyz");
     }
   }
-});
-
-test("a client that announces 100 GB does not take them", {
-  "Deno.serve": "Deno 2.9.4 aborts",
-}, async (place) => {
-  const called = gate();
-  await using _service = await place.serve(async (request) => {
-    called.resolve();
-    return new Response(await request.text());
-  }, { maxBodyBytes: 0, onError: () => new Response("gone") });
-  {
-    const headers = { "Content-Length": "100000000000" };
-    using _conn = await dialWith(place, request("POST /", headers, "some"));
-    await soon("the handler is called", called.promise);
-  }
-  const headers = { ...LAST, "Content-Length": "4" };
-  const { body } = await ask(place, request("POST /", headers, "text"));
-  assertEquals(body, "text");
 });
