@@ -4,7 +4,7 @@ import { assert, assertEquals } from "@std/assert";
 import { page, quoted, tableRows } from "../docs/pages.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { bringAlong, contents, copySources, run } from "./packages.ts";
+import { bringAlong, contents, copySources, run, sh } from "./packages.ts";
 
 Deno.test("a fresh copy of the sources builds and installs without a network", async () => {
   using directory = new TempDir();
@@ -12,18 +12,8 @@ Deno.test("a fresh copy of the sources builds and installs without a network", a
   const root = directory.join("root");
   await copySources(tree);
   const env = await bringAlong(directory.path, tree);
-  await run(
-    [
-      "unshare",
-      "--net",
-      "sh",
-      "-c",
-      'make && make install "DESTDIR=$1"',
-      "sh",
-      root,
-    ],
-    { cwd: tree, env },
-  );
+  const build = `unshare --net sh -c 'make && make install DESTDIR=${root}'`;
+  await sh(build, { cwd: tree, env });
   const plain = directory.join("plain");
   await run(["make", "install", `DESTDIR=${plain}`], { cwd: REPOSITORY });
   assertEquals(await contents(root), await contents(plain));
@@ -31,6 +21,8 @@ Deno.test("a fresh copy of the sources builds and installs without a network", a
 
 /** Where the system's own programs and files are. */
 const SYSTEM = /^\/(usr|bin|sbin|lib|lib64|etc|proc|sys|dev)\//;
+
+const lines = (output: string) => output.trimEnd().split("\n");
 
 /** The files that a trace of strace has opened, or run. */
 function opened(trace: string): string[] {
@@ -45,33 +37,24 @@ Deno.test("a build runs and reads what toolchain/README.md lists, and nothing el
   await copySources(tree);
   const installed = `${tree}/toolchain/installed`;
   // Everything is installed, and nothing is recorded: find searches, without a network.
-  await run([
-    ...["cp", "-R", "--reflink=auto", `${REPOSITORY}toolchain/installed`],
-    installed,
-  ]);
-  await Deno.remove(`${installed}/found`);
-  const home = directory.join("home");
-  await Deno.mkdir(home);
-  const before = new Set(await filesBelow(directory.path));
+  await sh(
+    `cp -R --reflink=auto toolchain/installed ${installed}
+    rm ${installed}/found; mkdir ${directory.join("home")}`,
+    { cwd: REPOSITORY },
+  );
+  const before = new Set(lines(await sh(`find ${directory.path} -type f`)));
   const trace = directory.join("trace");
-  await run(
-    [
-      ...["unshare", "--net", "strace", "--follow-forks", "--seccomp-bpf"],
-      ...["--quiet=all", "--decode-fds=path", "--string-limit=4096"],
-      ...["--trace=execve,openat", `--output=${trace}`, "make"],
-    ],
-    { cwd: tree, env: { HOME: home } },
+  await sh(
+    `unshare --net strace --follow-forks --seccomp-bpf --quiet=all --decode-fds=path \\
+      --string-limit=4096 --trace=execve,openat --output=${trace} make`,
+    { cwd: tree, env: { HOME: directory.join("home") } },
   );
   const sources = new Set(
-    (await run([
-      "git",
-      "ls-files",
-      "--cached",
-      "--others",
-      "--exclude-standard",
-    ], {
-      cwd: REPOSITORY,
-    })).trimEnd().split("\n").map((name) => `${tree}/${name}`),
+    lines(
+      await sh("git ls-files --cached --others --exclude-standard", {
+        cwd: REPOSITORY,
+      }),
+    ).map((name) => `${tree}/${name}`),
   );
   const used = opened(await Deno.readTextFile(trace))
     .filter((path) => !SYSTEM.test(path) && !sources.has(path));
@@ -94,15 +77,9 @@ Deno.test("a build runs and reads what toolchain/README.md lists, and nothing el
     files.filter((file) => !bookkeeping.test(file)).sort(),
     own.sort(),
   );
-  const checked = await run([
-    "sha256sum",
-    "--check",
-    "--ignore-missing",
-    "../checksums",
-  ], { cwd: installed });
+  const checked = await sh(
+    "sha256sum --check --ignore-missing ../checksums",
+    { cwd: installed },
+  );
   assert(own.every((file) => checked.includes(`${file}: OK`)), checked);
 });
-
-async function filesBelow(folder: string): Promise<string[]> {
-  return (await run(["find", folder, "-type", "f"])).trimEnd().split("\n");
-}

@@ -1,58 +1,28 @@
 /** Trees to build in, and packages made from them, as a packager makes them. */
 
-import { soon } from "../support/eventually.ts";
-import { REPOSITORY } from "../support/program.ts";
+import {
+  REPOSITORY,
+  run as runProgram,
+  type RunOptions,
+} from "../support/program.ts";
 
-/** How long one command may take, in milliseconds. */
-const LIMIT = 120_000;
-
-/** The result of a finished command; stdout and stderr together, in their order. */
-export interface Finished {
-  code: number;
-  output: string;
-}
-
-export interface CommandOptions {
-  cwd?: string;
-  env?: Record<string, string>;
-}
-
-/** Nothing of the environment that the tests run in reaches a command. */
-const ENVIRONMENT = {
-  PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-  LANG: "C.UTF-8",
-};
-
-/** Runs a command to its end, with any exit code. */
+/** Runs a command to its end, with any exit code; stdout and stderr are one. */
 export async function attempt(
   command: string[],
-  { cwd, env = {} }: CommandOptions = {},
-): Promise<Finished> {
-  const process = new Deno.Command("sh", {
-    args: ["-c", 'exec "$@" 2>&1', "sh", ...command],
-    cwd,
-    clearEnv: true,
-    env: { ...ENVIRONMENT, ...env },
-    stdin: "null",
-    stdout: "piped",
-  }).spawn();
-  try {
-    const { code, stdout } = await soon(
-      `"${command.join(" ")}" has ended`,
-      process.output(),
-      { within: LIMIT },
-    );
-    return { code, output: new TextDecoder().decode(stdout) };
-  } catch (error) {
-    process.kill("SIGKILL");
-    throw error;
-  }
+  options: RunOptions = {},
+): Promise<{ code: number; output: string }> {
+  const args = ["-c", 'exec "$@" 2>&1', "sh", ...command];
+  const { code, stdout: output } = await runProgram("sh", args, {
+    within: 120_000,
+    ...options,
+  });
+  return { code, output };
 }
 
 /** As {@linkcode attempt}, but an exit code other than 0 is an error. */
 export async function run(
   command: string[],
-  options: CommandOptions = {},
+  options: RunOptions = {},
 ): Promise<string> {
   const { code, output } = await attempt(command, options);
   if (code !== 0) {
@@ -63,13 +33,18 @@ export async function run(
   return output;
 }
 
+/** As {@linkcode run}, for the commands of bash. */
+export function sh(
+  script: string,
+  options: RunOptions = {},
+): Promise<string> {
+  return run(["bash", "-e", "-o", "pipefail", "-c", script], options);
+}
+
 /** The Deno of this checkout and its compile runtime, as make takes them. */
 export async function toolchain(): Promise<Record<string, string>> {
-  const env = await run([
-    "toolchain/deno",
-    "eval",
-    "console.log(JSON.stringify(Deno.env.toObject()))",
-  ], {
+  const script = "console.log(JSON.stringify(Deno.env.toObject()))";
+  const env = await run(["toolchain/deno", "eval", script], {
     cwd: REPOSITORY,
     env: inherited("HOME", "DENO", "DENORT_BIN", "DENO_DIR"),
   });
@@ -87,17 +62,10 @@ export function inherited(...names: string[]): Record<string, string> {
 
 /** Copies the sources of this checkout: tracked and untracked files that git does not ignore. */
 export async function copySources(to: string): Promise<void> {
-  await Deno.mkdir(to, { recursive: true });
-  await run(
-    [
-      "bash",
-      "-ec",
-      `git ls-files -z --cached --others --exclude-standard |
-        while IFS= read -r -d '' path; do [ ! -e "$path" ] || printf '%s\\0' "$path"; done |
-        tar -c --null --no-recursion --files-from=- | tar -x -C "$1"`,
-      "bash",
-      to,
-    ],
+  await sh(
+    `mkdir -p ${to}; git ls-files -z --cached --others --exclude-standard |
+      while IFS= read -r -d '' path; do [ ! -e "$path" ] || printf '%s\\0' "$path"; done |
+      tar -c --null --no-recursion --files-from=- | tar -x -C ${to}`,
     { cwd: REPOSITORY },
   );
 }
@@ -106,7 +74,7 @@ export async function copySources(to: string): Promise<void> {
 export async function make(
   targets: string[],
   distdir: string,
-  { cwd = REPOSITORY, env = {} }: CommandOptions = {},
+  { cwd = REPOSITORY, env = {} }: RunOptions = {},
 ): Promise<string[]> {
   await run(
     ["make", "-j2", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"],
@@ -128,13 +96,11 @@ export const VERSION: string =
 
 /** Every file below a folder, with its mode and content. */
 export async function contents(root: string): Promise<string> {
-  return await run([
-    "bash",
-    "-ec",
-    `cd "$1"; find . -printf '%M %p\\n' | LC_ALL=C sort -k2; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum`,
-    "bash",
-    root,
-  ]);
+  return await sh(
+    `find . -printf '%M %p\\n' | LC_ALL=C sort -k2
+    find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum`,
+    { cwd: root },
+  );
 }
 
 /**
@@ -151,15 +117,10 @@ export async function bringAlong(
     await run(["cp", "--reflink=auto", path, env[name]]);
   }
   const installed = `${tree}/toolchain/installed`;
-  await Deno.mkdir(installed);
-  for (const { name } of Deno.readDirSync(`${REPOSITORY}toolchain/installed`)) {
-    if (!/^(deno-std|esbuild-)/.test(name)) continue;
-    await run([
-      "cp",
-      "-R",
-      `${REPOSITORY}toolchain/installed/${name}`,
-      installed,
-    ]);
-  }
+  await sh(
+    `mkdir '${installed}'
+    cp -R toolchain/installed/{deno-std,esbuild-}* '${installed}'`,
+    { cwd: REPOSITORY },
+  );
   return env;
 }
