@@ -1,7 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { listenOr } from "../../activation/listen_or.ts";
-import { activate, dial, printed } from "../support/activate.ts";
-import { receiveAllText } from "../support/peer.ts";
+import { printed } from "../support/activate.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 Deno.test("when not activated, the listener is Deno's own", async () => {
@@ -13,29 +12,23 @@ Deno.test("when not activated, the listener is Deno's own", async () => {
   assertEquals(unix.addr, { transport: "unix", path });
 });
 
-Deno.test("the socket of a name is taken among several, without a permission to listen", async () => {
-  await using program = await activate({
-    sockets: 2,
-    names: ["other", "web"],
-    script: `using listener = await listenOr({ name: "web", port: 0 });
-      using conn = await listener.accept();
-      await conn.write(new TextEncoder().encode("hello"));`,
-  });
-  const conns = await Promise.all(program.addresses.map(dial));
-  const received = conns.map((conn) => receiveAllText(conn).catch(() => ""));
-  assertEquals(await Promise.all(received), ["", "hello"]);
-  for (const conn of conns) conn.close();
-});
-
+const WRONG = ["wrong-kind", "wrong-kind"];
 const SEVERAL = "wrong-name: Cannot choose among several sockets (passed:";
-const CHOICES: [passed: string, name: string | undefined, outcome: string][] = [
-  ["unix=any", undefined, "adopted"],
-  ["udp=web,file=web,unix=web", "web", "adopted"],
-  ["file=conf,connection=other,unix=web", "web", "adopted"],
+const CHOICES: [
+  passed: string,
+  name: string | undefined,
+  outcome: string,
+  /** The codes of listen() afterwards. */
+  ...codes: string[],
+][] = [
+  ["unix=any", undefined, "adopted", "owned"],
+  ["unix=other,unix=web", "web", "adopted", "adopted", "owned"],
+  ["udp=web,file=web,unix=web", "web", "adopted", ...WRONG, "owned"],
+  ["file=conf,connection=x,unix=web", "web", "adopted", ...WRONG, "owned"],
   [
-    "file=conf,connection=other,unix=web",
+    "file=conf,connection=x,unix=web",
     undefined,
-    `${SEVERAL} 4 "other", 5 "web"); name the one to take`,
+    `${SEVERAL} 4 "x", 5 "web"); name the one to take`,
   ],
   [
     "unix=other",
@@ -54,9 +47,13 @@ const CHOICES: [passed: string, name: string | undefined, outcome: string][] = [
   ],
 ];
 Deno.test("the only socket is taken: that of the name, or without one of all", async () => {
-  for (const [passed, name, outcome] of CHOICES) {
+  for (const [passed, name, outcome, ...codes] of CHOICES) {
     const script = `const options = ${JSON.stringify({ name, port: 0 })};
-      console.log(await failure(listenOr(options)));`;
-    assertEquals(await printed(passed, script), [outcome]);
+      console.log(await failure(listenOr(options)));
+      for (const { fd } of listenFds()) {
+        console.log((await failure(listen(fd))).split(":")[0]);
+      }`;
+    const lines = await printed(passed, script);
+    assertEquals(lines.slice(0, 1 + codes.length), [outcome, ...codes]);
   }
 });
