@@ -43,26 +43,43 @@ const http: Ask = async (address) => {
   return (await receiveAllText(conn)).startsWith("HTTP/1.1 200");
 };
 
-/** Ways to accept: the first argument of the program, and its permissions. */
+const LISTEN = "listenFds().map((fd) => echo(listen(fd)));";
+const SERVE = "await serve((request) => new Response(request.body));";
+
+/** Ways to accept: a script, the kind of its last socket, and a client. */
 const SERVICES = {
-  "listen, unix path": ["listen", "unix path", echo],
-  "listen, TCP": ["listen", "IPv4", echo],
-  "node:net, unix path": ["listen", "unix path", echo, WITHOUT_HANDLES],
-  "node:net, TCP": ["listen", "IPv4", echo, WITHOUT_HANDLES],
-  "listenTls": ["listenTls", "IPv4", echoOverTls],
-  "listen and listenTls": ["listen and listenTls", "IPv4", echoOverTls],
-  "serve, unix path": ["serve", "unix path", http],
-  "serve, TCP": ["serve", "IPv4", http],
-} satisfies Record<string, [way: string, kind: Kind, ask: Ask, ...string[]]>;
+  "listen, unix path": [LISTEN, "unix path", echo],
+  "listen, TCP": [LISTEN, "IPv4", echo],
+  "node:net, unix path": [LISTEN, "unix path", echo, WITHOUT_HANDLES],
+  "node:net, TCP": [LISTEN, "IPv4", echo, WITHOUT_HANDLES],
+  "listenTls": ["echo(listenTls(3, tls));", "IPv4", echoOverTls],
+  "listen and listenTls": [
+    "echo(listen(3)); echo(listenTls(4, tls));",
+    "IPv4",
+    echoOverTls,
+  ],
+  "serve, unix path": [SERVE, "unix path", http],
+  "serve, TCP": [SERVE, "IPv4", http],
+} satisfies Record<string, [script: string, kind: Kind, Ask, ...string[]]>;
 type Service = keyof typeof SERVICES;
 
 function start(service: Service, options: Partial<ActivateOptions> = {}) {
-  const [way, kind, , ...flags] = SERVICES[service];
+  const [script, kind, , ...flags] = SERVICES[service];
   return activate({
     kind,
-    module: "tests/activation/accept_program.ts",
+    script: `
+      // As services do. Without it, "deno run" needs descriptors half a second after its
+      // start, and panics if none is free.
+      Deno.addSignalListener("SIGTERM", () => Deno.exit());
+      const tls = { cert: Deno.args[0], key: Deno.args[1] };
+      const echo = async (listening) => {
+        for await (const conn of await listening) {
+          conn.readable.pipeTo(conn.writable).catch(() => {});
+        }
+      };
+      ${script}`,
     allow: [ALLOW_ACTIVATION, ...flags],
-    args: [way, CERT, KEY],
+    args: [CERT, KEY],
     ...options,
   });
 }
