@@ -1,7 +1,7 @@
 import { rearmAccept } from "../runtime/rearm_accept.ts";
 import type { StreamBinding } from "../runtime/stream_binding.ts";
-import type { ListenAddress } from "../runtime/stream_handle.ts";
 import type {
+  ListenAddress,
   ServerHandle,
   SocketName,
   StreamHandle,

@@ -25,7 +25,7 @@ export function whyMisdirected(): string | undefined {
  * Returns why no socket was passed to this process, and the next step. Each text
  * follows from variables that were seen.
  */
-export function whyNoSocket(): string {
+function whyNoSocket(): string {
   const misdirected = whyMisdirected();
   if (misdirected !== undefined) return misdirected;
   const { listenPid, execPid } = passedTo();

@@ -48,7 +48,7 @@ function rightSide(option: Option): string {
 }
 
 /** A space at which a line must not end. */
-export const NO_BREAK = "\xa0";
+const NO_BREAK = "\xa0";
 
 /** Breaks text into lines of at most `columns` columns; longer words stay whole. */
 export function wrap(text: string, columns: number): string[] {

@@ -1,15 +1,10 @@
-import type { BenchOptions, BenchResult } from "./bench.ts";
-
-/** The settings in a report. */
-export type BenchSettings = Pick<
-  BenchOptions,
-  "addressText" | "sizeBytes" | "pipeline"
->;
+import type { BenchResult } from "./bench.ts";
+import type { BenchLoad } from "./bench_connection.ts";
 
 /** Returns the result as a table. */
 export function benchTable(
   result: BenchResult,
-  settings: BenchSettings,
+  load: BenchLoad,
 ): string[] {
   const { latencies, connections, interrupted } = result;
   const latency = (ms: number) => latencies.count === 0 ? "-" : latencyText(ms);
@@ -27,9 +22,9 @@ export function benchTable(
       `${(result.elapsedMs / 1e3).toFixed(2)} s${
         interrupted ? ", interrupted" : ""
       }`,
-      plural(settings.sizeBytes, "byte"),
+      plural(load.sizeBytes, "byte"),
       plural(connections, "connection"),
-      `pipeline ${settings.pipeline}`,
+      `pipeline ${load.pipeline}`,
     ].join(", "),
     row(columns.map(([name]) => name)),
     row(columns.map(([, value]) => value)),
@@ -39,16 +34,16 @@ export function benchTable(
 /** Returns the result as one line of JSON, each name with its unit. */
 export function benchJson(
   result: BenchResult,
-  settings: BenchSettings,
+  load: BenchLoad,
 ): string {
   const { latencies } = result;
   const latency = (ms: number) =>
     latencies.count === 0 ? null : rounded(ms * 1e3, 1);
   return JSON.stringify({
-    address: settings.addressText,
-    size_bytes: settings.sizeBytes,
+    address: load.addressText,
+    size_bytes: load.sizeBytes,
     connections: result.connections,
-    pipeline: settings.pipeline,
+    pipeline: load.pipeline,
     duration_s: rounded(result.elapsedMs / 1e3, 6),
     interrupted: result.interrupted,
     messages: latencies.count,

@@ -8,7 +8,7 @@ import { NotifyError } from "./errors.ts";
  *
  * @throws {NotifyError} Deno cannot reach a socket of this kind.
  */
-export function notifySocketPath(socket: string): string {
+function notifySocketPath(socket: string): string {
   const refuse = (problem: string) =>
     new NotifyError(
       `Cannot use ${NOTIFY_SOCKET}: ${

@@ -2,7 +2,7 @@ import { escapeControl } from "./escape_control.ts";
 import { NotifyError } from "./errors.ts";
 
 /** systemd ignores a longer message (NOTIFY_BUFFER_MAX, which is PIPE_BUF). */
-export const NOTIFY_BYTES_MAX = 4096;
+const NOTIFY_BYTES_MAX = 4096;
 
 /**
  * The state of a service. Each member is a well-known assignment of sd_notify(3).

@@ -86,15 +86,7 @@ export class ConnServer implements ServiceServer {
     this.#drained.resolve();
   }
 
-  ref(): void {
-    this.#setRef(true);
-  }
-
-  unref(): void {
-    this.#setRef(false);
-  }
-
-  #setRef(isRef: boolean): void {
+  setRef(isRef: boolean): void {
     this.#isRef = isRef;
     const method = isRef ? "ref" : "unref";
     this.#acceptor[method]();

@@ -75,15 +75,7 @@ export class NativeServer implements ServiceServer {
     this.#connections.forEach((each) => each.abort());
   }
 
-  ref(): void {
-    this.#setRef(true);
-  }
-
-  unref(): void {
-    this.#setRef(false);
-  }
-
-  #setRef(isRef: boolean): void {
+  setRef(isRef: boolean): void {
     this.#isRef = isRef;
     const method = isRef ? "ref" : "unref";
     this.#acceptor[method]();

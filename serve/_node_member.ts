@@ -111,12 +111,8 @@ export class NodeMember implements ServiceServer {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  ref(): void {
-    this.#server.ref();
-  }
-
-  unref(): void {
-    this.#server.unref();
+  setRef(isRef: boolean): void {
+    this.#server[isRef ? "ref" : "unref"]();
   }
 
   #hold(): () => void {

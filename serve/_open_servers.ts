@@ -24,10 +24,7 @@ import { ParserServer } from "./_parser_server.ts";
 import type { ServerOptions } from "./_run_servers.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
-/** Options for {@linkcode openServers}. */
-export type OpenServersOptions =
-  & Pick<ServerOptions, "name" | "fallback" | "backlog">
-  & { cert?: string | undefined; key?: string | undefined };
+type CertificateOptions = { [name in keyof Certificate]?: string | undefined };
 
 /** One socket, which is adopted or bound in one of two ways. */
 interface Socket {
@@ -49,7 +46,7 @@ interface Socket {
  * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
 export async function openServers(
-  options: OpenServersOptions,
+  options: ServerOptions & CertificateOptions,
   answerOptions: AnswerOptions,
   holders: CertificateHolder[],
 ): Promise<ServiceServer[]> {
@@ -100,7 +97,7 @@ export async function openServers(
 }
 
 /** @throws {TypeError} Only one of the certificate and its key is given. */
-function certificateOf({ cert, key }: OpenServersOptions): Certificate {
+function certificateOf({ cert, key }: CertificateOptions): Certificate {
   if (cert !== undefined && key !== undefined) return { cert, key };
   throw new TypeError("Cannot use TLS: set both cert and key");
 }

@@ -85,15 +85,7 @@ export class ParserServer implements ServiceServer {
     this.#webSockets?.abort();
   }
 
-  ref(): void {
-    this.#setRef(true);
-  }
-
-  unref(): void {
-    this.#setRef(false);
-  }
-
-  #setRef(isRef: boolean): void {
+  setRef(isRef: boolean): void {
     this.#isRef = isRef;
     const method = isRef ? "ref" : "unref";
     this.#acceptor[method]();

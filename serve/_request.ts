@@ -2,7 +2,11 @@ import {
   requestOnDemand,
   type RequestSource,
 } from "../runtime/fetch_objects.ts";
-import { bodyTooLong, RefusedRequest } from "./_handler_result.ts";
+import {
+  bodyTooLong,
+  type HandlerOptions,
+  RefusedRequest,
+} from "./_handler_result.ts";
 
 /** The head of a request. */
 export interface RequestHead {
@@ -57,11 +61,6 @@ export interface Headers {
   expectsContinue: boolean;
 }
 
-/** Options for {@linkcode readHeaders}. */
-export interface ReadHeadersOptions {
-  maxBodyBytes: number;
-}
-
 /**
  * Reads the headers. Several cookies become one (RFC 9113, section 8.2.3).
  *
@@ -69,7 +68,7 @@ export interface ReadHeadersOptions {
  */
 export function readHeaders(
   { method, httpVersion, rawHeaders }: RequestHead,
-  { maxBodyBytes }: ReadHeadersOptions,
+  { maxBodyBytes }: Pick<HandlerOptions, "maxBodyBytes">,
 ): Headers {
   if (rawHeaders.length > 2 * HEADERS_MAX) {
     throw new RefusedRequest(400, `it has more than ${HEADERS_MAX} headers`);

@@ -1,5 +1,4 @@
 import { service } from "../daemon/service.ts";
-import type { Member } from "../daemon/service_interfaces.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
@@ -99,7 +98,7 @@ export interface RunningServer extends AsyncDisposable {
  */
 export async function runServers(
   options: ServerOptions,
-  open: (member: Member) => Promise<ServiceServer[]>,
+  open: () => Promise<ServiceServer[]>,
 ): Promise<RunningServer> {
   const { signal, onListen } = options;
   signal?.throwIfAborted();
@@ -124,7 +123,7 @@ export async function runServers(
   member.stopping.addEventListener("abort", () => void drain());
   signal?.addEventListener("abort", shutdown);
   try {
-    servers = await open(member);
+    servers = await open();
     for (const server of servers) {
       server.start({
         onAcceptError: (error) => logFailure("Cannot accept", error),
@@ -149,8 +148,8 @@ export async function runServers(
     addrs: servers.map(({ addr }) => addr),
     finished: finished.promise,
     shutdown,
-    ref: () => servers.forEach((each) => each.ref()),
-    unref: () => servers.forEach((each) => each.unref()),
+    ref: () => servers.forEach((each) => each.setRef(true)),
+    unref: () => servers.forEach((each) => each.setRef(false)),
     [Symbol.asyncDispose]: shutdown,
   };
 }

@@ -51,6 +51,6 @@ export interface ServiceServer {
   drain(): Promise<void>;
   /** Closes all connections at once; a pending `drain()` resolves. */
   abort(): void;
-  ref(): void;
-  unref(): void;
+  /** Sets whether the server and its connections keep the process alive. */
+  setRef(isRef: boolean): void;
 }

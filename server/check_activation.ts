@@ -1,3 +1,4 @@
+import { hostAndPort } from "../activation/_address.ts";
 import {
   type ActivationEnv,
   ActivationError,
@@ -81,9 +82,8 @@ async function checkSocket(
 
 function describe(addr: Deno.NetAddr | Deno.UnixAddr): string {
   if ("path" in addr) return "a unix stream socket that listens";
-  const { hostname, port } = addr;
-  const host = hostname.includes(":") ? `[${hostname}]` : hostname;
-  return `a TCP socket that listens on ${host}:${port}`;
+  const address = hostAndPort(addr.hostname, addr.port);
+  return `a TCP socket that listens on ${address}`;
 }
 
 /** The message of an activation error names the next step. */

@@ -15,8 +15,12 @@ import { basename, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { IDLE_TIMEOUT } from "../daemon/environment.ts";
 import { build, libraries, verify } from "./build.ts";
-import type { Permissions } from "./permissions.ts";
-import { flagsOf, flagsOfSet, parsePermissions } from "./permissions.ts";
+import {
+  flagsOf,
+  flagsOfSet,
+  parsePermissions,
+  type Permissions,
+} from "./permissions.ts";
 import type { UnitDescription } from "./unit_description.ts";
 import { unitFiles } from "./unit_files.ts";
 
