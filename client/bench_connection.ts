@@ -1,5 +1,10 @@
 import { type BenchPayload, WINDOW_BYTES } from "./bench_payload.ts";
-import { ClientError, deadline, LINGER_MS } from "./client_error.ts";
+import {
+  ClientError,
+  deadline,
+  LINGER_MS,
+  lostConnection,
+} from "./client_error.ts";
 import { writeAll } from "./connect.ts";
 
 /** The shape of the load on one connection. */
@@ -167,8 +172,9 @@ export class BenchConnection {
   }
 
   #lost(cause: string): ClientError {
-    return new ClientError(
-      `Lost the connection to "${this.#load.addressText}": ${cause}; ${this.progress}`,
+    return lostConnection(
+      this.#load.addressText,
+      `${cause}; ${this.progress}`,
     );
   }
 

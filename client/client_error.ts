@@ -18,6 +18,14 @@ export function noReply(
   );
 }
 
+/** Returns the error of a connection that ended too early. */
+export function lostConnection(
+  addressText: string,
+  cause: string,
+): ClientError {
+  return new ClientError(`Lost the connection to "${addressText}": ${cause}`);
+}
+
 /**
  * The time in which a server must close its side after the last reply, in
  * milliseconds.

@@ -1,5 +1,10 @@
 import { escapeBytes } from "../cli/escape_bytes.ts";
-import { ClientError, deadline, noReply } from "./client_error.ts";
+import {
+  ClientError,
+  deadline,
+  lostConnection,
+  noReply,
+} from "./client_error.ts";
 import { LineReader } from "./line_reader.ts";
 import { writeAll } from "./connect.ts";
 
@@ -93,8 +98,6 @@ export async function count(
   }
 
   function failed(cause: string): ClientError {
-    return new ClientError(
-      `Lost the connection to "${options.addressText}": ${cause}`,
-    );
+    return lostConnection(options.addressText, cause);
   }
 }

@@ -1,5 +1,10 @@
 import { CloseWord } from "../cli/close_word.ts";
-import { ClientError, LINGER_MS, noReply } from "./client_error.ts";
+import {
+  ClientError,
+  LINGER_MS,
+  lostConnection,
+  noReply,
+} from "./client_error.ts";
 import { writeAll } from "./connect.ts";
 
 /** Options for {@linkcode interact}. */
@@ -106,9 +111,7 @@ export async function interact(
   }
 
   function failed(cause: string): ClientError {
-    return new ClientError(
-      `Lost the connection to "${options.addressText}": ${cause}`,
-    );
+    return lostConnection(options.addressText, cause);
   }
 }
 

@@ -30,19 +30,21 @@ export function requestOnDemand(source: RequestSource): Request | undefined {
 
 /** Returns what Deno keeps of a request; undefined when that is not known. */
 export function innerRequest<Inner>(request: Request): Inner | undefined {
-  requestSymbol ??=
-    symbolsOf(new Request("http://localhost/")).get("request") ??
-      null;
+  if (requestSymbol === undefined) {
+    requestSymbol =
+      symbolsOf(new Request("http://localhost/")).get("request") ?? null;
+  }
   return requestSymbol === null
     ? undefined
     : (request as unknown as Internal<Inner>)[requestSymbol];
 }
 
+/** Null when a `Request` has no such property. */
 let requestSymbol: symbol | null | undefined;
 
-/** Returns a stream in the form in which Deno keeps the body of a request. */
-export function innerBody(stream: ReadableStream): unknown {
-  return innerResponse(new Response(stream))?.body;
+/** Returns a body in the form in which Deno keeps that of a request. */
+export function innerBody(body: CompleteBody | ReadableStream): unknown {
+  return innerResponse(new Response(body))?.body;
 }
 
 function requestFactory(): NonNullable<typeof newRequest> {
@@ -53,7 +55,6 @@ function requestFactory(): NonNullable<typeof newRequest> {
   if (brand === undefined || inner === undefined || guard === undefined) {
     return () => undefined;
   }
-  const innerBody = symbolsOf(new Response()).get("response")!;
 
   class InnerRequest {
     readonly method: string;
@@ -73,9 +74,7 @@ function requestFactory(): NonNullable<typeof newRequest> {
     get body(): unknown {
       if (this.#body === undefined) {
         const body = this.#source.body();
-        this.#body = body === null
-          ? null
-          : Reflect.get(new Response(body), innerBody).body;
+        this.#body = body === null ? null : innerBody(body);
       }
       return this.#body;
     }
@@ -96,7 +95,7 @@ function requestFactory(): NonNullable<typeof newRequest> {
       this.#source.onLeave(callback);
     }
   }
-  // What a request of a server has no values for.
+  // For the properties that a request of a server does not set.
   Object.setPrototypeOf(InnerRequest.prototype, Reflect.get(model, inner));
 
   const create = (source: RequestSource): Request => {
@@ -186,7 +185,7 @@ let responseSymbols: ResponseSymbols | null | undefined;
  * `response.headers` instead takes up to a quarter of the time of a small response.
  */
 export function innerResponse(response: Response): InnerResponse | undefined {
-  responseSymbols ??= findResponseSymbols();
+  if (responseSymbols === undefined) responseSymbols = findResponseSymbols();
   return responseSymbols === null
     ? undefined
     : (response as unknown as Internal<InnerResponse> | undefined)

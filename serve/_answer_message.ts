@@ -5,9 +5,9 @@ import { takeResponse } from "../runtime/fetch_objects.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { clientGone, ExchangeInfo } from "./_exchange_info.ts";
 import { bodyTooLong, respondTo, serviceResponse } from "./_handler_result.ts";
+import { LINGER_MS } from "./_http_limits.ts";
 import { type ClientState, readHeaders, toRequest } from "./_request.ts";
 import { type Chunk, HOP_BY_HOP, isAvailable, toBytes } from "./_response.ts";
-import { LINGER_MS } from "./_service_server.ts";
 
 /** The bytes of a body that are read before the head is sent. */
 const READY_BYTES_MAX = 64 * 1024;

@@ -1,7 +1,7 @@
 import { logFailure } from "../daemon/_log_failure.ts";
 import { hasReadyBody, innerResponse } from "../runtime/fetch_objects.ts";
 import { checkHeaders } from "./_header_guard.ts";
-import { REASONS } from "./_reasons.ts";
+import { REASONS } from "./_statuses.ts";
 import type { ServeHandler, ServeInfo } from "./serve_handler.ts";
 
 // A program may replace the global, by a class whose objects have no internals.

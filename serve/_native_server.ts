@@ -17,13 +17,10 @@ import {
   serviceResponse,
   WRONG_UPGRADE,
 } from "./_handler_result.ts";
-import { RequestHold } from "./_request_hold.ts";
 import { setHeader } from "./_header_guard.ts";
-import {
-  GRACE_MS,
-  type ServiceServer,
-  type ServiceServerEvents,
-} from "./_service_server.ts";
+import { RequestHold } from "./_request_hold.ts";
+import { GRACE_MS } from "./_http_limits.ts";
+import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
 import type { ServeInfo } from "./serve_handler.ts";
 
 /** The bytes of a body that certainly fit into the buffers between it and its client. */

@@ -3,11 +3,8 @@ import type { Http2Session } from "node:http2";
 import { Server, type Socket } from "node:net";
 import { setImmediate } from "node:timers";
 import { listenerAddr } from "../activation/_address.ts";
-import {
-  GRACE_MS,
-  type ServiceServer,
-  type ServiceServerEvents,
-} from "./_service_server.ts";
+import { GRACE_MS } from "./_http_limits.ts";
+import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
 
 /** The turns of the event loop in which a connection is read once more. */
 const TURNS = 2;

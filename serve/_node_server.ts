@@ -12,14 +12,10 @@ import type { Certificate } from "../activation/listen_tls.ts";
 import type { AnswerOptions } from "./_answer.ts";
 import { answerMessage, type MessageOptions } from "./_answer_message.ts";
 import { RefusedRequest, serviceResponse } from "./_handler_result.ts";
+import { HEADERS_CHECK_MS, HEADERS_TIMEOUT_MS } from "./_http_limits.ts";
 import { NodeMember } from "./_node_member.ts";
-import { REASONS } from "./_reasons.ts";
 import { ClientState } from "./_request.ts";
-import {
-  CLIENT_ERRORS,
-  HEADERS_CHECK_MS,
-  HEADERS_TIMEOUT_MS,
-} from "./_service_server.ts";
+import { CLIENT_ERRORS, REASONS } from "./_statuses.ts";
 
 /**
  * Opens a server of `node:http` or `node:https`, which a callback makes listen: the

@@ -2,18 +2,15 @@ import type { HandledConn } from "../activation/_conn.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import type { NewParser } from "../runtime/request_parser.ts";
 import type { WebSocketBinding } from "../runtime/web_socket.ts";
-import { WebSockets } from "./_web_sockets.ts";
 import type { AnswerOptions } from "./_answer.ts";
+import { HEADERS_CHECK_MS } from "./_http_limits.ts";
 import { RequestHold } from "./_request_hold.ts";
 import {
   type ConnectionOptions,
   ServedConnection,
 } from "./_served_connection.ts";
-import {
-  HEADERS_CHECK_MS,
-  type ServiceServer,
-  type ServiceServerEvents,
-} from "./_service_server.ts";
+import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
+import { WebSockets } from "./_web_sockets.ts";
 
 /**
  * Serves HTTP/1 by the parser below `node:http`, in half of the time of a bare handler

@@ -1,7 +1,7 @@
 import { takeResponse } from "../runtime/fetch_objects.ts";
 import type { Exchange } from "./_exchange.ts";
 import { clientGone } from "./_exchange_info.ts";
-import { REASONS } from "./_reasons.ts";
+import { REASONS } from "./_statuses.ts";
 import { encode } from "./_send_parts.ts";
 
 const CRLF = "\r\n";

@@ -7,15 +7,11 @@ import type {
 import { answer, type AnswerOptions } from "./_answer.ts";
 import { Exchange, type ExchangeConnection } from "./_exchange.ts";
 import { RefusedRequest } from "./_handler_result.ts";
+import { GRACE_MS, HEADERS_TIMEOUT_MS, LINGER_MS } from "./_http_limits.ts";
 import type { RequestHold } from "./_request_hold.ts";
+import { CLIENT_ERRORS } from "./_statuses.ts";
 import { Upgrade } from "./_upgrade.ts";
 import type { WebSockets } from "./_web_sockets.ts";
-import {
-  CLIENT_ERRORS,
-  GRACE_MS,
-  HEADERS_TIMEOUT_MS,
-  LINGER_MS,
-} from "./_service_server.ts";
 
 /** The bytes of chunk extensions and trailers that a client may send in one go. */
 const OVERHEAD_BYTES_MAX = 16 * 1024;

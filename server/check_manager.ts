@@ -5,7 +5,7 @@ import {
   watchdogEnabled,
 } from "../mod.ts";
 import { type Finding, note, ok, wrong } from "./finding.ts";
-import { notifyProblem } from "./status_report.ts";
+import { notifyProblem } from "./notify_problem.ts";
 
 /** An assignment that systemd ignores. */
 const PROBE = "X_IPC_SERVER_CHECK=1";

@@ -2,7 +2,7 @@ import { type Logger, logger, type NotifyError } from "../mod.ts";
 import { moreDescriptors } from "./descriptors.ts";
 import { LineLog } from "./line_log.ts";
 import type { ServerOptions } from "./options.ts";
-import { notifyProblem } from "./status_report.ts";
+import { notifyProblem } from "./notify_problem.ts";
 
 /** The shortest interval between two reports of refused connections, in milliseconds. */
 const REFUSED_INTERVAL_MS = 1_000;

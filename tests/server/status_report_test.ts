@@ -1,12 +1,6 @@
-import { assertEquals, assertStringIncludes } from "@std/assert";
-import deno from "../../deno.json" with { type: "json" };
-import { notify, NotifyError } from "../../mod.ts";
-import {
-  NOTIFY_SOCKETS,
-  notifyProblem,
-  statusLine,
-  StatusReport,
-} from "../../server/status_report.ts";
+import { assertEquals } from "@std/assert";
+import { notify } from "../../mod.ts";
+import { statusLine, StatusReport } from "../../server/status_report.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -36,18 +30,4 @@ Deno.test("status: what changes is sent, until it is disposed of", async () => {
   } finally {
     Deno.env.delete("NOTIFY_SOCKET");
   }
-});
-
-Deno.test("status: a notify socket without a permission names those that have one", () => {
-  const { net, write } = deno.permissions.server;
-  assertEquals(write, NOTIFY_SOCKETS);
-  assertEquals(net, NOTIFY_SOCKETS.map((path) => `unix:${path}`));
-  const error = new NotifyError("not permitted", {
-    code: "unreachable",
-    cause: new Deno.errors.NotCapable(),
-  });
-  const text = notifyProblem(error, "/run/other/notify");
-  for (const path of NOTIFY_SOCKETS) assertStringIncludes(text, path);
-  assertStringIncludes(text, "NOTIFY_SOCKET=/run/other/notify cannot be used");
-  assertStringIncludes(text, "set Environment=NOTIFY_SOCKET= to one of these");
 });

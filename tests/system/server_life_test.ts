@@ -7,7 +7,7 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
-import { NOTIFY_SOCKETS } from "../../server/status_report.ts";
+import { NOTIFY_SOCKETS } from "../../server/notify_problem.ts";
 import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText } from "../support/peer.ts";
 import { enable, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";

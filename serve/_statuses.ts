@@ -17,3 +17,10 @@ export const REASONS: Record<number, string | undefined> = Object.fromEntries(
 507 Insufficient Storage,508 Loop Detected,511 Network Authentication Required`
     .split(/,\s*/).map((each) => [each.slice(0, 3), each.slice(4)]),
 );
+
+/** The status of a request that cannot be parsed, by the code of the error. */
+export const CLIENT_ERRORS: Record<string, number | undefined> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 413,
+  HPE_HEADER_OVERFLOW: 431,
+};
