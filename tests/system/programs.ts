@@ -1,8 +1,8 @@
 /** Programs that tests compile into a machine: `service.ts`, and those of `examples/`. */
 
+import { assertEquals } from "@std/assert";
 import { page } from "../docs/pages.ts";
-import { soon } from "../support/eventually.ts";
-import { REPOSITORY } from "../support/program.ts";
+import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import type { Machine } from "./machine.ts";
 
@@ -50,15 +50,10 @@ export async function compileExample(
   const [, name] = /--output=(\S+)/.exec(command)!;
   const script = command.replace("deno compile", '"$DENO" compile --no-check')
     .replace("--output=", `--output=${directory.path}/`);
-  const { success, stderr } = await soon(
-    `${name} is compiled`,
-    new Deno.Command("sh", {
-      ...{ args: ["-c", script], cwd: REPOSITORY },
-      env: { DENO: Deno.execPath(), NO_COLOR: "1" },
-    }).output(),
-    // It may have to fetch packages.
-    { within: 180_000 },
-  );
-  if (!success) throw new Error(new TextDecoder().decode(stderr));
+  // It may have to fetch packages, by settings of the environment.
+  const env = { ...Deno.env.toObject(), DENO: Deno.execPath(), NO_COLOR: "1" };
+  const options = { cwd: REPOSITORY, env, within: 180_000 };
+  const { code, stderr } = await run("sh", ["-c", script], options);
+  assertEquals(code, 0, stderr);
   await machine.copy(directory.join(name!), `/usr/local/bin/${name}`);
 }

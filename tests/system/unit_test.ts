@@ -4,7 +4,8 @@
 
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { eventually } from "../support/eventually.ts";
-import { REPOSITORY } from "../support/program.ts";
+import { REPOSITORY, run } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { assertExposure } from "./confinement.ts";
 import { CLIENT, Machine, SERVER } from "./machine.ts";
@@ -134,20 +135,17 @@ async function make(
 ): Promise<string> {
   using directory = new TempDir();
   const output = ["--name", name, "--output", directory.path];
-  const { success, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      ...["run", "--no-check", "-A", `${REPOSITORY}unit/main.ts`, PROGRAM],
-      ...[...output, ...words(options, " "), "--", ...words(permissions, " ")],
-    ],
-  }).output();
-  const text = new TextDecoder().decode(stdout);
-  assert(success, `${text}${new TextDecoder().decode(stderr)}`);
+  const { code, stdout, stderr } = await run(Deno.execPath(), [
+    ...["run", "--no-check", "-A", `${REPOSITORY}unit/main.ts`, PROGRAM],
+    ...[...output, ...words(options, " "), "--", ...words(permissions, " ")],
+  ], { env: denoEnv() });
+  assertEquals(code, 0, stdout + stderr);
   for (const file of Deno.readDirSync(directory.path)) {
     const folder = file.name === name ? BIN : "/etc/systemd/system";
     await machine.copy(directory.join(file.name), `${folder}/${file.name}`);
   }
   await machine.systemctl("daemon-reload");
-  return text;
+  return stdout;
 }
 
 /** Returns the response of a service. */
