@@ -92,15 +92,11 @@ for (const [args, interactive] of AT_TERMINAL) {
   });
 }
 
-const SHOWN: [args: string, show: "help" | "version"][] = [
-  ["-h a b c", "help"],
-  ["--count x -V", "version"],
-];
-for (const [args, show] of SHOWN) {
-  Deno.test(`ipc-client: [${args}] shows the ${show}`, () => {
-    assertEquals(parseClientOptions(args.split(" "), false), show);
-  });
-}
+Deno.test("ipc-client: help and version are shown whatever else is given", () => {
+  const parse = (args: string) => parseClientOptions(args.split(" "), false);
+  assertEquals(parse("-h a b c"), "help");
+  assertEquals(parse("--count x -V"), "version");
+});
 
 const REFUSED: [args: string, message: string][] = [
   ["-unix", "No address given"],

@@ -39,10 +39,3 @@ export function replying(
 }
 
 export const echo: Peer = replying((packet) => packet);
-
-/** Receives one packet, as text. */
-export async function packet(conn: Deno.Conn): Promise<string> {
-  const buffer = new Uint8Array(64 * 1024);
-  const count = await conn.read(buffer);
-  return new TextDecoder().decode(buffer.subarray(0, count ?? 0));
-}
