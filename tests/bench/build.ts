@@ -3,10 +3,6 @@
 /** This folder. */
 export const HERE = new URL("./", import.meta.url).pathname;
 
-/** What to do where there is no C compiler. */
-const NO_COMPILER =
-  "the load and the C server are C programs: apt-get install gcc libc6-dev";
-
 /**
  * Runs a program to its end, and returns its output.
  *
@@ -43,7 +39,9 @@ export async function compileC(
     ]);
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
-    throw new Error(NO_COMPILER);
+    throw new Error(
+      "the load and the C server are C programs: apt-get install gcc libc6-dev",
+    );
   }
   return executable;
 }
@@ -62,14 +60,8 @@ export async function compileDeno(
   { bundle = true } = {},
 ): Promise<string> {
   const executable = `${into}/${nameOf(source)}`;
-  const deno = (...args: string[]) =>
-    output([
-      Deno.execPath(),
-      ...args.slice(0, 1),
-      "--quiet",
-      "--frozen",
-      ...args.slice(1),
-    ]);
+  const deno = (verb: string, ...args: string[]) =>
+    output([Deno.execPath(), verb, "--quiet", "--frozen", ...args]);
   let program = `${HERE}${source}`;
   if (bundle) {
     await deno("bundle", "--minify", "-o", `${executable}.js`, program);

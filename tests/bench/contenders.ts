@@ -71,7 +71,7 @@ export async function buildField(
     },
     {
       key: "node",
-      title: `Node ${node?.version}`,
+      title: node === undefined ? "Node" : `Node ${node.version}`,
       make: () =>
         node === undefined
           ? { missing: "no node on PATH: apt-get install nodejs" }
@@ -97,7 +97,7 @@ export async function buildField(
         try {
           return [await compileC("programs/c_echo.c", into, ["-lsystemd"])];
         } catch (error) {
-          if (!`${error}`.includes("sd-daemon.h: No such file")) throw error;
+          if (!`${error}`.includes("sd-daemon.h")) throw error;
           return { missing: "apt-get install libsystemd-dev" };
         }
       },
