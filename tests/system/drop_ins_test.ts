@@ -8,7 +8,10 @@ import { CLIENT, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const machine = Machine.ofTests();
 
-/** Copies drop-ins, and starts the socket, until the result is disposed of. */
+/**
+ * Copies drop-ins, and starts the socket, until the result is disposed of; the executables
+ * are in the directory of other-directory.conf meanwhile, if that is one of them.
+ */
 async function dropIns(
   names: string[],
   edit = (text: string) => text,
@@ -20,6 +23,8 @@ async function dropIns(
     assert(path.endsWith(`/${name}.conf`), `the first line of ${name}.conf`);
     return [path, text];
   });
+  const isMoved = names.includes("other-directory");
+  if (isMoved) await machine.run("mv /usr/libexec/ipc /opt/ipc");
   await machine.units(Object.fromEntries(files));
   await assertVerified(machine, SOCKET, SERVER);
   await machine.systemctl("start", SOCKET);
@@ -28,7 +33,8 @@ async function dropIns(
       const paths = files.map(([path]) => path).join(" ");
       await machine.run(`systemctl stop ${SOCKET} ${SERVER}
         cd /etc/systemd/system; rm -f ${paths}; systemctl daemon-reload
-        systemctl reset-failed; rm -f /etc/default/ipc-*`);
+        systemctl reset-failed; rm -f /etc/default/ipc-*
+        ${isMoved ? "mv /opt/ipc /usr/libexec/ipc" : ""}`);
     },
   };
 }
@@ -36,16 +42,6 @@ async function dropIns(
 /** idle-exit.conf, for tests that have less than a minute. */
 const sooner = (text: string) =>
   text.replace("--idle-timeout 60s", "--idle-timeout 300ms");
-
-/** Moves the executables to another directory until the result is disposed of. */
-async function moved(): Promise<AsyncDisposable> {
-  await machine.run("mv /usr/libexec/ipc /opt/ipc");
-  return {
-    [Symbol.asyncDispose]: async () => {
-      await machine.run("mv /opt/ipc /usr/libexec/ipc");
-    },
-  };
-}
 
 async function assertServedOverTcp(): Promise<void> {
   const command = "printf text | socat -t 5 - TCP:127.0.0.1:7000";
@@ -152,7 +148,6 @@ Deno.test("where a drop-in and the administrator set one option, the administrat
 });
 
 Deno.test("the executables work in another directory, and only there", async () => {
-  await using _moved = await moved();
   await using _ = await dropIns(["other-directory", "other-directory-client"]);
   await machine.options("ipc-client", "--interval=10ms");
   await machine.systemctl("start", CLIENT);
@@ -175,7 +170,6 @@ for (
     await using _busy = await machine.dropIn(
       ...[SERVER, "[Service]\nLogRateLimitIntervalSec=1h"] as const,
     );
-    await using _moved = await moved();
     await using _ = await dropIns(names, sooner);
     if (names.includes("check")) {
       await machine.systemctl("restart", SERVER);
