@@ -140,12 +140,12 @@ export class UdpDatagramConn {
   /** recvfrom(2) has failed, for lack of memory for example, and lost nothing. */
   #retry(): void {
     this.#stop();
-    // Not within the callback, after which the handle goes on by itself.
+    // After the callback: at its end, the handle continues to receive.
     if (this.#failures++ === 0) queueMicrotask(() => this.#update());
     else Deno.unrefTimer(setTimeout(() => this.#update(), RETRY_MS));
   }
 
-  /** The handle has no reason for a failed send. */
+  /** The handle does not report why a send has failed. */
   async #sendError(
     { length }: Uint8Array,
     hostname: string,

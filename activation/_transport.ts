@@ -1,6 +1,6 @@
 import type { StreamHandle } from "../runtime/stream_handle.ts";
 
-/** systemd's default for `Backlog=`; the kernel limits it to `somaxconn`. */
+/** The default of `net.core.somaxconn`, by which the kernel limits every backlog. */
 export const BACKLOG = 4096;
 
 /** Receives the bytes and the end of a connection. */

@@ -17,8 +17,8 @@ export type AdoptedConn = (Deno.TcpConn | Deno.UnixConn) & ChunkConn;
  * service with `StandardInput=socket` (fd 0, inetd style).
  *
  * A TCP connection that the peer has reset before this call is adopted: its first read
- * throws `Deno.errors.ConnectionReset` (the fallback to `node:net` refuses it). A socket that was never connected looks like a
- * connection: its first read or write fails.
+ * throws `Deno.errors.ConnectionReset` (the fallback to `node:net` refuses it). A socket
+ * that was never connected looks like a connection: its first read or write fails.
  *
  * Needs no permission. Loads the same modules as {@linkcode listen}.
  *

@@ -1,6 +1,6 @@
 /**
- * The usage of a program: the source of its parser and its `--help`. A test compares
- * its manual and its shell completions with it.
+ * The usage of a program: the source of its parser and its `--help`, which shell
+ * completions read. A test compares its manual with it.
  */
 export interface ProgramUsage {
   /** The name of the program. */

@@ -103,7 +103,7 @@ export function stopping(options?: NotifyOptions): Promise<boolean> {
 /**
  * Sends `STATUS=`: one line that `systemctl status` shows.
  *
- * @param text The line, escaped and shortened as {@linkcode NotifyState.status} says.
+ * @param text The line, escaped and shortened as {@linkcode NotifyState.status}.
  * @param options As for {@linkcode notify}.
  * @returns Whether a message was sent.
  * @throws {NotifyError} As {@linkcode notify}.

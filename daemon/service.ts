@@ -36,7 +36,7 @@ let life: ServiceLife | undefined;
  * - A second SIGTERM changes nothing. A SIGINT later than one second after the stop
  *   began ends the wait: a person has pressed Ctrl-C twice.
  *
- * A failed notification is logged, and the service goes on without notifications.
+ * A failed notification is logged, and is the last one.
  *
  * With `--allow-env=NOTIFY_SOCKET` it notifies the service manager, which needs the
  * permissions of {@linkcode notify}; with `--allow-env=WATCHDOG_USEC,WATCHDOG_PID` also

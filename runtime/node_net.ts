@@ -26,7 +26,7 @@ export function socketBelow(socket: TLSSocket): Socket | undefined {
 
 /**
  * Keeps the back-pressure of a TLS connection. While a TLS socket is paused, Deno
- * (2.9) goes on receiving into memory; this pauses the TCP socket below as well.
+ * (2.9) continues to receive into memory; this pauses the TCP socket below as well.
  */
 export function keepBackPressure(socket: TLSSocket): void {
   const { _parent: tcp } = socket as NetInternals;

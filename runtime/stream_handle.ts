@@ -10,7 +10,7 @@ export interface StreamHandle {
   /** Makes the handle receive into this buffer. */
   useUserBuffer(buffer: Uint8Array): void;
   /**
-   * Sends bytes, which must not change before completion. The binding's state says
+   * Sends bytes, which must not change before completion. The binding's state has
    * whether the write is pending; if so, `oncomplete` is called later.
    */
   writeBuffer(request: StreamRequest, bytes: Uint8Array): number;

@@ -21,7 +21,8 @@ export interface AnswerOptions extends HandlerOptions {
 
 /**
  * Answers one request, from its head to the last byte of the response. Never throws.
- * A response that is there at once is sent at once, without a promise.
+ * A response that the handler returns without a promise is sent without one, if its body
+ * is in memory.
  */
 export function answer(exchange: Exchange, options: AnswerOptions): void {
   const { client } = exchange;

@@ -154,7 +154,7 @@ export class ConnServer implements ServiceServer {
   }
 
   /**
-   * Closes connections that are silent, or whose peer has left while they wait. Checks all
+   * Closes connections that are idle, or whose peer has left while they wait. Checks all
    * at a time: a timer for each message would cost more.
    */
   #sweep(): void {
@@ -166,7 +166,7 @@ export class ConnServer implements ServiceServer {
       for (const { conn, transport } of this.#served) {
         if (
           connectionTimeoutMs > 0 &&
-          transport.isSilent(connectionTimeoutMs, now)
+          transport.isIdle(connectionTimeoutMs, now)
         ) conn[Symbol.dispose]();
       }
       for (const accepted of this.#waiting) {

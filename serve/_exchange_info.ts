@@ -31,7 +31,7 @@ export class ExchangeInfo implements ServeInfo {
   }
 }
 
-/** Returns the reason with which the body of a response is cancelled. */
+/** Returns the error of a response whose client has gone. */
 export function clientGone(): Error {
   return new Deno.errors.Interrupted("The client has gone");
 }

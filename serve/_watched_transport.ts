@@ -6,9 +6,9 @@ export class WatchedTransport implements Transport {
   readonly remoteAddr: Deno.NetAddr | Deno.UnixAddr;
   readonly #transport: Transport;
   readonly #over = new AbortController();
-  /** Whether anything was received or sent since the last `isSilent`. */
+  /** Whether anything was received or sent since the last `isIdle`. */
   #isActive = true;
-  #silentSince = 0;
+  #idleSince = 0;
 
   constructor(transport: Transport) {
     this.#transport = transport;
@@ -26,12 +26,12 @@ export class WatchedTransport implements Transport {
    *
    * @param now The result of `performance.now()`.
    */
-  isSilent(timeoutMs: number, now: number): boolean {
+  isIdle(timeoutMs: number, now: number): boolean {
     if (this.#isActive) {
       this.#isActive = false;
-      this.#silentSince = now;
+      this.#idleSince = now;
     }
-    return now - this.#silentSince >= timeoutMs;
+    return now - this.#idleSince >= timeoutMs;
   }
 
   setSink(sink: Sink, reuseBuffer: boolean): void {

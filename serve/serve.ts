@@ -98,7 +98,7 @@ export interface RunningHttpServer extends RunningServer {
  * - A request of HTTP/1.1 without `Host`, lines that end without CR, and targets with
  *   other bytes than ASCII get status 400. Headers have at most 16 KiB; so have the
  *   extensions of a chunk, and trailers. Refused requests are logged.
- * - URLs of unix sockets begin with `http:`. If the `Host` header is no host of a URL,
+ * - URLs of unix sockets begin with `http:`. If the `Host` header is not a valid URL host,
  *   such as the path that some clients of unix sockets send, the host of the URL is
  *   `localhost`.
  * - A client has 60 seconds for its headers and `keepAliveTimeoutMs` for its next request.

@@ -15,11 +15,11 @@ export interface ServerOptions {
   drainTimeoutMs: number;
   /** The time without connections after which to exit, in milliseconds; 0: never. */
   idleTimeoutMs: number;
-  /** The time after which to close a silent connection, in milliseconds; 0: never. */
+  /** The time after which to close an idle connection, in milliseconds; 0: never. */
   connectionTimeoutMs: number;
   /** The most connections served at a time. */
   maxConnections: number;
-  /** The most connections that wait until others leave. */
+  /** The most connections that wait until others end. */
   maxWaiting: number;
   /** The most connections that the kernel queues, as in `Backlog=`. */
   backlog: number;
@@ -74,7 +74,7 @@ a connection has received "close", it is closed.`,
       value: "TIME",
       default: "0",
       defaultMeans: "never",
-      help: "close connections that are silent for TIME",
+      help: "close connections idle for TIME",
     },
     "max-connections": {
       value: "N",

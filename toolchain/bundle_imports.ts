@@ -3,8 +3,8 @@
  * into FOLDER: the imports of `deno.json`, and replacements.
  *
  * - For the packages of `@std`, the files below STD, whose checksums were compared.
- * - In place of `deno.json`, a file with nothing but the version, which is all that
- *   programs want of it.
+ * - In place of `deno.json`, a file with only the version: programs use nothing
+ *   else of it.
  * - In place of what `serve()` and `serveNode()` open, an empty module: the bundler keeps
  *   the parts of other modules that they would import on demand, and no program calls
  *   them.

@@ -11,8 +11,8 @@ case $machine in
 aarch64) npm_machine=arm64 ;;
 *) npm_machine=x64 ;;
 esac
-# Files in installed/, which the packages of npm/ bring. All releases of Deno that are
-# supported ask for this version of esbuild.
+# Files in installed/, which the packages of npm/ bring. All supported
+# releases of Deno need this version of esbuild.
 pinned_deno=deno-$machine/node_modules/@deno/linux-$npm_machine-glibc/deno
 esbuild=esbuild-$machine/node_modules/@esbuild/linux-$npm_machine/bin/esbuild
 esbuild_version=0.25.5

@@ -1,6 +1,6 @@
 /**
- * Compiled by `find`, and run: whether a runtime base works, and is of the
- * version that compiled it, shows best in what it says.
+ * Prints its version. `find` compiles and runs it to check that a runtime base works,
+ * and is of the version of the Deno that compiled it.
  *
  * @module
  */

@@ -1,11 +1,10 @@
 /**
- * `recover_denort.ts PROGRAM TARGET`: takes the payload out of PROGRAM, which
- * `deno compile` made, and leaves the runtime base it was made from, `denort`,
- * in TARGET.
+ * `recover_denort.ts PROGRAM TARGET`: removes the payload of PROGRAM, which
+ * `deno compile` made, and writes its runtime base, `denort`, to TARGET.
  *
  * `deno compile` keeps every byte of the base behind the 64-byte ELF header,
- * appends its payload, and makes the header point there. So the base is the
- * program cut at its old length, with five header fields as they were.
+ * appends its payload, and makes the header point there. The base is therefore the
+ * program cut at its original length, with the original values of five header fields.
  *
  * @module
  */
