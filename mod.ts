@@ -35,7 +35,7 @@
  * | call                                                | permissions                                                             |
  * | --------------------------------------------------- | ----------------------------------------------------------------------- |
  * | `listenFds`, `listenFdsByName`                      | `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`       |
- * | `listen`, `listeners`, `connection`, `claim`        | the same: adopting takes none, nor does serving                         |
+ * | `listen`, `listeners`, `listenersByName`, `connection`, `claim` | the same: adopting takes none, nor does serving             |
  * | `listenTls`, `listenServer`                         | the same                                                                |
  * | `listenDatagram`                                    | the same; sending needs `--allow-net` for the receiver                  |
  * | `listenOr`                                          | the same; when not activated, also what `Deno.listen` needs             |

@@ -1,12 +1,10 @@
-import { hostAndPort, netAddr } from "./_address.ts";
 import type { SocketName } from "../runtime/stream_handle.ts";
 import type { UdpHandle } from "../runtime/udp_handle.ts";
+import { hostAndPort, netAddr } from "./_address.ts";
+import { TIMER_MAX_MS } from "./_timer.ts";
 
 /** The pause after recvfrom(2) has failed twice, in milliseconds. */
 const RETRY_MS = 1_000;
-
-/** The longest interval of a timer, in milliseconds. */
-const FOR_EVER_MS = 2 ** 31 - 1;
 
 type Datagram = [bytes: Uint8Array<ArrayBuffer>, from: Deno.NetAddr];
 
@@ -31,7 +29,7 @@ export class UdpDatagramConn {
    * Keeps the process alive in place of the handle: a receive of the handle that is
    * under way cannot be unreferenced.
    */
-  readonly #alive = setInterval(() => {}, FOR_EVER_MS);
+  readonly #alive = setInterval(() => {}, TIMER_MAX_MS);
 
   /** @param onClosed Called once, when the socket is closed. */
   constructor(handle: UdpHandle, onClosed: () => void) {

@@ -3,6 +3,7 @@ import type { Socket } from "node:net";
 import { keepBackPressure, socketBelow } from "../runtime/node_net.ts";
 import { TransportConn } from "./_conn.ts";
 import { ServerAcceptor, SocketTransport } from "./_net_transport.ts";
+import { TIMER_MAX_MS } from "./_timer.ts";
 
 /** The time in which a client must complete its handshake, in milliseconds. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
@@ -171,7 +172,7 @@ class TlsTransport extends SocketTransport {
   async #writeAlive(chunk: Uint8Array): Promise<void> {
     // After the peer's end, a pending write does not keep Deno (2.9) alive: a process
     // without other work would exit before the write is done.
-    const keepAlive = setInterval(() => {}, 2 ** 31 - 1);
+    const keepAlive = setInterval(() => {}, TIMER_MAX_MS);
     this.#waiting++;
     try {
       await super.write(chunk);

@@ -1,11 +1,7 @@
 import { type BenchPayload, WINDOW_BYTES } from "./bench_payload.ts";
-import {
-  ClientError,
-  deadline,
-  LINGER_MS,
-  lostConnection,
-} from "./client_error.ts";
-import { writeAll } from "./connect.ts";
+import { ClientError, lostConnection } from "./client_error.ts";
+import { deadline, LINGER_MS } from "./deadline.ts";
+import { writeAll } from "./write_all.ts";
 
 /** The shape of the load on one connection. */
 export interface BenchLoad {
@@ -172,10 +168,8 @@ export class BenchConnection {
   }
 
   #lost(cause: string): ClientError {
-    return lostConnection(
-      this.#load.addressText,
-      `${cause}; ${this.progress}`,
-    );
+    const { addressText } = this.#load;
+    return lostConnection(addressText, `${cause}; ${this.progress}`);
   }
 
   #wrong(what: string): ClientError {

@@ -1,5 +1,6 @@
 import type { Address } from "./address.ts";
-import { ClientError, deadline } from "./client_error.ts";
+import { ClientError } from "./client_error.ts";
+import { deadline } from "./deadline.ts";
 
 /** The first pause between two attempts, in milliseconds; each is twice the last. */
 const FIRST_PAUSE_MS = 5;
@@ -91,14 +92,4 @@ function reason(error: unknown): string {
   if (isBacklogFull(error)) return "its backlog is full";
   if (error instanceof Deno.errors.PermissionDenied) return "permission denied";
   return error instanceof Error ? error.message : `${error}`;
-}
-
-/** Writes all bytes, in as many writes as needed. */
-export async function writeAll(
-  to: { write(bytes: Uint8Array): Promise<number> },
-  bytes: Uint8Array,
-): Promise<void> {
-  for (let written = 0; written < bytes.length;) {
-    written += await to.write(bytes.subarray(written));
-  }
 }

@@ -1,12 +1,8 @@
 import { escapeBytes } from "../cli/escape_bytes.ts";
-import {
-  ClientError,
-  deadline,
-  lostConnection,
-  noReply,
-} from "./client_error.ts";
+import { ClientError, lostConnection, noReply } from "./client_error.ts";
+import { deadline } from "./deadline.ts";
 import { LineReader } from "./line_reader.ts";
-import { writeAll } from "./connect.ts";
+import { writeAll } from "./write_all.ts";
 
 /** Options for {@linkcode count}. */
 export interface CountOptions {
@@ -39,6 +35,7 @@ export async function count(
   options: CountOptions,
   print: (line: string) => void,
 ): Promise<void> {
+  const failed = (cause: string) => lostConnection(options.addressText, cause);
   const replies = new LineReader(conn);
   let first = true;
   for (let number = 1; number <= options.count; number++) {
@@ -95,9 +92,5 @@ export async function count(
       const cause = error instanceof Error ? error.message : `${error}`;
       throw failed(cause);
     }
-  }
-
-  function failed(cause: string): ClientError {
-    return lostConnection(options.addressText, cause);
   }
 }

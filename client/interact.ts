@@ -1,11 +1,7 @@
 import { CloseWord } from "../cli/close_word.ts";
-import {
-  ClientError,
-  LINGER_MS,
-  lostConnection,
-  noReply,
-} from "./client_error.ts";
-import { writeAll } from "./connect.ts";
+import { ClientError, lostConnection, noReply } from "./client_error.ts";
+import { LINGER_MS } from "./deadline.ts";
+import { writeAll } from "./write_all.ts";
 
 /** Options for {@linkcode interact}. */
 export interface InteractOptions {
@@ -34,6 +30,7 @@ export async function interact(
   options: InteractOptions,
   { input, output }: Stdio,
 ): Promise<void> {
+  const failed = (cause: string) => lostConnection(options.addressText, cause);
   const closeWord = new CloseWord();
   let sent = 0;
   let received = 0;
@@ -108,10 +105,6 @@ export async function interact(
       options.timeoutMs,
       `${received} of ${sent} bytes came back`,
     );
-  }
-
-  function failed(cause: string): ClientError {
-    return lostConnection(options.addressText, cause);
   }
 }
 

@@ -1,4 +1,4 @@
-import { TIMER_MAX_MS } from "./_timer.ts";
+import { TIMER_MAX_MS } from "../activation/_timer.ts";
 
 /** What {@linkcode Holds} call. */
 export interface HoldEvents {

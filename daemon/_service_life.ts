@@ -1,4 +1,4 @@
-import { TIMER_MAX_MS } from "./_timer.ts";
+import { TIMER_MAX_MS } from "../activation/_timer.ts";
 import type { NotifyError } from "./errors.ts";
 import type { NotifyState } from "./notify_state.ts";
 import { Holds } from "./_holds.ts";

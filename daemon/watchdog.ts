@@ -1,3 +1,4 @@
+import { TIMER_MAX_MS } from "../activation/_timer.ts";
 import { parseDecimal, parsePid } from "../activation/environment.ts";
 import {
   type ReadableEnv,
@@ -6,11 +7,9 @@ import {
 } from "./environment.ts";
 import { NotifyError } from "./errors.ts";
 import { NotifySender } from "./_notify_socket.ts";
-import type { NotifyOptions } from "./notify.ts";
-import { TIMER_MAX_MS } from "./_timer.ts";
 
 /** Options for {@linkcode watchdog}. */
-export interface WatchdogOptions extends NotifyOptions, WatchdogEnabledOptions {
+export interface WatchdogOptions extends WatchdogEnabledOptions {
   /**
    * Called before each ping. If it returns false, throws or rejects, the ping is
    * skipped. When no ping arrives for the whole interval, systemd ends the service.

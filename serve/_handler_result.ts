@@ -115,20 +115,13 @@ export function serviceResponse(error: unknown, request?: Request): Response {
 
 /** Returns the start of a message about a request. */
 function problem(request: Request | undefined): string {
-  const what = attempt(() => {
+  try {
     const { method, url } = request!;
     const [path] = url.replace(/^\w+:\/\/[^/]*/, "").split("?");
-    return `${method} ${path}`;
-  });
-  return `Cannot answer ${what ?? "a request"}`;
-}
-
-/** A request of Deno's own server has no properties after its end: they throw. */
-function attempt<T>(read: () => T): T | undefined {
-  try {
-    return read();
+    return `Cannot answer ${method} ${path}`;
   } catch {
-    return undefined;
+    // After the end of a request of Deno's own server, its properties throw.
+    return "Cannot answer a request";
   }
 }
 
