@@ -8,13 +8,7 @@ import { sideBySide } from "../support/side_by_side.ts";
 
 /** A service whose effects are recorded. */
 function newLife(
-  {
-    isActivated = true,
-    mayNotify = true,
-    idleTimeoutMs = undefined as
-      | number
-      | undefined,
-  } = {},
+  { isActivated = true, mayNotify = true, idleTimeoutMs = 0 } = {},
 ) {
   const states: NotifyState[] = [];
   const lines: string[] = [];
@@ -23,7 +17,7 @@ function newLife(
   const pings: { healthy?: () => Promise<boolean>; stopped?: true } = {};
   const surroundings: Surroundings = {
     isActivated: () => isActivated,
-    idleTimeoutMs: () => idleTimeoutMs,
+    idleTimeoutMs: () => idleTimeoutMs || undefined,
     notify(state) {
       states.push(state);
       return Promise.resolve(mayNotify);

@@ -147,28 +147,24 @@ Deno.test("a process without free descriptors still pings", async () => {
   using service = watched(20);
   const script = `
     let asked = 0;
-    const errors = [];
-    using _pings = watchdog({
-      healthy: () => ++asked > 0,
-      onError: (error) => errors.push(error.message),
-    });
     const askedFor = async (count) => {
       while (asked < count) await new Promise((resolve) => setTimeout(resolve));
     };
+    const onError = (error) => console.log(error.message);
+    using _pings = watchdog({ healthy: () => ++asked > 0, onError });
     await askedFor(2);
     try {
       while (true) Deno.listenDatagram({ transport: "unixpacket" });
     } catch (error) {
       console.log(error.code);
     }
-    await askedFor(5);
-    console.log(errors);`;
+    await askedFor(5);`;
   const { stdout, stderr } = await run(
     "prlimit",
     ["--nofile=200", ...scriptCommand(script, ["--allow-all"])],
     { env: { ...denoEnv(), ...Object.fromEntries(service.env) } },
   );
-  assertEquals(stdout, "EMFILE\n[]\n", stderr);
+  assertEquals(stdout, "EMFILE\n", stderr);
   for (let ping = 0; ping < 4; ping++) {
     assertEquals(await service.next(), "WATCHDOG=1");
   }
