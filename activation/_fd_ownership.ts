@@ -20,7 +20,7 @@ const USED = {
   closed: "closed; restart the service to get it again",
 };
 
-/** What each use of a descriptor is called, and the unit that passes one for it. */
+/** The verb for each use of a descriptor, and the unit that passes one for it. */
 const USES = {
   listen: [
     "listen on",

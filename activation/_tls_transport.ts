@@ -62,7 +62,7 @@ export function prepareTlsServer(server: Server): void {
   server.on("secureConnection", keepBackPressure);
 }
 
-/** What changes the certificate of one socket. */
+/** A listening socket whose certificate can be replaced. */
 export interface CertificateHolder {
   /** @throws {Deno.errors.InvalidData} As `listenTls()`. */
   setCertificate(certificate: Certificate): Promise<void>;

@@ -63,7 +63,7 @@ export function parseOptions(
     boolean: withoutValue,
     string: [...withValue.keys()],
     collect: [...withValue.keys()],
-    // Gets operands as well, before the library converts some to numbers.
+    // Called for operands as well, before the library converts some to numbers.
     unknown(arg, key) {
       if (key !== undefined) throw new UsageError(`Unknown option "${arg}"`);
       operands.push(arg);
@@ -87,9 +87,9 @@ export function parseOptions(
 }
 
 /**
- * Does what the library cannot do: accepts long options with one dash, and refuses a
- * value of a flag, and `--no-flag=value`. `--flag=true` prevents that an operand `true`
- * or `false` becomes the value of the flag before it.
+ * Rewrites arguments for the library, which cannot accept long options with one dash, and
+ * cannot refuse a value of a flag, nor `--no-flag=value`. `--flag=true` prevents that an
+ * operand `true` or `false` becomes the value of the flag before it.
  */
 function canonical(args: readonly string[], options: Options): string[] {
   const letters = new Map<string, string>();

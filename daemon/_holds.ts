@@ -1,6 +1,6 @@
 import { TIMER_MAX_MS } from "../activation/_timer.ts";
 
-/** What {@linkcode Holds} call. */
+/** The callbacks of {@linkcode Holds}. */
 export interface HoldEvents {
   /** The last work has ended. */
   onReleased(holds: Holds): void;

@@ -18,7 +18,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** The reason of the signals that are aborted when a service stops. */
 const STOPPING = "The service is stopping";
 
-/** What a {@linkcode ServiceLife} does outside of itself. */
+/** The process and the service manager, as far as a {@linkcode ServiceLife} uses them. */
 export interface Surroundings {
   /** Whether the service manager starts the process again with its next client. */
   isActivated(): boolean;

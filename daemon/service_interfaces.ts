@@ -22,7 +22,7 @@ export interface JoinOptions {
    * returns true.
    */
   healthy?: (() => boolean | Promise<boolean>) | undefined;
-  /** What `READY=1` waits for. */
+  /** The promise that `READY=1` waits for. */
   started?: Promise<unknown> | undefined;
   /** The line for `systemctl status` that is sent with `READY=1`. */
   status?: string | (() => string) | undefined;
@@ -43,7 +43,7 @@ export interface JoinOptions {
 export interface Member extends AsyncDisposable {
   /**
    * Aborted when the member begins to stop. Take a {@linkcode Member.hold} at once for
-   * what remains to be done.
+   * the remaining work.
    */
   readonly stopping: AbortSignal;
   /**

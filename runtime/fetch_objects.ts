@@ -4,7 +4,7 @@ const { Request, Response } = globalThis;
 /** An object by the symbols of its properties: `Reflect.get()` takes longer. */
 type Internal<Value> = Record<symbol, Value>;
 
-/** What a `Request` is made of. */
+/** The parts that a `Request` is made from. */
 export interface RequestSource {
   readonly method: string;
   url(): string;
@@ -28,7 +28,7 @@ export function requestOnDemand(source: RequestSource): Request | undefined {
   return newRequest(source);
 }
 
-/** Returns what Deno keeps of a request; undefined when that is not known. */
+/** Returns Deno's inner object of a request; undefined when its property is not known. */
 export function innerRequest<Inner>(request: Request): Inner | undefined {
   if (requestSymbol === undefined) {
     requestSymbol =
@@ -147,7 +147,7 @@ function symbolsOf(object: object): Map<string | undefined, symbol> {
 /** The body of a response before a stream is made of it. */
 type CompleteBody = string | Uint8Array<ArrayBuffer>;
 
-/** What Deno keeps of a response. */
+/** Deno's inner object of a response. */
 export interface InnerResponse {
   readonly status: number;
   body: { streamOrStatic: { body?: CompleteBody; consumed?: boolean } } | null;
@@ -157,7 +157,7 @@ export interface InnerResponse {
   readonly bodyDecoded: boolean;
 }
 
-/** What a server sends of a response. */
+/** The parts of a response that a server sends. */
 export interface ResponseParts {
   status: number;
   /** Names and values, as the program has set them. */
@@ -181,7 +181,7 @@ interface ResponseSymbols {
 let responseSymbols: ResponseSymbols | null | undefined;
 
 /**
- * Returns what Deno keeps of a response; undefined when that fails validation. Reading
+ * Returns Deno's inner object of a response; undefined when it fails validation. Reading
  * `response.headers` instead takes up to a quarter of the time of a small response.
  */
 export function innerResponse(response: Response): InnerResponse | undefined {

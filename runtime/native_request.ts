@@ -1,6 +1,6 @@
 import { innerBody, innerRequest, innerResponse } from "./fetch_objects.ts";
 
-/** What Deno's own HTTP server keeps of a request, if it is as expected. */
+/** The inner object of a request of Deno's own HTTP server. Any member may be missing. */
 interface NativeInner {
   header?(name: string): string | null;
   _wantsUpgrade?(): unknown;

@@ -12,7 +12,7 @@ export interface ParsedHead {
   keepAlive: boolean;
 }
 
-/** What a parser calls while it parses. */
+/** The callbacks of a parser. */
 export interface ParserEvents {
   onBegin(): void;
   onHead(head: ParsedHead): void;
@@ -76,7 +76,7 @@ export function requestParser(): Promise<NewParser | undefined> {
   );
 }
 
-/** Returns what creates the parsers of a module of the runtime. */
+/** Returns the function that creates parsers of this module of the runtime. */
 export function parserOf(module: unknown): NewParser {
   const { HTTPParser, allMethods } = module as ParserModule;
   return (events) => {

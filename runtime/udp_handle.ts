@@ -36,7 +36,7 @@ export interface UdpHandle {
   unref(): void;
 }
 
-/** What opens UDP sockets. */
+/** The parts of the runtime that open UDP sockets. */
 export interface UdpHandles {
   streams: StreamBinding;
   UDP: new () => UdpHandle;

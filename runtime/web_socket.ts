@@ -17,7 +17,7 @@ interface Core {
   tryClose(resource: number): void;
 }
 
-/** What Deno takes as the socket of an upgrade: a socket of `node:net`. */
+/** The part of a socket of `node:net` that an upgrade of Deno uses. */
 interface UpgradeSocket {
   destroyed: boolean;
   _handle: TcpHandle | null;

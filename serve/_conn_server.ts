@@ -20,7 +20,7 @@ export interface Accepted {
   stopping: AbortController;
 }
 
-/** Returns what {@linkcode ConnServer} serves of an accepted socket. */
+/** Returns the connection of an accepted socket, which {@linkcode ConnServer} serves. */
 export function watch(transport: Transport): Accepted {
   const watched = new WatchedTransport(transport);
   return {

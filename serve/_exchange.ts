@@ -10,7 +10,7 @@ import type { Upgrade } from "./_upgrade.ts";
 const CRLF = "\r\n";
 const NOTHING = new Uint8Array();
 
-/** What an exchange needs of its connection. */
+/** The part of a connection that an exchange uses. */
 export interface ExchangeConnection {
   readonly conn: HandledConn;
   readonly maxBodyBytes: number;
@@ -47,7 +47,7 @@ export class Exchange {
   readonly connection: ExchangeConnection;
   /** The reason for which the handler does not run. */
   refusal: RefusedRequest | undefined;
-  /** What the handler may make of the connection. */
+  /** The upgrade that the handler may perform. */
   upgrade: Upgrade | undefined;
   isStarted = false;
   /** Whether the connection ends with the response. */

@@ -248,7 +248,7 @@ class NativeConnection {
       this.#timer = setTimeout(call, ms);
     };
     later(GRACE_MS, () =>
-      // What has arrived is read before the next timer.
+      // Bytes that have arrived are read before the next timer.
       later(0, () => {
         this.#http.drain();
         later(GRACE_MS, () => {

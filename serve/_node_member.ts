@@ -33,7 +33,7 @@ export class NodeMember implements ServiceServer {
   #isStopping = false;
   #isTls = false;
 
-  /** Hold for what began before `start`. */
+  /** The holds of work that began before `start`. */
   readonly #early: (() => void)[] = [];
 
   /** @param server A server that does not listen yet. */

@@ -21,7 +21,7 @@ import { CLIENT_ERRORS, REASONS } from "./_statuses.ts";
  * Opens a server of `node:http` or `node:https`, which a callback makes listen: the
  * insurance for a runtime whose internals have another shape.
  *
- * @param holders Gets what changes the certificate.
+ * @param holders Receives the object that replaces the certificate.
  * @throws {Deno.errors.InvalidData} The certificate or the key is invalid, or they do
  * not belong together.
  */

@@ -42,7 +42,7 @@ interface Socket {
  * `node:http` serves all others, and all services with WebSockets. `node:http` is the
  * insurance: it serves where a runtime has other internals.
  *
- * @param holders Gets what changes the certificate of each socket.
+ * @param holders Receives an object that replaces the certificate of each socket.
  * @throws {ActivationError} There is no socket, or one cannot be adopted.
  */
 export async function openServers(

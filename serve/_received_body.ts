@@ -5,7 +5,7 @@ const UNREAD_BYTES_MAX = 64 * 1024;
 
 type Bytes = Uint8Array<ArrayBuffer>;
 
-/** What a body calls. */
+/** The callbacks of a body. */
 export interface ReceivedBodyEvents {
   /** The handler reads for the first time. */
   onFirstRead(): void;
@@ -61,7 +61,7 @@ export class ReceivedBody {
     this.#changed?.();
   }
 
-  /** What is not read by now can be read no more. */
+  /** Drops unread bytes: later reads fail. */
   fail(error: Error): void {
     if (
       this.#error !== undefined || this.#isComplete && this.#unreadBytes === 0
@@ -73,7 +73,7 @@ export class ReceivedBody {
     this.#changed?.();
   }
 
-  /** Drops what is not read, and what is received later. */
+  /** Drops unread bytes, and those received later. */
   discard(): void {
     this.#isDiscarded = true;
     this.#clear();

@@ -17,7 +17,7 @@ export const HOP_BY_HOP: ReadonlySet<string> = new Set([
   "upgrade",
 ]);
 
-/** What the names of headers mean here. Programs use few names, always the same. */
+/** The kinds of headers, by name. Programs use few names, always the same. */
 const kinds = new Map<string, string>();
 const KINDS_MAX = 1_000;
 
@@ -91,7 +91,7 @@ export function sendResponse(
   if (!hasDate) lines += `date: ${currentDate()}${CRLF}`;
   exchange.isLast ||= exchange.connection.isStopping;
   if (!exchange.isLast) lines += exchange.connection.keepAlive;
-  // Each version names what is not its default.
+  // Each version of HTTP states only the value that is not its default.
   if (exchange.isLast === (httpVersion !== "1.0")) {
     lines += `connection: ${exchange.isLast ? "close" : "keep-alive"}${CRLF}`;
   }

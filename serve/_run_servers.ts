@@ -2,7 +2,7 @@ import { service } from "../daemon/service.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
-/** What {@linkcode serve}, {@linkcode serveConns} and {@linkcode serveNode} share. */
+/** Options that {@linkcode serve}, {@linkcode serveConns} and {@linkcode serveNode} share. */
 export interface ServerOptions {
   /**
    * The name of the sockets to serve: `FileDescriptorName=` of the socket unit, by

@@ -28,7 +28,7 @@ const NO_REQUEST: ParsedHead = {
   ...{ isUpgrade: false, keepAlive: false },
 };
 
-/** What a connection needs of its server. */
+/** The part of a server that a connection uses. */
 export interface ConnectionOptions {
   newParser: NewParser;
   answer: AnswerOptions;
@@ -120,7 +120,7 @@ export class ServedConnection implements ExchangeConnection {
     // It has its last response: less time is enough.
     if (this.#isLingering) return this.#linger();
     if (!this.isIdle || this.#closing !== undefined) return;
-    // In the second turn, what the kernel has received by now is read.
+    // In the second turn, bytes that the kernel has received by now are read.
     this.#closing = setTimeout(() => {
       this.#closing = setTimeout(() => {
         this.#closing = undefined;
@@ -265,7 +265,7 @@ export class ServedConnection implements ExchangeConnection {
 
   get #mayReceive(): boolean {
     if (this.#discardedBytes >= DISCARDED_BYTES_MAX) return false;
-    // What follows an upgrade is for its WebSocket.
+    // Bytes after an upgrade are for its WebSocket.
     return this.#exchanges.length <= 1 && !this.#receiving?.body?.isFull &&
       this.#exchanges[0]?.upgrade === undefined;
   }
@@ -327,7 +327,7 @@ export class ServedConnection implements ExchangeConnection {
 
   /**
    * Ends the connection so that the client gets the last response: a socket that is
-   * closed with unread input drops what it has sent (RFC 9112, section 9.6).
+   * closed with unread input drops bytes that it has sent (RFC 9112, section 9.6).
    */
   #linger(): void {
     this.#isLingering = true;

@@ -1,4 +1,4 @@
-/** What a server calls. */
+/** The callbacks of a server. */
 export interface ServiceServerEvents {
   /** accept(2) has failed. */
   onAcceptError(error: unknown): void;

@@ -8,7 +8,7 @@ import { RefusedRequest } from "./_handler_result.ts";
 
 const ALTERNATIVE = "use listenServer() and a package such as ws";
 
-/** What a handler may make of the connection of its request. */
+/** The upgrade of a request to a WebSocket, which the handler may perform. */
 export class Upgrade {
   readonly #conn: HandledConn;
   readonly #early: Uint8Array;

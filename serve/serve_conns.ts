@@ -12,8 +12,8 @@ export interface RunningConnServer extends RunningServer {
 }
 
 /**
- * Serves a stream protocol on the sockets that the service manager passed: what
- * {@linkcode serve} is for HTTP. The handler is called with each connection.
+ * Serves a stream protocol on the sockets that the service manager passed, as
+ * {@linkcode serve} does HTTP. The handler is called with each connection.
  *
  * The server joins the {@linkcode service} of its process, which sends `READY=1`, pings
  * the watchdog, and stops on SIGTERM, SIGINT, or when all servers are idle; see there.

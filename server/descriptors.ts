@@ -24,7 +24,7 @@ export function connectionsHeld(
   return maxConnections + maxWaiting + Math.max(backlog, ACCEPTED_AT_ONCE);
 }
 
-/** Says what to do when descriptors are lacking. */
+/** Returns the advice for a process without free descriptors. */
 export function moreDescriptors(limits: Limits): string {
   return `set LimitNOFILE= of the service to at least ${
     descriptorsNeeded(limits)

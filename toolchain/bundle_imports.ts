@@ -5,9 +5,9 @@
  * - For the packages of `@std`, the files below STD, whose checksums were compared.
  * - In place of `deno.json`, a file with only the version: programs use nothing
  *   else of it.
- * - In place of what `serve()` and `serveNode()` open, an empty module: the bundler keeps
- *   the parts of other modules that they would import on demand, and no program calls
- *   them.
+ * - In place of the servers of `serve()` and `serveNode()`, an empty module: no program
+ *   calls them, and the bundler would keep the parts of other modules that they import on
+ *   demand.
  *
  * @module
  */

@@ -6,7 +6,7 @@ const KINDS = "read write net env sys import run ffi".split(
 /** Those of the first six. */
 const LETTERS = "RWNESI";
 
-/** What a permission allows: everything, or what it lists. */
+/** The extent of a permission: everything, or the listed names. */
 export type Grant = true | readonly string[];
 
 /** The permissions of a program. */

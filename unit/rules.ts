@@ -1,13 +1,13 @@
 import type { Grant, Permissions } from "./permissions.ts";
 import type { UnitDescription } from "./unit_description.ts";
 
-/** A row of the table: what a permission becomes. */
+/** A row of the table: a permission, whose directives a rule returns. */
 export interface Row {
   /** The permission: a cell of the table, and a comment in the unit. */
   permission: string;
   /** The arguments for which the table shows the lines; by default none. */
   example?: string | undefined;
-  /** What systemd cannot enforce: a cell of the table, and a line of the output. */
+  /** The part that systemd cannot enforce: a cell of the table, and a line of the output. */
   limit?: string | undefined;
 }
 

@@ -1,6 +1,6 @@
 /**
  * A web server that runs only while it is used: systemd listens on its sockets and starts
- * it with the first request; it exits after ten minutes without a connection.
+ * it with the first request; it exits after ten minutes without a request.
  *
  * @module
  */
