@@ -33,7 +33,7 @@ export interface RequestParser {
 /** The parser below `node:http`, with callbacks by the number of an event. */
 interface NativeParser {
   [event: number]: (...args: never[]) => unknown;
-  initialize(type: number, resource?: undefined): void;
+  initialize(type: number): void;
   execute(chunk: Uint8Array): number | Error;
   close(): void;
 }

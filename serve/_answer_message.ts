@@ -7,7 +7,7 @@ import { clientGone, ExchangeInfo } from "./_exchange_info.ts";
 import { bodyTooLong, respondTo, serviceResponse } from "./_handler_result.ts";
 import { LINGER_MS } from "./_http_limits.ts";
 import { type ClientState, readHeaders, toRequest } from "./_request.ts";
-import { type Chunk, HOP_BY_HOP, isAvailable, toBytes } from "./_response.ts";
+import { HOP_BY_HOP, isAvailable, type Read, toBytes } from "./_response.ts";
 
 /** The bytes of a body that are read before the head is sent. */
 const READY_BYTES_MAX = 64 * 1024;
@@ -140,7 +140,7 @@ async function sendChunks(
   // Sends the head. Over TLS, `flushHeaders()` may lose the rest (Deno 2.9).
   outgoing.write("");
   for (const chunk of ready) await written(outgoing, chunk);
-  for (let chunk: Chunk; !(chunk = await reading).done && !client.isGone;) {
+  for (let chunk: Read; !(chunk = await reading).done && !client.isGone;) {
     await written(outgoing, toBytes(chunk));
     reading = reader.read();
   }

@@ -69,7 +69,7 @@ export async function openNodeServer(
 }
 
 /** A request and its response. */
-interface Exchange {
+interface NodeExchange {
   message: IncomingMessage;
   outgoing: ServerResponse;
   client: ClientState;
@@ -81,9 +81,9 @@ interface Exchange {
  * read: a client that sends without reading would fill the memory.
  */
 function answerRequests(server: Server, options: MessageOptions): void {
-  const open = new WeakMap<Duplex, Exchange[]>();
+  const open = new WeakMap<Duplex, NodeExchange[]>();
 
-  const answerNext = (socket: Socket, exchanges: Exchange[]) => {
+  const answerNext = (socket: Socket, exchanges: NodeExchange[]) => {
     const [next] = exchanges;
     if (next === undefined || socket.destroyed) {
       if (socket.isPaused()) socket.resume();
@@ -103,7 +103,7 @@ function answerRequests(server: Server, options: MessageOptions): void {
       const { socket } = message;
       let exchanges = open.get(socket);
       if (exchanges === undefined) {
-        const own: Exchange[] = exchanges = [];
+        const own: NodeExchange[] = exchanges = [];
         open.set(socket, own);
         socket.on("end", () => {
           if (own.length > 0) socket.destroy();

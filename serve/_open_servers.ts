@@ -27,7 +27,7 @@ import type { ServiceServer } from "./_service_server.ts";
 type CertificateOptions = { [name in keyof Certificate]?: string | undefined };
 
 /** One socket, which is adopted or bound in one of two ways. */
-interface Socket {
+interface SocketSource {
   isTcp: boolean;
   accept<C>(wrap: (handle: StreamHandle) => C): Promise<Acceptor<C>>;
   /** Makes a server of `node:net`, or of a module built on it, listen. */
@@ -57,7 +57,7 @@ export async function openServers(
   const newParser = streams && await requestParser();
   const webSockets = webSocket ? await webSocketBinding() : undefined;
 
-  const open = async ({ isTcp, accept, listen }: Socket) => {
+  const open = async ({ isTcp, accept, listen }: SocketSource) => {
     if (streams === undefined || newParser === undefined) {
       const { openNodeServer } = await import("./_node_server.ts");
       return await openNodeServer(certificate, answerOptions, holders, listen);

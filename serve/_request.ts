@@ -51,7 +51,7 @@ export class ClientState {
 }
 
 /** The headers of a request, and what the service itself reads in them. */
-export interface Headers {
+export interface RequestHeaders {
   pairs: [name: string, value: string][];
   host: string;
   hosts: number;
@@ -69,11 +69,11 @@ export interface Headers {
 export function readHeaders(
   { method, httpVersion, rawHeaders }: RequestHead,
   { maxBodyBytes }: Pick<HandlerOptions, "maxBodyBytes">,
-): Headers {
+): RequestHeaders {
   if (rawHeaders.length > 2 * HEADERS_MAX) {
     throw new RefusedRequest(400, `it has more than ${HEADERS_MAX} headers`);
   }
-  const headers: Headers = {
+  const headers: RequestHeaders = {
     ...{ pairs: [], host: "", hosts: 0, isChunked: false, contentLength: 0 },
     expectsContinue: false,
   };
@@ -115,7 +115,7 @@ export function readHeaders(
 }
 
 function refusal(
-  { hosts, isChunked }: Headers,
+  { hosts, isChunked }: RequestHeaders,
   httpVersion: string,
 ): string | undefined {
   switch (httpVersion) {
@@ -147,7 +147,7 @@ export interface ToRequestOptions {
  */
 export function toRequest(
   head: RequestHead,
-  headers: Headers,
+  headers: RequestHeaders,
   { secure, client, body }: ToRequestOptions,
 ): Request {
   const url = requestUrl(head, headers, secure);
@@ -186,7 +186,7 @@ function requestAtOnce(
  */
 function requestUrl(
   { method, url: target }: RequestHead,
-  { host }: Headers,
+  { host }: RequestHeaders,
   secure: boolean,
 ): string {
   const isAsterisk = target === "*" && method === "OPTIONS";

@@ -32,8 +32,8 @@ function kindOf(name: string): string {
 /** Responses without a body have no length either (RFC 9110, section 8.6). */
 const WITHOUT_LENGTH = [204, 304];
 
-/** A chunk of a body, which should be bytes. */
-export type Chunk = ReadableStreamReadResult<unknown>;
+/** The result of reading a body: its end, or a chunk, which should be bytes. */
+export type Read = ReadableStreamReadResult<unknown>;
 
 /**
  * Sends a response: every response of the parser server, also those to bytes that are no
@@ -121,7 +121,7 @@ async function sendStream(
     let reading = reader.read();
     // The first chunk may take long: the client gets the headers now.
     if (!await isAvailable(reading)) await exchange.flush();
-    for (let chunk: Chunk; !(chunk = await reading).done;) {
+    for (let chunk: Read; !(chunk = await reading).done;) {
       const sending = exchange.write(toBytes(chunk));
       if (sending !== undefined) await sending;
       reading = reader.read();
@@ -133,7 +133,7 @@ async function sendStream(
 }
 
 /** @throws {TypeError} The chunk is not bytes. */
-export function toBytes({ value }: Chunk): Uint8Array<ArrayBuffer> {
+export function toBytes({ value }: Read): Uint8Array<ArrayBuffer> {
   if (value instanceof Uint8Array) return value as Uint8Array<ArrayBuffer>;
   throw new TypeError("Cannot send a body whose chunks are not Uint8Array");
 }
@@ -143,7 +143,9 @@ export function toBytes({ value }: Chunk): Uint8Array<ArrayBuffer> {
  * few turns of the microtask queue. A later failure counts as handled, and is still
  * thrown when the read is awaited.
  */
-export async function isAvailable(reading: Promise<Chunk>): Promise<boolean> {
+export async function isAvailable(
+  reading: Promise<Read>,
+): Promise<boolean> {
   let isSettled = false;
   const onSettled = () => isSettled = true;
   reading.then(onSettled, onSettled);
