@@ -146,7 +146,7 @@ Deno.test("--check accepts a socket; the limits and the name are those of the op
   }
 });
 
-Deno.test("--check keeps the backlog and the path of the socket", async () => {
+Deno.test("--check keeps the queued connections and the path of the socket", async () => {
   // The check runs before the server, on the same socket.
   const script =
     `(LISTEN_PID=$(sh -c 'echo $PPID') exec "$0" --check); exec "$0"`;
