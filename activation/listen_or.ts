@@ -1,5 +1,5 @@
 import { fdsFor, onlyFd } from "./_choose_fds.ts";
-import { openFallback } from "./_no_socket.ts";
+import { openFallback } from "./_fallback.ts";
 import { listenFdsNamed } from "./environment.ts";
 import { listen, type ListenOptions } from "./listen.ts";
 

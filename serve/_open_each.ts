@@ -1,9 +1,10 @@
 import { adoptListening } from "../activation/_choose_fds.ts";
-import { notActivated, openFallback } from "../activation/_no_socket.ts";
-import type { ListenAddress } from "../runtime/stream_handle.ts";
+import { openFallback } from "../activation/_fallback.ts";
+import { notActivated } from "../activation/_no_socket.ts";
 import { BACKLOG } from "../activation/_transport.ts";
 import { type ListenFd, listenFdsNamed } from "../activation/environment.ts";
 import { logAddress } from "../daemon/_log_failure.ts";
+import type { ListenAddress } from "../runtime/stream_handle.ts";
 import type { ServerOptions } from "./_run_servers.ts";
 import type { ServiceServer } from "./_service_server.ts";
 
