@@ -3,16 +3,11 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { page } from "../docs/pages.ts";
-import { soon } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
-import { Lines, REPOSITORY } from "../support/program.ts";
+import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { compileExample } from "./programs.ts";
-import {
-  assertConfined,
-  assertExposure,
-  assertVerified,
-} from "./confinement.ts";
+import { assertExposure, assertVerified } from "./confinement.ts";
 import { Machine } from "./machine.ts";
 
 const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
@@ -36,7 +31,7 @@ function curl(where: string, path = "/"): Promise<string> {
   return machine.run(`curl -sSf ${url}${path}`);
 }
 
-Deno.test("examples/http: the first request starts it, a stop waits for a response, and the next request starts it again", async () => {
+Deno.test("examples/http: a request starts it, also after a stop", async () => {
   const [socket, service] = ["http-example.socket", "http-example.service"];
   await install("http");
   await assertVerified(machine, socket, service);
@@ -52,20 +47,11 @@ Deno.test("examples/http: the first request starts it, a stop waits for a respon
   });
   const unix = await curl("/run/http-example/web.socket");
   assertMatch(unix, /^2 requests in the \d+ seconds/);
-  await assertConfined(machine, service);
   await assertExposure(machine, service, 0.9);
 
-  const slow = machine.spawn("curl", "-sN", `${tcp}/clock?ticks=4`);
-  const ticks = new Lines("the clock", slow.stdout);
-  await ticks.atLeast(1);
-  const stopping = machine.systemctl("stop", service);
-  await machine.reaches(service, "deactivating (stop-sigterm)");
-  await soon("the service has stopped", stopping, { within: 15_000 });
-  await soon("curl has ended", ticks.ended);
-  assertEquals(ticks.seen, ["tick 1", "tick 2", "tick 3", "tick 4"]);
+  await machine.systemctl("stop", service);
   assertMatch(await curl(tcp), /^1 requests in the /);
   await machine.shows(service, { Result: "success", ActiveState: "active" });
-  await slow.stdin.close();
 });
 
 Deno.test("examples/lines answers each line, and those that it has when it stops", async () => {

@@ -1,26 +1,9 @@
 // A server that cannot start: it names the cause once, and systemd gives up soon.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert } from "@std/assert";
 import { Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const machine = Machine.ofTests();
-
-Deno.test("as a service without a socket it fails with 78, and is not started again", async () => {
-  // The shipped unit without the lines that name its socket.
-  const shipped = await machine.systemctl("cat", SERVER);
-  const alone = shipped.replaceAll(/.*%N\.socket.*\n/g, "");
-  assert(alone !== shipped, "the shipped unit does not name its socket");
-  assertMatch(alone, /^Restart=on-failure$/m);
-  await machine.units({ "alone.service": alone });
-  await machine.attempt("systemctl start alone.service");
-  await machine.reaches("alone.service", "failed (failed)");
-  await machine.shows("alone.service", {
-    ...{ Result: "exit-code", ExecMainStatus: "78", NRestarts: "0" },
-  });
-  const [line = "", ...more] = await machine.journal("alone.service");
-  assertMatch(line, /ipc-server\.socket.*systemctl restart/);
-  assertEquals(more, []);
-});
 
 /** How systemd passes no socket, and where it listens once the remedy was applied. */
 const WITHOUT_DESCRIPTORS = [

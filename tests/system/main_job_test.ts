@@ -5,7 +5,6 @@ import { assert, assertEquals, assertFalse } from "@std/assert";
 import { page } from "../docs/pages.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { assertShown, transcript } from "../support/transcript.ts";
-import { assertConfined } from "./confinement.ts";
 import { CLIENT, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const NUMBERS = Array.from({ length: 10 }, (_, index) => String(index + 1));
@@ -58,7 +57,6 @@ Deno.test("the client's connection starts the server", async () => {
   const started = async (unit: string) =>
     Number(await machine.show(unit, "ExecMainStartTimestampMonotonic"));
   assert(await started(CLIENT) < await started(SERVER));
-  for (const unit of [SERVER, CLIENT]) await assertConfined(machine, unit);
 });
 
 Deno.test("the client sends a number every 2 s, then close, and prints each reply", async () => {
@@ -92,34 +90,6 @@ Deno.test("the server is still there, and has logged what it received and nothin
     assertEquals(commands, [command]);
     assertShown(shows, (await machine.run(command)).trimEnd().split("\n"));
   }
-});
-
-Deno.test("a second client is served by the same server; its environment file sets the pace", async () => {
-  const server = await machine.mainPid(SERVER);
-  await machine.options("ipc-client", "--interval 50ms");
-  await machine.systemctl("start", CLIENT);
-  await machine.reaches(CLIENT, "inactive (dead)");
-  await machine.shows(CLIENT, { Result: "success" });
-  const twice = { times: 2 };
-  assertEquals(
-    await machine.journalUpTo(CLIENT, "recv:close", twice),
-    [...CLIENT_LINES, ...CLIENT_LINES],
-  );
-  assertEquals(
-    await machine.journalUpTo(SERVER, "server recv: close", twice),
-    ["server start", ...SERVER_LINES, ...SERVER_LINES],
-  );
-  assertEquals(await machine.mainPid(SERVER), server);
-});
-
-Deno.test("the server's environment file reaches it with its next start", async () => {
-  const earlier = (await machine.journal(SERVER)).length;
-  await machine.options("ipc-server", "--quiet");
-  await machine.systemctl("restart", SERVER);
-  await machine.systemctl("start", CLIENT);
-  await machine.journalUpTo(CLIENT, "recv:close", { times: 3 });
-  const lines = await machine.journalUpTo(SERVER, "server start", { times: 2 });
-  assertEquals(lines.slice(earlier), ["server start"]);
 });
 
 Deno.test("systemd logged no warning", async () => {

@@ -133,16 +133,9 @@ Deno.test("after the deb's installation the socket listens, and nothing else run
   assertStringIncludes(version, VERSION);
 });
 
-Deno.test("the main job runs with the configured options", async () => {
-  await machine.options("ipc-client", "--interval 10ms");
-  await machine.systemctl("start", CLIENT);
-  await machine.journalUpTo(CLIENT, "recv:close");
-  await machine.reaches(CLIENT, "inactive (dead)");
-  await machine.shows(CLIENT, { Result: "success" });
-  await machine.reaches(SERVER, "active (running)");
-});
-
 Deno.test("an upgrade refuses no connection, and serves open ones to the end", async () => {
+  await machine.options("ipc-client", "--interval 10ms");
+  await machine.assertServed();
   const listening = await inode();
   const old = await machine.mainPid(SERVER);
   using conn = await machine.connect();

@@ -5,7 +5,6 @@ import {
   assertEquals,
   assertNotEquals,
   assertRejects,
-  assertStringIncludes,
 } from "@std/assert";
 import { NOTIFY_SOCKETS } from "../../server/notify_problem.ts";
 import { eventually } from "../support/eventually.ts";
@@ -20,26 +19,16 @@ Deno.test("an enabled socket listens after the boot, and the server has never ru
   await machine.shows(SERVER, { ExecMainStartTimestampMonotonic: "0" });
 });
 
-Deno.test("the status shows the open and past connections and their bytes", async () => {
+Deno.test("the status shows the open and past connections and their bytes; a stop by another than systemd is notified", async () => {
   await machine.systemctl("start", SERVER);
+  const status = "0 open, 0 served, 0 bytes received";
   // "Started" means READY: no wait is needed.
-  const status = () => machine.show(SERVER, "StatusText");
-  assertEquals(await status(), "0 open, 0 served, 0 bytes received");
-  const becomes = (StatusText: string) => machine.shows(SERVER, { StatusText });
-  const first = await machine.connect();
-  await echoOf(first, "hello");
-  await becomes("1 open, 1 served, 5 bytes received");
-  const second = await machine.connect();
-  await echoOf(second, "again");
-  await becomes("2 open, 2 served, 10 bytes received");
-  first.close();
-  second.close();
-  await becomes("0 open, 2 served, 10 bytes received");
-});
-
-Deno.test("a stop by another than systemd is notified", async () => {
+  assertEquals(await machine.show(SERVER, "StatusText"), status);
   const conn = await machine.connect();
   await echoOf(conn, "hello");
+  await machine.shows(SERVER, {
+    StatusText: "1 open, 1 served, 5 bytes received",
+  });
   await machine.run(`kill -TERM ${await machine.mainPid(SERVER)}`);
   await machine.reaches(SERVER, "deactivating (stop-sigterm)");
   conn.close();
@@ -90,16 +79,10 @@ BindReadOnlyPaths=${SYSTEMD}:${path}`,
     if (path !== FOREIGN) {
       return await machine.reaches(SERVER, "active (running)");
     }
-    const log = await eventually(
+    await eventually(
       "the journal has the warning",
       () => machine.run(`journalctl --output=cat --unit=${SERVER}`),
-      (text) => text.includes("NOTIFY_SOCKET="),
-    );
-    assertStringIncludes(
-      log,
-      `NOTIFY_SOCKET=${path} cannot be used: the executable may only send to ${
-        NOTIFY_SOCKETS.join(", ")
-      }; `,
+      (text) => text.includes(`NOTIFY_SOCKET=${path} cannot be used: `),
     );
   });
 }

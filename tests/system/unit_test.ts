@@ -226,16 +226,24 @@ Object.entries(CASES).forEach(([key, it], index) => {
 const [INSTANCE, SIBLING] = ["probe", "sibling"]
   .map((name) => `ipc-server@${name}.service`) as [string, string];
 
+/** The client of the attempts listens too. */
+const CLIENT_SOCKET = `[Socket]
+ListenStream=/run/ipc-server/client.socket
+Service=${CLIENT}
+`;
+
 // The victim of an instance is another instance.
 for (
   const [unit, socket, victim] of [
     [SERVER, "job", "victim.service"],
     [INSTANCE, "probe", SIBLING],
+    [CLIENT, "client", "victim.service"],
   ] as const
 ) {
   Deno.test(`under the shipped ${unit} every attempt fails, but to run itself`, async () => {
     await machine.dropIn(unit, `[Service]\nExecStart=\nExecStart=${PROBE}`);
-    await machine.systemctl("start", SIBLING, unit);
+    await machine.units({ "client.socket": CLIENT_SOCKET });
+    await machine.systemctl("start", SIBLING, "client.socket", unit);
     const [targets, pid] = [
       await queryFor(victim),
       await machine.mainPid(victim),
