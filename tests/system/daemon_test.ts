@@ -11,13 +11,6 @@ Deno.test.beforeAll(async () => {
   await installService(machine);
   await machine.units({
     "notifying.service": service("notifying", "Type=notify"),
-    "configured.service": service(
-      ...[
-        "configured",
-        "Type=notify",
-        "ExecReload=kill -HUP $MAINPID",
-      ] as const,
-    ),
     "recording.service": service(
       ...["recording", "Type=notify", "SetCredential=token:secret"] as const,
     ),
@@ -39,19 +32,6 @@ Deno.test("a Type=notify service is active after READY, with a status that syste
   );
   await machine.systemctl("stop", unit);
   await machine.shows(unit, { Result: "success" });
-});
-
-Deno.test("onReload() reloads for as long as its handler runs", async () => {
-  const unit = "configured.service";
-  await machine.systemctl("start", unit);
-  for (const reload of [1, 2]) {
-    await machine.systemctl("reload", "--no-block", unit);
-    await machine.shows(unit, {
-      ...{ StatusText: `reload ${reload}`, ActiveState: "reloading" },
-    });
-    await machine.systemctl("kill", "--signal=SIGUSR1", unit);
-    await machine.reaches(unit, "active (running)");
-  }
 });
 
 /** The entries of the journal with these fields, without the journal's own. */
@@ -121,18 +101,12 @@ Deno.test("journalSend() accepts the names of fields that the journal records", 
     ...["A", "Z9_", "A_", "AZ", "A".repeat(64), "A".repeat(65)],
     ...["_A", "__A", "9A", "a", "Aa", "A-B", "A.B", "A B", "É", "A\tB"],
   ];
-  const send = `import socket, sys
-journal = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-journal.connect("${JOURNAL}")
-for name in sys.argv[1:]:
-  journal.send(("MESSAGE=name\\nTEST_CASE=names\\n%s=x\\n" % name).encode())
-`;
-  await machine.run("/usr/bin/python3", "-c", send, ...names, "TEST_LAST");
-  await entries("TEST_LAST=x");
-  const recorded = (await entries("TEST_CASE=names")).flatMap((entry) =>
-    Object.keys(entry).filter((name) => names.includes(name))
-  );
-  // systemd's own fields begin with "_": entries() leaves them out.
+  // Journald drops single fields of a record.
+  const fields = names.map((name) => `${name}=x\n`);
+  await machine.write("/run/record", `TEST_CASE=names\n${fields.join("")}`);
+  await machine.run(`socat -u OPEN:/run/record UNIX-SENDTO:${JOURNAL}`);
+  const [entry] = await entries("TEST_CASE=names");
+  const recorded = names.filter((name) => Object.hasOwn(entry!, name));
   const accepted = names.filter((name) => {
     try {
       return formatJournalFields({ [name]: "x" }).length > 0;

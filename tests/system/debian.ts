@@ -6,7 +6,7 @@ import { REPOSITORY } from "../support/program.ts";
 
 /** What each release needs: the packages of its tests. */
 const PACKAGES = {
-  trixie: ["systemd-sysv", "dbus", "nginx-light", "caddy"],
+  trixie: ["systemd-sysv", "dbus", "nginx-light", "caddy", "python3"],
   // All system tests run there.
   testing: [
     ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],

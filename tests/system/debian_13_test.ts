@@ -1,7 +1,7 @@
 // What takes Debian 13: Type=notify-reload, and the reverse proxies of
 // docs/web-service.md; and restarts while kept-alive clients post all the time.
 
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { page } from "../docs/pages.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { Lines, REPOSITORY } from "../support/program.ts";
@@ -16,22 +16,29 @@ const machine = Machine.ofTests({
 });
 Deno.test.beforeAll(() => installService(machine));
 
-Deno.test("systemctl reload of a Type=notify-reload service waits for onReload()", async () => {
-  const unit = "configured.service";
-  await machine.units({ [unit]: service("configured", "Type=notify-reload") });
-  await machine.systemctl("start", unit);
-  const pid = await machine.mainPid(unit);
-  for (const reload of [1, 2]) {
-    const reloading = machine.systemctl("reload", unit);
-    await machine.shows(unit, {
-      ...{ ActiveState: "reloading", StatusText: `reload ${reload}` },
-    });
-    await machine.systemctl("kill", "--signal=SIGUSR1", unit);
-    await reloading;
-    await machine.reaches(unit, "active (running)");
-  }
-  assertEquals(await machine.mainPid(unit), pid);
-});
+for (
+  const [type, ...lines] of [
+    ["notify-reload"],
+    ["notify", "ExecReload=kill -HUP $MAINPID"],
+  ] as const
+) {
+  Deno.test(`systemctl reload of a Type=${type} service waits for onReload()`, async () => {
+    const unit = `${type}.service`;
+    const text = service("configured", `Type=${type}`, ...lines);
+    await machine.units({ [unit]: text });
+    await machine.systemctl("start", unit);
+    const pid = await machine.mainPid(unit);
+    for (const reload of [1, 2]) {
+      await machine.systemctl("reload", "--no-block", unit);
+      await machine.shows(unit, {
+        ...{ ActiveState: "reloading", StatusText: `reload ${reload}` },
+      });
+      await machine.systemctl("kill", "--signal=SIGUSR1", unit);
+      await machine.reaches(unit, "active (running)");
+    }
+    assertEquals(await machine.mainPid(unit), pid);
+  });
+}
 
 /** Returns the only part of the page in this language. */
 function snippet(language: string): string {
@@ -78,6 +85,7 @@ for (const { proxy, group, port, file, settings } of PROXIES) {
 }
 
 const CERTIFICATES = "/etc/posting";
+const CLIENT = "/srv/kept_alive_client.py";
 const NGINX = `upstream behind {
   server unix:/run/behind.socket;
   keepalive 8;
@@ -127,11 +135,7 @@ Deno.test.beforeAll(async () => {
     await machine.copy(file, `${CERTIFICATES}/${name}.pem`);
   }
   await machine.write("/etc/nginx/conf.d/behind.conf", NGINX);
-  await machine.compile(
-    `${import.meta.dirname}/kept_alive_client.ts`,
-    "/usr/local/bin/kept-alive-client",
-    ["--allow-net", "--allow-read", "--allow-write=/run"],
-  );
+  await machine.copy(`${import.meta.dirname}/kept_alive_client.py`, CLIENT);
   await compileExample(machine, "node-servers", "express");
 });
 
@@ -145,7 +149,7 @@ for (const [name, listen, client, text = service("posting")] of CASES) {
     });
     await machine.systemctl("start", socket, unit);
     if (name === "behind-nginx") await machine.systemctl("restart", "nginx");
-    const program = machine.spawn(`exec kept-alive-client ${client}`);
+    const program = machine.spawn(`exec python3 ${CLIENT} ${client}`);
     const lines = new Lines("the client", program.stdout);
     try {
       for (let restart = 1; restart <= RESTARTS; restart++) {
@@ -161,8 +165,6 @@ for (const [name, listen, client, text = service("posting")] of CASES) {
       await lines.close().catch(() => {});
     }
     assertEquals(lines.seen.filter((line) => line.startsWith("lost")), []);
-    const [, total] = /^total: (\d+)$/.exec(lines.seen.at(-1)!)!;
-    assert(Number(total) > RESTARTS * 25, `only ${total} responses`);
     await machine.shows(unit, { Result: "success" });
     await machine.systemctl("stop", socket, unit);
   });
