@@ -19,7 +19,7 @@ Deno.test.beforeAll(() => installService(machine));
 for (
   const [type, ...lines] of [
     ["notify-reload"],
-    ["notify", "ExecReload=kill -HUP $MAINPID"],
+    ["notify", 'ExecReload=sh -c "kill -HUP $MAINPID"'],
   ] as const
 ) {
   Deno.test(`systemctl reload of a Type=${type} service waits for onReload()`, async () => {

@@ -24,6 +24,7 @@ const DROP_INS = Array.from(
 
 /** Where files are installed by default, and if every directory is set; their source. */
 const PLACES = `
+/usr/bin/ipc-client /opt/bin/ipc-client bin
 /usr/libexec/ipc /opt/echo/programs bin ${PROGRAMS}
 /usr/lib/systemd/system /etc/systemd/system units ${UNITS} ipc-server@.socket ipc-server@.service
 /usr/lib/systemd/user /etc/systemd/user units/user ${UNITS}
@@ -34,39 +35,29 @@ const PLACES = `
 /usr/share/zsh/site-functions /opt/echo/zsh cli/completions/zsh _ipc-server
 /usr/share/fish/vendor_conf.d /etc/fish/conf.d cli/completions ipc.fish
 /usr/share/doc/ipc-server/units /opt/echo/documents/units units README.md ${DROP_INS}
-`.trim().split("\n").map((line) => {
-  const [place, elsewhere, source, ...files] = line.split(/[ ,]/);
-  return { place: place!, elsewhere: elsewhere!, source: source!, files };
-});
+`.trim().split("\n").map((line) =>
+  line.split(/[ ,]/) as [string, string, string, ...string[]]
+);
 
-/** Variables of `make`, and the directories that they replace. */
-const LAYOUTS: Record<string, [string, moved: Record<string, string>]> = {
-  "by default": ["", {}],
-  "under another prefix": ["prefix=/usr/local", { "/usr": "/usr/local" }],
+/** Variables of `make`, and where a place is then. */
+const LAYOUTS: Record<
+  string,
+  [variables: string, move: (place: string, elsewhere: string) => string]
+> = {
+  "by default": ["", (place) => place],
+  "under another prefix": [
+    "prefix=/usr/local",
+    (place) => place.replace("/usr", "/usr/local"),
+  ],
   "with each directory set": [
     `prefix=/opt/echo bindir=/opt/bin mandir=/opt/echo/manuals \
       pkglibexecdir=/opt/echo/programs docdir=/opt/echo/documents \
       systemdsystemunitdir=/etc/systemd/system \
       systemduserunitdir=/etc/systemd/user bashcompletiondir=/opt/echo/bash \
       zshcompletiondir=/opt/echo/zsh fishconfdir=/etc/fish/conf.d`,
-    Object.fromEntries([
-      ["/usr/bin", "/opt/bin"],
-      ...PLACES.map(({ place, elsewhere }) => [place, elsewhere]),
-    ]),
+    (_, elsewhere) => elsewhere,
   ],
 };
-
-/** Replaces default directories of ours in a path or a text. */
-function relocated(text: string, moved: Record<string, string>): string {
-  const ours =
-    /\/usr(?=\/(?:libexec\/ipc|lib\/systemd\/(?:system|user)|bin\/ipc-client|share)\b)[\w.\/-]*/g;
-  return text.replaceAll(ours, (path) => {
-    const from = Object.keys(moved).find((directory) =>
-      path === directory || path.startsWith(`${directory}/`)
-    );
-    return from === undefined ? path : moved[from] + path.slice(from.length);
-  });
-}
 
 /** Each path below places of a tree, with its type, mode, owner and link. */
 async function listing({ root, run }: Tree, places = "."): Promise<string[]> {
@@ -90,7 +81,13 @@ async function treeOfOthers(): Promise<TempDir & Tree> {
   return Object.assign(directory, { root: directory.path, run });
 }
 
-for (const [what, [variables, moved]] of Object.entries(LAYOUTS)) {
+for (const [what, [variables, move]] of Object.entries(LAYOUTS)) {
+  const relocated = (text: string) =>
+    PLACES.reduce(
+      (text, [place, elsewhere]) =>
+        text.replaceAll(place, move(place, elsewhere)),
+      text,
+    );
   Deno.test(`installed ${what}, every file is in place; uninstalled, none is left`, async () => {
     using tree = await treeOfOthers();
     const { root } = tree;
@@ -105,14 +102,16 @@ for (const [what, [variables, moved]] of Object.entries(LAYOUTS)) {
       .flatMap((line) =>
         /^(\S+(?<!\/made-directories)) f /.exec(line)?.[1] ?? []
       );
-    const expected = PLACES.flatMap(({ place, source, files }) =>
-      files.map((name) => ({
-        path: relocated(`${place}/${name}`, moved),
-        source: `${REPOSITORY}${source}/${name}`,
-      }))
+    const expected = PLACES.flatMap(([place, _, source, ...files]) =>
+      files.map((name) =>
+        [
+          relocated(`${place}/${name}`),
+          `${REPOSITORY}${source}/${name}`,
+        ] as const
+      )
     );
-    assertEquals(files, expected.map(({ path }) => path).sort());
-    for (const { path, source } of expected) {
+    assertEquals(files, expected.map(([path]) => path).sort());
+    for (const [path, source] of expected) {
       const isProgram = source.startsWith(`${REPOSITORY}bin/`);
       const { mode } = await Deno.stat(root + path);
       assertEquals(mode! & 0o7777, isProgram ? 0o755 : 0o644, path);
@@ -120,12 +119,12 @@ for (const [what, [variables, moved]] of Object.entries(LAYOUTS)) {
       else {
         assertEquals(
           await Deno.readTextFile(root + path),
-          relocated(await Deno.readTextFile(source), moved),
+          relocated(await Deno.readTextFile(source)),
         );
       }
     }
-    const link = root + relocated("/usr/bin/ipc-client", moved);
-    const target = root + relocated("/usr/libexec/ipc/ipc-client", moved);
+    const link = root + relocated("/usr/bin/ipc-client");
+    const target = root + relocated("/usr/libexec/ipc/ipc-client");
     assertEquals(await Deno.realPath(link), target);
     assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
 

@@ -49,7 +49,8 @@ def client():
             conn.request("POST", "/", "request")
             sent = time.monotonic()
             response = conn.getresponse()
-            if response.read() != b"request":
+            response.read()
+            if response.status >= 500:
                 raise OSError(f"the status is {response.status}")
             is_kept = not response.will_close
             if (count := next(responses)) % 25 == 0:
