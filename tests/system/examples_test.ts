@@ -68,7 +68,6 @@ Deno.test("examples/lines answers each line, and those that it has when it stops
     );
   await send(conn, "add a\nadd b\nsub a\n");
   await replied(conn, '1\n1\nerror: "sub a" is not "add NAME"\n');
-  await machine.pinged(service, 1);
   await machine.systemctl("stop", "--no-block", service);
   await machine.reaches(service, "deactivating (stop-sigterm)");
   await send(conn, "add a\nadd");

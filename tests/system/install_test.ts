@@ -81,6 +81,8 @@ async function treeOfOthers(): Promise<TempDir & Tree> {
   return Object.assign(directory, { root: directory.path, run });
 }
 
+const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
+
 for (const [what, [variables, move]] of Object.entries(LAYOUTS)) {
   const relocated = (text: string) =>
     PLACES.reduce(
@@ -161,9 +163,6 @@ Deno.test("an empty DESTDIR gets no list of directories, and is emptied again", 
 });
 
 Deno.test("the programs can be installed on a running machine, where nothing is enabled or started, and removed", async () => {
-  await using machine = await Machine.boot({
-    prepare: () => Promise.resolve(),
-  });
   const { tree } = machine;
   const everything = () =>
     listing(

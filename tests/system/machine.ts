@@ -2,11 +2,11 @@
  * A throw-away machine with a real systemd, for tests that act as its operator.
  *
  * It boots in about a second from a copy-on-write view of this host's root (see
- * `machine.sh`), and is gone without a trace when it is disposed of or the test
- * dies. The host's own systemd and units, its `/run` and `/tmp` are not touched.
+ * `machine.sh`), and is gone without a trace when the tests end or die. The host's own systemd and units, its `/run` and `/tmp` are not touched.
  */
 
 import { assertEquals } from "@std/assert";
+import { dirname } from "node:path";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import {
@@ -46,7 +46,6 @@ export type Attempt = (
 /** As {@linkcode Attempt}, on this host. */
 const attempt: Attempt = (...command) => {
   const [program, ...args] = words(command);
-  // A process inside the machine continues until the machine ends.
   return runProgram(program!, args, { env: ENVIRONMENT });
 };
 
@@ -189,7 +188,8 @@ export function enable(...units: string[]) {
   };
 }
 
-export class Machine extends Manager implements AsyncDisposable {
+/** A machine, from before the first test of a file until after the last. */
+export class Machine extends Manager {
   /** The machine's tree, seen from this host. */
   tree!: Tree;
   readonly #options: MachineOptions;
@@ -207,23 +207,10 @@ export class Machine extends Manager implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** Boots a machine, and waits until all that is enabled has been started. */
-  static async boot(options: MachineOptions = {}): Promise<Machine> {
-    const machine = new Machine(options);
-    try {
-      await machine.#boot();
-      return machine;
-    } catch (error) {
-      await machine[Symbol.asyncDispose]();
-      throw error;
-    }
-  }
-
-  /** The machine of a file: booted before its first test, gone after the last. */
   static ofTests(options: MachineOptions = {}): Machine {
     const machine = new Machine(options);
     Deno.test.beforeAll(() => machine.#boot());
-    Deno.test.afterAll(() => machine[Symbol.asyncDispose]());
+    Deno.test.afterAll(() => machine.#end());
     return machine;
   }
 
@@ -287,7 +274,7 @@ export class Machine extends Manager implements AsyncDisposable {
   }
 
   /** Kills the machine and waits until its processes and mounts are gone. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async #end(): Promise<void> {
     await this.#process?.stdin.close();
     await this.#process?.status;
     await this.#process?.stderr.cancel().catch(() => {});
@@ -345,19 +332,18 @@ export class Machine extends Manager implements AsyncDisposable {
 
   /** Writes a file inside, and the directories that it needs. */
   async write(path: string, text: string): Promise<void> {
-    await this.#makeDirectory(path);
-    await Deno.writeTextFile(this.path(path), text);
+    await Deno.writeTextFile(await this.#newPath(path), text);
   }
 
   /** Copies a file of this host into the machine. */
   async copy(file: string, path: string): Promise<void> {
-    await this.#makeDirectory(path);
-    await Deno.copyFile(file, this.path(path));
+    await Deno.copyFile(file, await this.#newPath(path));
   }
 
-  async #makeDirectory(path: string): Promise<void> {
-    const directory = this.path(path.slice(0, path.lastIndexOf("/")));
-    await Deno.mkdir(directory, { recursive: true });
+  async #newPath(inside: string): Promise<string> {
+    const path = this.path(inside);
+    await Deno.mkdir(dirname(path), { recursive: true });
+    return path;
   }
 
   /** Compiles a program into the machine, as the Makefile compiles the real ones. */

@@ -27,23 +27,19 @@ Deno.test.beforeAll(async () => {
 });
 
 /**
- * Peers that connect at the same moment, each waiting in the kernel for its turn, which
+ * Peers that connect at once, each waiting in the kernel for its turn, which
  * Deno's own connect does not. Prints how many are connected, and keeps them.
  */
 const PEERS = `
-import socket, sys, threading
+import concurrent.futures, socket, sys, threading
 threading.stack_size(64 * 1024)
-start = threading.Event()
-peers = []
-def connect():
+def connect(_):
     peer = socket.socket(socket.AF_UNIX)
-    start.wait()
     peer.connect("${SOCKET_PATH}")
-    peers.append(peer)
-threads = [threading.Thread(target=connect, daemon=True) for _ in range(int(sys.argv[1]))]
-for thread in threads: thread.start()
-start.set()
-for thread in threads: thread.join(20)
+    return peer
+count = int(sys.argv[1])
+with concurrent.futures.ThreadPoolExecutor(count) as pool:
+    peers = list(pool.map(connect, range(count)))
 print(len(peers), flush=True)
 sys.stdin.read()`;
 

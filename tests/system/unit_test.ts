@@ -35,7 +35,7 @@ const ALWAYS = "count, run itself, have 64 processes";
 const JIT = "map memory to write and execute, make written memory executable";
 const READ = "read /etc/kept/file, list /etc/kept";
 const READ_ALL = `${READ}, read /etc/other/file, list /etc/other, \
-list /usr/bin, list /home, read /etc/passwd, read /etc/machine-id, write to /tmp`;
+see /usr/bin/env, list /home, read /etc/passwd, read /etc/machine-id, write to /tmp`;
 const IMPORT = "import /etc/passwd as text, import /etc/machine-id as text";
 const CONNECT = "connect to a host by its name, connect over TCP";
 const NET =
@@ -100,7 +100,7 @@ const words = (text: string, separator = ", ") =>
   text.split(separator).filter((word) => word !== "");
 
 const machine = Machine.ofTests();
-let query = "";
+let other = 0;
 Deno.test.beforeAll(async () => {
   await machine.run(
     `useradd --system kept; mkdir /run/target
@@ -115,17 +115,12 @@ Deno.test.beforeAll(async () => {
     systemd-run --unit=unix socat UNIX-LISTEN:${TARGET},fork,mode=666 /dev/null
     systemd-run --unit=abstract socat ABSTRACT-LISTEN:probe-abstract,fork /dev/null`,
   );
-  query = await queryFor("victim.service");
+  other = await machine.mainPid("victim.service");
   for (const probe of PROBES) {
     await make(`probe${probe}`, `--listen 1 ${probe}`, "-A");
   }
   await machine.run(`cp ${BIN}/probe${NO_JIT} ${PROBE}`);
 });
-
-/** Returns the targets of the attempts, with the process of a unit. */
-async function queryFor(unit: string): Promise<string> {
-  return `?port=${PORT}&socket=${TARGET}&pid=${await machine.mainPid(unit)}`;
-}
 
 /** Makes a service, and installs it in the machine. Returns what the program printed. */
 async function make(
@@ -149,29 +144,26 @@ async function make(
 }
 
 /** Returns the response of a service. */
-function get(
-  where: number | string,
-  attempt = "",
-  targets = query,
-): Promise<string> {
-  const target = encodeURIComponent(attempt) + targets;
+function get(where: number | string, attempt = "", pid = other) {
   const url = typeof where === "number"
-    ? `http://127.0.0.1:${where}/${target}`
-    : `--unix-socket ${where} http://here/${target}`;
-  return machine.run(`curl -sSf --max-time 20 ${url.replaceAll("&", "\\&")}`);
+    ? `http://127.0.0.1:${where}`
+    : `--unix-socket ${where} http://here`;
+  return machine.run(
+    `curl -sSf --max-time 20 ${url}/${encodeURIComponent(attempt)}?${pid}`,
+  );
 }
 
 /** Makes all attempts, and asserts which of them succeed. */
 async function assertDone(
   expected: string[] | "all",
   where: number | string,
-  targets?: string,
+  pid?: number,
 ): Promise<void> {
   const outcomes: Record<string, string> = JSON.parse(
-    await get(where, "", targets),
+    await get(where, "", pid),
   );
   const names = Object.keys(outcomes);
-  assert(names.length > 80, `${names.length} attempts`);
+  assert(names.length > 75, `${names.length} attempts`);
   for (const name of expected === "all" ? names : expected) {
     assertEquals(outcomes[name], "done", name);
   }
@@ -241,42 +233,35 @@ for (
   ] as const
 ) {
   Deno.test(`under the shipped ${unit} every attempt fails, but to run itself`, async () => {
-    await machine.dropIn(unit, `[Service]\nExecStart=\nExecStart=${PROBE}`);
+    // TasksMax= needs the pids controller, which a container may lack.
+    const lines = [
+      "[Service]",
+      "LimitNPROC=8",
+      "ExecStart=",
+      `ExecStart=${PROBE}`,
+    ];
+    await machine.dropIn(unit, lines.join("\n"));
     await machine.units({ "client.socket": CLIENT_SOCKET });
     await machine.systemctl("start", SIBLING, "client.socket", unit);
-    const [targets, pid] = [
-      await queryFor(victim),
-      await machine.mainPid(victim),
-    ];
+    const pid = await machine.mainPid(victim);
     const path = `/run/ipc-server/${socket}.socket`;
-    await assertDone(["count", "run itself"], path, targets);
+    await assertDone(["count", "run itself"], path, pid);
     assertEquals(await machine.mainPid(victim), pid);
   });
 }
 
 Deno.test("the root directory of a shipped service has its executables, their libraries, and no other file", async () => {
   await machine.systemctl("start", SIBLING);
-  const root = `/proc/${await machine.mainPid(SIBLING)}/root`;
   const found = await machine.run(
-    `cd ${root}; find . -regex './\\(proc\\|sys\\|dev\\)' -prune -o ! -type d -printf '/%P\\n'`,
+    `cd /proc/${await machine.mainPid(SIBLING)}/root
+    find . -regex './\\(proc\\|sys\\|dev\\)' -prune -o ! -type d -print`,
   );
-  const libraries = await machine.run("ldd /usr/libexec/ipc/ipc-server");
-  const programs = await machine.run("ls /usr/libexec/ipc/*");
   // systemd 258 and newer mount /run/host; /lib may be a link to /usr/lib.
-  const files = found.trimEnd().split("\n")
-    .filter((path) => !path.startsWith("/run/host/"))
-    .map((path) => path.replace(/^\/usr(?=\/lib\/)/, ""));
-  assertEquals(
-    files.sort(),
-    [
-      ...Array.from(
-        libraries.matchAll(/(?:\/usr)?(\/\S+) \(0x/g),
-        ([, path]) => path!,
-      ),
-      ...programs.trimEnd().split("\n"),
-      "/run/systemd/notify",
-    ].sort(),
-  );
+  const expected =
+    /^\.\/(run\/(systemd\/notify|host\/.*)|usr\/libexec\/ipc\/[\w-]+|(usr\/)?lib.*\/(ld-linux-[^/]+|lib(c|dl|gcc_s|m|pthread|rt))\.so\.\d)$/;
+  const files = found.trimEnd().split("\n");
+  assert(files.length > 9, found);
+  assertEquals(files.filter((path) => !expected.test(path)), []);
 });
 
 Deno.test("systemd itself rates the exposure of the shipped services", async () => {
@@ -288,9 +273,8 @@ Deno.test("systemd itself rates the exposure of the shipped services", async () 
 
 Deno.test("instances serve one port, and restarts of one lose no request", async () => {
   await make("shared", "--listen 9100 --instances 2", "");
-  const numbers = [1, 2];
-  const services = numbers.map((number) => `shared@${number}.service`);
-  const sockets = numbers.map((number) => `shared@${number}.socket`);
+  const services = ["shared@1.service", "shared@2.service"] as const;
+  const sockets = ["shared@1.socket", "shared@2.socket"];
   await machine.systemctl("start", ...sockets);
   const ask = async (count: number) =>
     (await machine.run(
@@ -302,7 +286,7 @@ Deno.test("instances serve one port, and restarts of one lose no request", async
     const pids = await Promise.all(services.map((it) => machine.mainPid(it)));
     return pids.every((pid) => answers.has(`${pid}`));
   }, (both) => both);
-  const [restarted, stays] = services as [string, string];
+  const [restarted, stays] = services;
   const before = await machine.mainPid(restarted);
   const asking = ask(150);
   for (let times = 0; times < 2; times++) {
