@@ -11,7 +11,7 @@ const PACKAGES = {
   testing: [
     ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],
     ...["curl", "fish", "make", "procps", "python3", "rpm"],
-    ...["python3-systemd", "socat", "zsh"],
+    ...["socat", "zsh"],
   ],
 };
 

@@ -63,12 +63,13 @@ for (const [message, wrong, right, line] of CASES) {
     for (const [name, options] of Object.entries({ wrong, right })) {
       await install(name, `${options} /srv/serve.ts`, "Type=notify", line);
     }
-    await machine.systemctl("restart", "wrong.socket");
+    await machine.systemctl("start", "wrong.socket", "right.socket");
     const { code } = await machine.attempt("systemctl start wrong.service");
     assertEquals(code, 1);
     await logs("wrong.service", message);
-    await machine.systemctl("restart", "right.socket", "right.service");
+    await machine.systemctl("start", "right.service");
     await machine.reaches("right.service", "active (running)");
+    await machine.run("systemctl stop wrong.socket right.socket right.service");
   });
 }
 

@@ -1,7 +1,6 @@
 // The units of `systemctl --user`, for a user who is not root.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { assertVerified } from "./confinement.ts";
 import { CLIENT, Machine, Manager, SERVER, SOCKET } from "./machine.ts";
 
 const SENT = ["1", "2", "3", "close"];
@@ -49,14 +48,6 @@ Deno.test.beforeAll(async () => {
   );
   await machine.units({ "user@.service": USER_MANAGER });
   await restart();
-});
-
-Deno.test("nothing is enabled or started, and the units pass verify", async () => {
-  for (const unit of [SOCKET, SERVER, CLIENT]) {
-    await user.shows(unit, { UnitFileState: "disabled" });
-    await user.reaches(unit, "inactive (dead)");
-  }
-  await assertVerified(user, "--user", SOCKET, SERVER, CLIENT);
 });
 
 Deno.test("a user's client brings up a user's server, and both write to the journal", async () => {
@@ -152,17 +143,6 @@ StandardOutput=truncate:${CONFIG}/output`,
     await user.systemctl("stop", SOCKET);
   });
 }
-
-Deno.test("a manager with a lower limit of descriptors starts the server with that", async () => {
-  {
-    const limit = "[Service]\nLimitNOFILE=4096";
-    await using _ = await machine.dropIn("user@.service", limit);
-    await restart();
-    await user.systemctl("start", SERVER);
-    assertMatch(await proc("limits"), /^Max open files +4096 /m);
-  }
-  await restart();
-});
 
 Deno.test("enabled, the socket is there whenever its user's manager is", async () => {
   await user.systemctl("enable", SOCKET);
