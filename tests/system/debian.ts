@@ -10,8 +10,7 @@ const PACKAGES = {
   // All system tests run there.
   testing: [
     ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],
-    ...["curl", "fish", "make", "procps", "python3", "rpm"],
-    ...["socat", "zsh"],
+    ...["curl", "fish", "make", "procps", "python3", "rpm", "socat", "zsh"],
   ],
 };
 

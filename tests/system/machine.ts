@@ -35,13 +35,11 @@ const ENVIRONMENT = {
 /**
  * Runs a command with arguments, or without arguments a script of sh, to its end, and
  * returns its result, with any exit code.
- *
- * @throws {Error} When it has not ended after 30 s.
  */
-export type Attempt = (
-  command: string,
-  ...args: string[]
-) => Promise<Finished>;
+export type Attempt = (...command: string[]) => Promise<Finished>;
+
+const words = (command: string[]) =>
+  command.length === 1 ? ["sh", "-ec", ...command] : command;
 
 /** As {@linkcode Attempt}, on this host. */
 const attempt: Attempt = (...command) => {
@@ -49,40 +47,32 @@ const attempt: Attempt = (...command) => {
   return runProgram(program!, args, { env: ENVIRONMENT });
 };
 
-const words = (command: string[]) =>
-  command.length === 1 ? ["sh", "-ec", ...command] : command;
-
-/** Throws for another exit code than 0; returns what the command wrote to stdout. */
-async function checked(attempt: Attempt, command: [string, ...string[]]) {
+const checked = (attempt: Attempt) => async (...command: string[]) => {
   const { code, stdout, stderr } = await attempt(...command);
   if (code === 0) return stdout;
   throw new Error(
     `"${command.join(" ")}" ended with code ${code}\n${stdout}${stderr}`,
   );
-}
+};
 
 /**
  * As {@linkcode Attempt}, on this host, but an exit code other than 0 is an error.
  * Returns what the command wrote to stdout.
  */
-export function run(...command: [string, ...string[]]): Promise<string> {
-  return checked(attempt, command);
-}
+export const run = checked(attempt);
 
 /** A service manager, and commands as its user. */
 export class Manager {
   readonly attempt: Attempt;
+  /** As {@linkcode run}, inside. */
+  readonly run: typeof run;
   readonly #options: string[];
 
   /** @param options Those of systemctl and journalctl. */
   constructor(attempt: Attempt, ...options: string[]) {
-    this.attempt = attempt;
+    this.attempt = (...command) => attempt(...words(command));
+    this.run = checked(this.attempt);
     this.#options = options;
-  }
-
-  /** As {@linkcode run}, inside. */
-  run(...command: [string, ...string[]]): Promise<string> {
-    return checked(this.attempt, command);
   }
 
   /** `systemctl` inside. Returns its stdout. */
@@ -172,7 +162,7 @@ export interface Tree {
   /** Its path, which only commands that are run with `run` can see. */
   root: string;
   /** Runs one of this host's commands; see the function of the same name. */
-  run(...command: [string, ...string[]]): Promise<string>;
+  run: typeof run;
 }
 
 /** Installs the programs and units into a tree, as a packager would. */
@@ -201,9 +191,7 @@ export class Machine extends Manager {
   #dropIns = 10;
 
   private constructor(options: MachineOptions) {
-    super((...command) =>
-      attempt("nsenter", ...this.#inside(), ...words(command))
-    );
+    super((...command) => attempt("nsenter", ...this.#inside(), ...command));
     this.#options = options;
   }
 

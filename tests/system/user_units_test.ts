@@ -30,8 +30,7 @@ const user = new Manager((...command) =>
   machine.attempt(
     ...["setpriv", `--reuid=${UID}`, `--regid=${UID}`],
     ...["--groups=systemd-journal", "env", "HOME=/home/ipc-tester"],
-    ...[`XDG_RUNTIME_DIR=${RUNTIME}`] as const,
-    ...(command.length === 1 ? ["sh", "-ec", ...command] : command),
+    ...[`XDG_RUNTIME_DIR=${RUNTIME}`, ...command],
   ), "--user");
 /** Ends the manager and all that it runs, if it runs, and starts it. */
 const restart = () => machine.systemctl("restart", `user@${UID}.service`);
