@@ -26,16 +26,6 @@ import {
   test,
 } from "./http_case.ts";
 
-test("HTTP/1.0 needs no host, and its response ends with the connection", async (place) => {
-  await using _service = await place.serve(({ url }) =>
-    new Response(url.endsWith("/url") ? url : new Source(3, 2).stream)
-  );
-  const url = await ask(place, `GET /url HTTP/1.0${CRLF}${CRLF}`);
-  assertMatch(url.body, /^https?:\/\/localhost(:\d+)?\/url$/);
-  const stream = await ask(place, `GET /stream HTTP/1.0${CRLF}${CRLF}`);
-  assertEquals(stream.body, "aaaaaa");
-});
-
 test(
   "HEAD is answered before the first chunk of its stream, which is cancelled",
   { Deno: "it waits" },
@@ -54,16 +44,9 @@ test(
 
 test("HEAD has GET's content length, and empty bodies have 0", async (place) => {
   await using _service = await place.serve(({ url }) =>
-    url.endsWith("/redirect")
-      ? Response.redirect("http://a/", 302)
-      : new Response(url.endsWith("/empty") ? null : "12é")
+    url.endsWith("/") ? new Response("12é") : Response.redirect("http://a/")
   );
-  for (
-    const [line, length] of [
-      ...[["GET /", 4], ["HEAD /", 4], ["GET /empty", 0]] as const,
-      ["GET /redirect", 0] as const,
-    ]
-  ) {
+  for (const [line, length] of [["HEAD /", 4], ["GET /redirect", 0]] as const) {
     const { head } = await ask(place, request(line, LAST));
     assertStringIncludes(head.toLowerCase(), `content-length: ${length}\r\n`);
   }
@@ -91,23 +74,6 @@ test("each cookie has a line, and framing headers of the handler are ignored", {
     assertStringIncludes(text, "x-kept: é\r\n");
   }
   assertEquals(/gzip|x-hop|9999/.test(text), false, text);
-});
-
-test("a stream with a malformed Content-Length is sent in chunks", {
-  node: "a short stream has a length",
-}, async (place) => {
-  let length = "";
-  await using _service = await place.serve(() =>
-    new Response(new Source(6, 1).stream, {
-      headers: { "content-length": length },
-    })
-  );
-  for (length of ["null", "6.0", "0x6", "+6", "6, 6"]) {
-    const { head, body } = await ask(place);
-    assertMatch(head, /^transfer-encoding: chunked\r$/im, length);
-    assertEquals(/^content-length:/im.test(head), false, head);
-    assertEquals(body, "6\r\naaaaaa\r\n0\r\n\r\n");
-  }
 });
 
 test("a stream that is shorter than its Content-Length is cut off", {
@@ -286,12 +252,10 @@ test("a program may replace the global Response", {
   Object.setPrototypeOf(Replaced.prototype, Real.prototype);
   globalThis.Response = Replaced as unknown as typeof Response;
   try {
-    let respond = (): Response | Promise<Response> => new Real("real");
+    let respond = () => new Real("real");
     await using _service = await place.serve(() => respond());
     assertEquals((await ask(place)).body, "real");
     respond = () => new Response("x");
-    assertFailure(await ask(place));
-    respond = () => Promise.resolve(new Response("x"));
     assertFailure(await ask(place));
   } finally {
     globalThis.Response = Real;
