@@ -228,6 +228,9 @@ export class ServedConnection implements ExchangeConnection {
     if (webSockets === undefined || !last?.head.isUpgrade || last.isStarted) {
       return;
     }
+    // The request of a WebSocket is a GET (RFC 6455, section 4.1). Others, such as a POST
+    // that offers "h2c", have a body to be received.
+    if (last.body !== undefined) return;
     last.upgrade = new Upgrade(
       this.conn,
       chunk.slice(this.#parser.consumed),

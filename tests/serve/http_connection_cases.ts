@@ -1,10 +1,15 @@
 /** The HTTP suite: several requests on a connection, clients that leave, and the stop. */
 
-import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStringIncludes,
+} from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
 import { receiveAllText, receiveUpTo, send } from "../support/peer.ts";
 import {
-  answer,
   ask,
   CRLF,
   dialWith,
@@ -22,14 +27,12 @@ import {
 test("the response to a request with Upgrade is the last on its connection", {
   Deno: "it reads on",
 }, async (place) => {
+  await using _service = await place.serve(({ body }) => new Response(body));
   const headers = { Connection: "upgrade", Upgrade: "x" };
-  const { head, body } = await answer(
-    place,
-    async (request) => new Response(await request.text()),
-    upload(4, "/", headers) + "body",
-  );
-  assertMatch(head, /^connection: close\r$/im);
-  assertEquals(body, "body");
+  using conn = await dialWith(place, upload(4, "/", headers));
+  assertMatch(await receiveUpTo(conn, CRLF + CRLF), /^connection: close\r$/im);
+  await send(conn, "body");
+  assertStringIncludes(await receiveAllText(conn), "body");
 });
 
 test("a client that pipelines without reading does not delay others", async (place) => {
@@ -81,7 +84,7 @@ test("a client that disconnects cancels the response, also while it is paused", 
     await receiveUpTo(conn, end);
   };
   await leave("/", CRLF + CRLF);
-  await source.untilCancelled();
+  await eventually("it is cancelled", () => source.cancelled, (it) => !!it);
   if (["ours", "node"].includes(place.server)) {
     await assertRejects(() => completed!, Deno.errors.Interrupted);
   }
