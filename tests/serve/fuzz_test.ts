@@ -8,6 +8,7 @@ import { send } from "../support/peer.ts";
 import { type Random, withRandom } from "../support/random.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { TempDir } from "../support/temp_dir.ts";
+import { REFUSED } from "./http_request_cases.ts";
 
 const SEQUENCES = 250;
 const CRLF = "\r\n";
@@ -74,16 +75,7 @@ const RESPONSE_HEADERS: Plan["headers"] = [
   ...[["X-Many", "1"], ["x-many", "2"], ["x-y", "é"], ["x-tab", "a\tb"]],
   ...[["content-type", "text/html"], ["date", "today"], ["server", "here"]],
 ] as Plan["headers"];
-const HEAD = "HTTP/1.1\r\nHost: a\r\n";
-const MALFORMED = [
-  ...["hello", "GET", "GET /", "GET / HTTP/2.0", "GET / HTTP/1.2"],
-  ...["GET x HTTP/1.1", `GET /\0 ${HEAD}`, `GET / ${HEAD}x y: z`],
-  ...[`GET / ${HEAD}Host: b`, `GET / ${HEAD}: z`],
-  `POST / ${HEAD}Content-Length: 1\r\nContent-Length: 2`,
-  `POST / ${HEAD}Content-Length: x`,
-  `POST / ${HEAD}Transfer-Encoding: gzip`,
-  "POST / HTTP/1.0\r\nHost: a\r\nTransfer-Encoding: chunked",
-];
+const MALFORMED = REFUSED.filter(({ length }) => length < 10_000);
 
 /** Returns a sequence of requests, whose last one closes the connection. */
 function sequence(random: Random): string {

@@ -2,7 +2,6 @@
 
 import { assertEquals, assertMatch } from "@std/assert";
 import type { ServeHandler, ServeOptions } from "../../serve/mod.ts";
-import { eventually } from "../support/eventually.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 
 /**
@@ -15,9 +14,13 @@ export type ServerName = "Deno.serve" | "native" | "ours" | "node";
 export interface Kind {
   server: ServerName;
   isTcp: boolean;
-  /** Whether it uses TLS. */
   secure: boolean;
 }
+
+/** Returns the kind of a server on TCP, TLS or a unix path. */
+export const kindOf = (server: ServerName, socket: string): Kind => ({
+  ...{ server, isTcp: socket !== "unix path", secure: socket === "TLS" },
+});
 
 /** One socket, and how to reach it. */
 export interface Place extends Kind {
@@ -97,17 +100,6 @@ export async function ask(place: Place, text = GET) {
   return { head: all.slice(0, end + 2), body: all.slice(end + 4) };
 }
 
-/** Serves, and returns the response to one request. */
-export async function answer(
-  place: Place,
-  handler: ServeHandler,
-  text?: string,
-  options?: ServeOptions,
-) {
-  await using _service = await place.serve(handler, options);
-  return await ask(place, text);
-}
-
 /** Asserts that a response to a failure is that of the service, and nothing else. */
 export function assertFailure({ head, body }: { head: string; body: string }) {
   assertMatch(head, /^HTTP\/1\.1 500 Internal Server Error\r/);
@@ -146,11 +138,6 @@ export class Source {
         this.cancelled = reason ?? "without a reason";
       },
     }, { highWaterMark: 0 });
-  }
-
-  async untilCancelled(): Promise<void> {
-    const what = "the source is cancelled";
-    await eventually(what, () => this.cancelled, (it) => it !== undefined);
   }
 }
 

@@ -90,7 +90,9 @@ test("the URL has the target, normalized, and the host, if it can be one", async
 });
 
 const HEAD = `HTTP/1.1\r\nHost: a\r\n`;
-const REFUSED = [
+/** Requests that every server refuses. */
+export const REFUSED = [
+  ...["GET", "GET /", "GET x HTTP/1.1", `GET /\0 ${HEAD}`, `GET / ${HEAD}: z`],
   ...["hello", "GET / HTTP/2.0\r\nHost: a", "GET / HTTP/1.2\r\nHost: a"],
   ...["GET / HTTP/0.9\r\nHost: a", `GET / ${HEAD}Host: b`],
   ...[`GET / ${HEAD}X : y`, `GET / ${HEAD}X: a\r\n b`, `GET / ${HEAD}X: a\0b`],

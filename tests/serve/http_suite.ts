@@ -4,4 +4,4 @@ import "./http_request_cases.ts";
 import "./http_response_cases.ts";
 import "./http_connection_cases.ts";
 
-export { casesOf, type Kind } from "./http_case.ts";
+export { casesOf, kindOf, type ServerName } from "./http_case.ts";

@@ -3,26 +3,19 @@ import { freeAddresses } from "../support/activate.ts";
 import { runActivated } from "../support/activated_suite.ts";
 import { CERT, KEY } from "../support/certificate.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { casesOf, type Kind } from "./http_suite.ts";
+import { casesOf, kindOf, type ServerName } from "./http_suite.ts";
 
-const HERE: [what: string, kind: Kind, options: ServeOptions][] = [
-  ["Deno.serve", { server: "Deno.serve", isTcp: true, secure: false }, {}],
-  ["serve, unix path", { server: "ours", isTcp: false, secure: false }, {}],
-  [
-    "serve, WebSockets, TCP",
-    { server: "ours", isTcp: true, secure: false },
-    { webSocket: true },
-  ],
-  [
-    "serve, TLS",
-    { server: "ours", isTcp: true, secure: true },
-    { cert: CERT, key: KEY },
-  ],
+const HERE: [server: ServerName, socket: string, options?: ServeOptions][] = [
+  ["Deno.serve", "TCP"],
+  ["ours", "unix path"],
+  ["ours", "TCP", { webSocket: true }],
+  ["ours", "TLS", { cert: CERT, key: KEY }],
 ];
 
-for (const [what, kind, own] of HERE) {
+for (const [server, socket, own] of HERE) {
+  const kind = kindOf(server, socket);
   for (const { name, run } of casesOf(kind)) {
-    Deno.test(`${what}: ${name}`, async () => {
+    Deno.test(`${server}, ${socket}: ${name}`, async () => {
       using directory = new TempDir();
       const path = directory.join("socket");
       const fallback = kind.isTcp ? { port: 0 } : { path };
@@ -31,14 +24,14 @@ for (const [what, kind, own] of HERE) {
         ...kind,
         async serve(handler, options = {}) {
           const { onError, signal } = options;
-          const server = kind.server === "Deno.serve"
+          const service = server === "Deno.serve"
             ? Deno.serve({ ...where, onError, signal, onListen() {} }, handler)
             : await serve(handler, {
               ...{ fallback, notify: false, ...own },
               ...options,
             });
-          where = server.addr as Deno.NetAddr;
-          return server;
+          where = service.addr as Deno.NetAddr;
+          return service;
         },
         dial: () =>
           !kind.isTcp
@@ -52,22 +45,21 @@ for (const [what, kind, own] of HERE) {
 }
 
 for (
-  const [server, isTcp, secure, preload] of [
-    ["native", true, false],
-    ["ours", false, false],
+  const [server, socket, preload] of [
+    ["native", "TCP"],
+    ["ours", "unix path"],
     // A runtime without one or all of the internals.
-    ["ours", true, false, "without_http_server.ts"],
-    ["node", false, false, "without_internals.ts"],
-    ["node", true, false, "without_internals.ts"],
-    ["node", true, true, "without_internals.ts"],
+    ["ours", "TCP", "without_http_server.ts"],
+    ["node", "unix path", "without_internals.ts"],
+    ["node", "TCP", "without_internals.ts"],
+    ["node", "TLS", "without_internals.ts"],
   ] as const
 ) {
-  const socket = secure ? "TLS" : isTcp ? "TCP" : "unix path";
-  Deno.test(`serve, adopted ${socket}: the server ${server}`, async (t) => {
+  Deno.test(`adopted ${socket}: the server ${server}`, async (t) => {
     using directory = new TempDir();
-    const cases = casesOf({ server, isTcp, secure });
+    const cases = casesOf(kindOf(server, socket));
     const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
-    const kind = isTcp ? "IPv4" : "unix path";
+    const kind = socket === "unix path" ? socket : "IPv4";
     await runActivated(t, {
       names,
       addresses: freeAddresses(kind, directory, names.length),
@@ -76,7 +68,7 @@ for (
         "--allow-all",
         ...preload ? [`--preload=${import.meta.dirname}/${preload}`] : [],
       ],
-      env: secure ? { TLS: "yes" } : {},
+      env: socket === "TLS" ? { TLS: "yes" } : {},
     });
   });
 }

@@ -3,29 +3,22 @@
  * likes. Its argument are the options of `serve()`, as JSON.
  */
 
-import { ActivationError } from "../../activation/errors.ts";
 import { serve } from "../../serve/mod.ts";
 
-try {
-  const server = await serve(async (request, { remoteAddr }) => {
-    switch (new URL(request.url).pathname) {
-      case "/echo":
-        return new Response(await request.text());
-      case "/endless":
-        return new Response(new ReadableStream({ start() {} }));
-      case "/fail":
-        throw new Error("a secret\nof two lines");
-      default:
-        return Response.json({ url: request.url, remoteAddr });
-    }
-  }, {
-    ...JSON.parse(Deno.args[0] ?? "{}"),
-    onListen: ({ transport }) => console.log(`listening: ${transport}`),
-  });
-  await server.finished;
-  console.log("finished");
-} catch (error) {
-  if (!(error instanceof ActivationError)) throw error;
-  console.log(`${error.name} ${error.code}: ${error.message}`);
-  Deno.exit(78);
-}
+const server = await serve(async (request, { remoteAddr }) => {
+  switch (new URL(request.url).pathname) {
+    case "/echo":
+      return new Response(await request.text());
+    case "/endless":
+      return new Response(new ReadableStream({ start() {} }));
+    case "/fail":
+      throw new Error("a secret\nof two lines");
+    default:
+      return Response.json({ url: request.url, remoteAddr });
+  }
+}, {
+  ...JSON.parse(Deno.args[0] ?? "{}"),
+  onListen: ({ transport }) => console.log(`listening: ${transport}`),
+});
+await server.finished;
+console.log("finished");

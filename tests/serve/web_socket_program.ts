@@ -4,26 +4,16 @@ import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 
 const service = await serve((request) => {
   const { pathname, searchParams } = new URL(request.url);
-  const caught = (call: () => unknown) => {
+  if (pathname === "/") return new Response("plain\n", { status: 426 });
+  if (pathname !== "/echo") {
+    if (pathname === "/twice") upgradeWebSocket(request);
     try {
-      call();
+      upgradeWebSocket(pathname === "/copy" ? new Request(request) : request);
       return new Response("none");
     } catch (error) {
       return new Response(String(error));
     }
-  };
-  switch (pathname) {
-    case "/pid":
-      return new Response(`${Deno.pid}`);
-    case "/twice":
-      upgradeWebSocket(request);
-      return caught(() => upgradeWebSocket(request));
-    case "/copy":
-      return caught(() => upgradeWebSocket(new Request(request)));
-    case "/other":
-      return caught(() => upgradeWebSocket(request));
   }
-  if (pathname !== "/echo") return new Response("plain\n", { status: 426 });
   const { socket, response } = upgradeWebSocket(request, {
     protocol: "test",
     idleTimeout: Number(searchParams.get("idle") ?? 30),
