@@ -10,7 +10,7 @@ import { SOAK_MINUTES } from "../support/soak.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { REFUSED } from "./http_request_cases.ts";
 
-const SEQUENCES = 250;
+const SEQUENCES = 500;
 const CRLF = "\r\n";
 
 /** What a handler does: the query of a request. */
