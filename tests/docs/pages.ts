@@ -27,10 +27,11 @@ export function quoted(text: string): string[] {
   return [...text.matchAll(/`([^`\n]+)`/g)].map(([, words]) => words!);
 }
 
-/** Returns the TypeScript examples of a file, without the comment characters. */
-export function examples(path: string): string[] {
+/** Returns the examples of a file in a language, without the comment characters. */
+export function examples(path: string, language = "ts"): string[] {
   const text = page(path).replaceAll(/^ \* ?/gm, "");
-  return [...text.matchAll(/^```ts\n(.*?)^```/gms)].map(([, code]) => code!);
+  const block = new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms");
+  return [...text.matchAll(block)].map(([, code]) => code!);
 }
 
 /** Returns the paths of all that may have examples. */

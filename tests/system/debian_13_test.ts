@@ -2,7 +2,7 @@
 // docs/web-service.md; and restarts while kept-alive clients post all the time.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-import { page } from "../docs/pages.ts";
+import { examples } from "../docs/pages.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { Lines, REPOSITORY } from "../support/program.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
@@ -40,22 +40,17 @@ for (
   });
 }
 
-/** Returns the only part of the page in this language. */
-function snippet(language: string): string {
-  const [, text] = page("docs/web-service.md").split(`\`\`\`${language}\n`);
-  return text!.slice(0, text!.indexOf("```"));
-}
-
+const PAGE = "docs/web-service.md";
 const PROXIES = [
   {
     ...{ proxy: "nginx", group: "www-data", port: 8080 },
     file: "/etc/nginx/conf.d/web.conf",
-    settings: `server { listen 8080;\n${snippet("nginx")}}\n`,
+    settings: `server { listen 8080;\n${examples(PAGE, "nginx")[0]}}\n`,
   },
   {
     ...{ proxy: "caddy", group: "caddy", port: 8081 },
     file: "/etc/caddy/Caddyfile",
-    settings: snippet("caddyfile").replace("example.org", ":8081"),
+    settings: examples(PAGE, "caddyfile")[0]!.replace("example.org", ":8081"),
   },
 ];
 for (const { proxy, group, port, file, settings } of PROXIES) {

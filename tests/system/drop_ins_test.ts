@@ -3,7 +3,6 @@
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
 import { page } from "../docs/pages.ts";
 import { receiveAllText, send } from "../support/peer.ts";
-import { assertExposure, assertVerified } from "./confinement.ts";
 import { CLIENT, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const machine = Machine.ofTests();
@@ -26,7 +25,7 @@ async function dropIns(
   const isMoved = names.includes("other-directory");
   if (isMoved) await machine.run("mv /usr/libexec/ipc /opt/ipc");
   await machine.units(Object.fromEntries(files));
-  await assertVerified(machine, SOCKET, SERVER);
+  await machine.assertVerified(SOCKET, SERVER);
   await machine.systemctl("start", SOCKET);
   return {
     [Symbol.asyncDispose]: async () => {
@@ -123,7 +122,7 @@ Deno.test("the executables work in another directory, and only there", async () 
   await machine.systemctl("start", CLIENT);
   await machine.journalUpTo(CLIENT, "recv:close");
   await machine.reaches(CLIENT, "inactive (dead)");
-  await assertExposure(machine, SERVER, 0.1);
+  await machine.assertExposure(SERVER, 0.1);
 });
 
 /** All drop-ins that can be combined: those of the socket, and the check, cannot. */

@@ -2,12 +2,11 @@
 // say.
 
 import { assertEquals, assertMatch } from "@std/assert";
-import { page } from "../docs/pages.ts";
+import { examples } from "../docs/pages.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { compileExample } from "./programs.ts";
-import { assertExposure, assertVerified } from "./confinement.ts";
 import { Machine } from "./machine.ts";
 
 const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
@@ -34,7 +33,7 @@ function curl(where: string, path = "/"): Promise<string> {
 Deno.test("examples/http: a request starts it, also after a stop", async () => {
   const [socket, service] = ["http-example.socket", "http-example.service"];
   await install("http");
-  await assertVerified(machine, socket, service);
+  await machine.assertVerified(socket, service);
   await machine.systemctl("enable", "--now", socket);
   await machine.shows(service, { ExecMainStartTimestampMonotonic: "0" });
 
@@ -47,7 +46,7 @@ Deno.test("examples/http: a request starts it, also after a stop", async () => {
   });
   const unix = await curl("/run/http-example/web.socket");
   assertMatch(unix, /^2 requests in the \d+ seconds/);
-  await assertExposure(machine, service, 0.9);
+  await machine.assertExposure(service, 0.9);
 
   await machine.systemctl("stop", service);
   assertMatch(await curl(tcp), /^1 requests in the /);
@@ -57,7 +56,7 @@ Deno.test("examples/http: a request starts it, also after a stop", async () => {
 Deno.test("examples/lines answers each line, and those that it has when it stops", async () => {
   const [socket, service] = ["lines-example.socket", "lines-example.service"];
   await install("lines");
-  await assertVerified(machine, socket, service);
+  await machine.assertVerified(socket, service);
   await machine.systemctl("start", socket);
   const path = "/run/lines-example.socket";
   using conn = await machine.connect(path);
@@ -84,7 +83,7 @@ Deno.test("examples/node-servers starts on the first request, and stops", async 
     "node-server@hono.service",
   ];
   await install("node-servers");
-  await assertVerified(machine, socket, service);
+  await machine.assertVerified(socket, service);
   await machine.systemctl("enable", "--now", socket);
   assertEquals(await curl("/run/node-server/hono.socket"), "hello from hono\n");
   await machine.reaches(service, "active (running)");
@@ -93,32 +92,27 @@ Deno.test("examples/node-servers starts on the first request, and stops", async 
 });
 
 Deno.test("the servers of the guide are one service, which exits when all are idle, whatever timers it has", async () => {
-  const [, rest] = page("docs/web-service.md").split("## 4. ");
-  const [section] = rest!.split("\n## ");
-  const blocks = (language: string) =>
-    Array.from(
-      section!.matchAll(new RegExp(`^\`\`\`${language}\n(.*?)^\`\`\``, "gms")),
-      ([, text]) => text!,
-    );
+  const guide = "docs/web-service.md";
+  const admin = (code: string) => code.includes("admin");
   using directory = new TempDir();
   const source = directory.join("web.ts");
   // Times that a test can wait for, and that a busy machine does not exceed; and a timer,
   // which the exit does not wait for.
-  const program = blocks("ts")[0]!.replace("300_000", "2_000")
+  const program = examples(guide).find(admin)!.replace("300_000", "2_000")
     .replace("60_000", "1_000") + "setInterval(() => {}, 1_000);\n";
   Deno.writeTextFileSync(source, program);
   await machine.compile(source, "/usr/local/bin/web", [
     ...["--allow-env", "--allow-net=unix:/run/systemd/notify"],
     "--allow-write=/run/systemd/notify",
   ]);
-  for (const text of blocks("ini")) {
+  for (const text of examples(guide, "ini").filter(admin)) {
     await machine.write(/^# (\/\S+)\n/.exec(text)![1]!, text);
   }
   await machine.units({
     "web.socket": "[Socket]\nListenStream=/run/web.socket\n",
     "web.service": "[Service]\nType=notify\nExecStart=/usr/local/bin/web\n",
   });
-  await assertVerified(machine, "admin.socket");
+  await machine.assertVerified("admin.socket");
   await machine.systemctl("start", "web.socket", "admin.socket");
   const answers = {
     "/run/web.socket": "public\n",

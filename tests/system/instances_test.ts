@@ -2,7 +2,6 @@
 // and root directory, and neither is affected by the other.
 
 import { assertEquals, assertNotEquals } from "@std/assert";
-import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import { Machine, SOCKET } from "./machine.ts";
 
@@ -28,11 +27,7 @@ Deno.test("each instance serves only its own socket, in a root directory of its 
   for (const name of NAMES) {
     const lines = ["server start", `server recv: for ${name}`];
     assertEquals(
-      await eventually(
-        `${name} has logged what it received`,
-        () => machine.journal(server(name)),
-        ({ length }) => length >= 2,
-      ),
+      await machine.journalUpTo(server(name), lines[1]!),
       lines,
     );
     const stat = `stat --format='%a %U:%G' ${path(name)}`;

@@ -5,7 +5,7 @@
  * `machine.sh`), and is gone without a trace when the tests end or die. The host's own systemd and units, its `/run` and `/tmp` are not touched.
  */
 
-import { assertEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { dirname } from "node:path";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
@@ -114,6 +114,20 @@ export class Manager {
     const [, active, sub] = /^(\w+) \((\S+)\)$/.exec(state)!;
     const properties = { ActiveState: active!, SubState: sub! };
     return this.shows(unit, properties, options);
+  }
+
+  /** Asserts that `systemd-analyze verify` reports nothing about units. */
+  async assertVerified(...units: string[]): Promise<void> {
+    assertEquals(await this.attempt("systemd-analyze", "verify", ...units), {
+      ...{ code: 0, stdout: "", stderr: "" },
+    });
+  }
+
+  /** Asserts that `systemd-analyze security` rates a unit at this level or less. */
+  async assertExposure(unit: string, most: number): Promise<void> {
+    const report = await this.run(`systemd-analyze security ${unit}`);
+    const [, level] = /exposure level for \S+: ([0-9.]+)/.exec(report) ?? [];
+    assert(Number(level) <= most, `${unit}: ${level}`);
   }
 
   /** The pid of a service's main process, inside the machine; 0 if it has none. */

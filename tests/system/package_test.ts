@@ -37,6 +37,7 @@ const machine = Machine.ofTests({
 });
 let before: Set<string>;
 Deno.test.beforeAll(async () => {
+  await machine.units({ "needs@.service": NEEDS });
   before = await everything();
 });
 
@@ -85,19 +86,19 @@ const apt = (args: string) =>
   machine.run(`DEBIAN_FRONTEND=noninteractive apt-get --yes --quiet ${args}`);
 const inode = () => machine.run(`stat --format=%i ${SOCKET_PATH}`);
 
-const NEEDS = ["needs-job.service", "needs-one.service"];
-const DEPENDENTS = [
-  ...[SOCKET, SERVER, CLIENT, ...NEEDS],
-  ...["ipc-server@one.socket", "ipc-server@one.service"],
-];
+/** Units of an administrator, which require a socket. */
+const NEEDS = `[Unit]
+Requires=%i.socket
+After=%i.socket
+[Service]
+ExecStart=sleep infinity
+`;
+const DEPENDENTS = ["ipc-server", "ipc-server@one"].flatMap((name) => [
+  ...[`${name}.socket`, `${name}.service`, `needs@${name}.service`],
+]).concat(CLIENT);
 
-/** Starts units of an administrator that require the sockets, the sockets, and the client. */
+/** Starts them, the sockets, and the client. */
 async function startDependents(): Promise<void> {
-  const sockets = [SOCKET, "ipc-server@one.socket"];
-  await machine.units(Object.fromEntries(sockets.map((socket, i) => [
-    NEEDS[i]!,
-    `[Unit]\nRequires=${socket}\nAfter=${socket}\n[Service]\nExecStart=sleep infinity\n`,
-  ])));
   await machine.options("ipc-client", "--interval 10ms --count 1000000");
   await machine.systemctl("start", ...DEPENDENTS);
   await assertDependentsRun();
@@ -117,8 +118,6 @@ async function stopDependents(): Promise<void> {
     await machine.assertServed(path);
   }
   await machine.systemctl("stop", ...DEPENDENTS);
-  await machine.run(`cd /etc/systemd/system; rm ${NEEDS.join(" ")}
-    rm /etc/default/ipc-client; systemctl daemon-reload`);
 }
 
 Deno.test("after the deb's installation the socket listens, and nothing else runs", async () => {

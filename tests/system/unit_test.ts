@@ -7,7 +7,6 @@ import { eventually } from "../support/eventually.ts";
 import { REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { assertExposure } from "./confinement.ts";
 import { CLIENT, Machine, SERVER } from "./machine.ts";
 
 const PROGRAM = `${import.meta.dirname}/unit_program.ts`;
@@ -266,9 +265,9 @@ Deno.test("the root directory of a shipped service has its executables, their li
 
 Deno.test("systemd itself rates the exposure of the shipped services", async () => {
   for (const unit of [SERVER, INSTANCE]) {
-    await assertExposure(machine, unit, 0.1);
+    await machine.assertExposure(unit, 0.1);
   }
-  await assertExposure(machine, CLIENT, 0.2);
+  await machine.assertExposure(CLIENT, 0.2);
 });
 
 Deno.test("instances serve one port, and restarts of one lose no request", async () => {
