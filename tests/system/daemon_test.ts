@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { Machine } from "./machine.ts";
 import { installService, JOURNAL, service } from "./programs.ts";
 
-const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
+const machine = new Machine({ prepare: () => Promise.resolve() });
 Deno.test.beforeAll(async () => {
   await installService(machine);
   await machine.units({

@@ -11,7 +11,7 @@ import { compileExample, installService, service } from "./programs.ts";
 
 const RESTARTS = SOAK_MINUTES === undefined ? 3 : 100;
 
-const machine = Machine.ofTests({
+const machine = new Machine({
   ...{ release: "trixie", prepare: () => Promise.resolve() },
 });
 Deno.test.beforeAll(() => installService(machine));

@@ -5,7 +5,7 @@ import { page } from "../docs/pages.ts";
 import { receiveAllText, send } from "../support/peer.ts";
 import { CLIENT, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
-const machine = Machine.ofTests();
+const machine = new Machine();
 
 /**
  * Copies drop-ins, and starts the socket, until the result is disposed of; the executables

@@ -9,7 +9,7 @@ import { TempDir } from "../support/temp_dir.ts";
 import { compileExample } from "./programs.ts";
 import { Machine } from "./machine.ts";
 
-const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
+const machine = new Machine({ prepare: () => Promise.resolve() });
 
 /** Compiles an example, and copies the units of its folder. */
 async function install(folder: string): Promise<void> {

@@ -11,7 +11,7 @@ import { installService, service } from "./programs.ts";
 const ROUNDS = SOAK_MINUTES === undefined ? 50 : 1_000;
 const IDLE_MS = 50;
 
-const machine = Machine.ofTests();
+const machine = new Machine();
 Deno.test.beforeAll(async () => {
   await machine.liftStartLimit();
   const options = `--quiet --idle-timeout ${IDLE_MS}ms`;

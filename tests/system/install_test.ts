@@ -80,7 +80,7 @@ async function treeOfOthers(): Promise<TempDir & Tree> {
   return Object.assign(directory, { root: directory.path, run });
 }
 
-const machine = Machine.ofTests({ prepare: () => Promise.resolve() });
+const machine = new Machine({ prepare: () => Promise.resolve() });
 
 for (const [what, [variables, move]] of Object.entries(LAYOUTS)) {
   const relocated = (text: string) =>

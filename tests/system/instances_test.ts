@@ -16,7 +16,7 @@ const served = (name: string) =>
   machine.assertServed(path(name), `for ${name}`);
 const pidOf = (name: string) => machine.mainPid(server(name));
 
-const machine = Machine.ofTests();
+const machine = new Machine();
 Deno.test.beforeAll(async () => {
   await machine.systemctl("enable", "--now", ...NAMES.map(socket));
   await machine.systemctl("enable", server(A));

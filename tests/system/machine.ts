@@ -90,7 +90,6 @@ export class Manager {
   async shows(
     unit: string,
     properties: Record<string, string>,
-    options?: { within?: number },
   ): Promise<void> {
     const wanted = Object.entries(properties).map((it) => it.join("="));
     const names = `--property=${Object.keys(properties)}`;
@@ -98,7 +97,7 @@ export class Manager {
       `${unit} has ${wanted}`,
       async () => (await this.systemctl("show", unit, names)).split("\n"),
       (lines) => wanted.every((line) => lines.includes(line)),
-      options,
+      { within: 20_000 },
     );
   }
 
@@ -106,14 +105,10 @@ export class Manager {
    * Waits until a unit is in a state, which is named as `systemctl status` does:
    * `active (running)`.
    */
-  reaches(
-    unit: string,
-    state: string,
-    options?: { within?: number },
-  ): Promise<void> {
+  reaches(unit: string, state: string): Promise<void> {
     const [, active, sub] = /^(\w+) \((\S+)\)$/.exec(state)!;
     const properties = { ActiveState: active!, SubState: sub! };
-    return this.shows(unit, properties, options);
+    return this.shows(unit, properties);
   }
 
   /** Asserts that `systemd-analyze verify` reports nothing about units. */
@@ -146,20 +141,13 @@ export class Manager {
     return lines.split("\n").slice(0, -1);
   }
 
-  /**
-   * Waits until a unit's processes have written a line for the nth time, and
-   * returns all that they wrote.
-   */
-  journalUpTo(
-    unit: string,
-    line: string,
-    { times = 1, within }: { times?: number; within?: number } = {},
-  ): Promise<string[]> {
+  /** Waits until a unit's processes have written a line; returns all lines. */
+  journalUpTo(unit: string, line: string): Promise<string[]> {
     return eventually(
-      `the journal of ${unit} has "${line}" ${times}x`,
+      `the journal of ${unit} has "${line}"`,
       () => this.journal(unit),
-      (lines) => lines.filter((it) => it === line).length >= times,
-      { within },
+      (lines) => lines.includes(line),
+      { within: 40_000 },
     );
   }
 }
@@ -196,7 +184,6 @@ export function enable(...units: string[]) {
 export class Machine extends Manager {
   /** The machine's tree, seen from this host. */
   tree!: Tree;
-  readonly #options: MachineOptions;
   /** `machine.sh`, in a session of its own, where Ctrl-C does not reach it. */
   #process?: Deno.ChildProcess;
   /** The pid of its systemd. */
@@ -204,23 +191,16 @@ export class Machine extends Manager {
   /** Those added later have names that follow, and so win. */
   #dropIns = 10;
 
-  private constructor(options: MachineOptions) {
+  constructor(options: MachineOptions = {}) {
     super((...command) => attempt("nsenter", ...this.#inside(), ...command));
-    this.#options = options;
+    Deno.test.beforeAll(() => this.#boot(options));
+    Deno.test.afterAll(() => this.#end());
   }
 
-  static ofTests(options: MachineOptions = {}): Machine {
-    const machine = new Machine(options);
-    Deno.test.beforeAll(() => machine.#boot());
-    Deno.test.afterAll(() => machine.#end());
-    return machine;
-  }
-
-  async #boot(): Promise<void> {
+  async #boot({ release, prepare = install }: MachineOptions): Promise<void> {
     if (Deno.uid() !== 0) {
       throw new Error("Cannot boot a machine: that takes root");
     }
-    const { release, prepare = install } = this.#options;
     const lower = release === undefined
       ? Deno.env.get("MACHINE_ROOT") ?? "/"
       : await debian(release);
@@ -243,8 +223,8 @@ export class Machine extends Manager {
       "the machine's tree is prepared, or that has failed",
       process.stdout.getReader().read(),
     );
-    const [pid] = childrenOf(process.pid);
-    if (value === undefined || pid === undefined) {
+    const pid = await child(process.pid, "sh");
+    if (value === undefined || pid === 0) {
       const reason = await process.stderr.text();
       throw new Error(`Cannot boot a machine: ${reason}`.trimEnd());
     }
@@ -262,15 +242,15 @@ export class Machine extends Manager {
     await eventually(
       "the systemd of the machine is running",
       async () => {
-        const [leader = 0] = childrenOf(pid, "systemd-nspawn")
-          .flatMap((nspawn) => childrenOf(nspawn, "systemd"));
+        const nspawn = await child(pid, "systemd-nspawn");
+        const leader = nspawn && await child(nspawn, "systemd");
         this.#leader = leader;
-        const state = leader === 0
-          ? undefined
-          : await this.attempt("systemctl", "is-system-running");
-        return { state, console: readProc(`${pid}/root${directory}/console`) };
+        const state = leader &&
+          await this.attempt("systemctl", "is-system-running");
+        const console = `/proc/${pid}/root${directory}/console`;
+        return { state, console: await attempt("cat", console) };
       },
-      ({ state }) => state?.stdout === "running\n",
+      ({ state }) => state !== 0 && state.stdout === "running\n",
       { within: 60_000 },
     );
   }
@@ -314,17 +294,6 @@ export class Machine extends Manager {
   async assertServed(path = SOCKET_PATH, text = "hello"): Promise<void> {
     using conn = await this.connect(path);
     assertEquals(await echoOf(conn, text), text);
-  }
-
-  /** Waits until systemd has got `count` pings from a unit, counted from now. */
-  async pinged(unit: string, count: number): Promise<void> {
-    const pings = new Set<string>();
-    await eventually(
-      `systemd has got ${count} pings of ${unit}`,
-      async () =>
-        pings.add(await this.show(unit, "WatchdogTimestampMonotonic")).size,
-      (seen) => seen >= count,
-    );
   }
 
   /** Whether a file is there. */
@@ -394,20 +363,8 @@ export class Machine extends Manager {
   }
 }
 
-/** The pids of a process's children, or of those that run a command. */
-function childrenOf(pid: number, command?: string): number[] {
-  const listed = readProc(`${pid}/task/${pid}/children`).split(" ");
-  return listed.filter((child) =>
-    child !== "" &&
-    (command === undefined || readProc(`${child}/comm`) === `${command}\n`)
-  ).map(Number);
-}
-
-/** A process may end while we look at it: then there is nothing to read. */
-function readProc(file: string): string {
-  try {
-    return Deno.readTextFileSync(`/proc/${file}`);
-  } catch {
-    return "";
-  }
+/** The pid of a process's child that runs a command; 0 if there is none. */
+async function child(pid: number, command: string): Promise<number> {
+  const args = ["-P", `${pid}`, "-x", command];
+  return Number((await attempt("pgrep", ...args)).stdout);
 }

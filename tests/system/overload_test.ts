@@ -18,7 +18,7 @@ const ENOUGH = 204;
 /** In a burst there are none left for a moment. */
 const TOO_FEW = 64;
 
-const machine = Machine.ofTests();
+const machine = new Machine();
 Deno.test.beforeAll(async () => {
   await machine.dropIn(SOCKET, `[Socket]\nBacklog=${BACKLOG}`);
   const limits = `--max-connections ${CONNECTIONS} --max-waiting ${WAITING}`;

@@ -22,7 +22,7 @@ const SERVER_PROGRAM = "/usr/libexec/ipc/ipc-server";
 const SETTINGS = "s/^Backlog=.*/Backlog=77/; s/^SocketMode=.*/SocketMode=0660/";
 const PATH = "s|/job.socket|/changed.socket|; s|/%i.socket|/%i-changed.socket|";
 
-const machine = Machine.ofTests({
+const machine = new Machine({
   prepare: async ({ root, run }) => {
     using directory = new TempDir();
     await makeDebs(directory.path);

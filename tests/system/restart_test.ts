@@ -18,7 +18,7 @@ const KILLS = SOAK_MINUTES === undefined ? 5 : 100;
 /** The number of peers at a time. */
 const PEERS = 20;
 
-const machine = Machine.ofTests({ prepare: enable(SOCKET, SERVER) });
+const machine = new Machine({ prepare: enable(SOCKET, SERVER) });
 Deno.test.beforeAll(() => machine.liftStartLimit());
 
 Deno.test("an enabled server runs after the boot, without a connection", () =>

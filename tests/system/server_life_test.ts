@@ -11,7 +11,7 @@ import { eventually } from "../support/eventually.ts";
 import { echoOf, receiveAllText } from "../support/peer.ts";
 import { enable, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
-const machine = Machine.ofTests({ prepare: enable(SOCKET) });
+const machine = new Machine({ prepare: enable(SOCKET) });
 Deno.test.beforeAll(() => machine.liftStartLimit());
 
 Deno.test("an enabled socket listens after the boot, and the server has never run", async () => {

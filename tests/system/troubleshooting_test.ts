@@ -12,7 +12,7 @@ const ENV = "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES";
 const NOTIFY =
   `${ENV},NOTIFY_SOCKET --allow-net=unix:/run/systemd/notify --allow-write=/run/systemd/notify`;
 
-const machine = Machine.ofTests({
+const machine = new Machine({
   prepare: ({ root, run }) =>
     run(`cd ${REPOSITORY}; mkdir ${root}/srv/ipc
       cp -r mod.ts runtime activation daemon serve ${root}/srv/ipc

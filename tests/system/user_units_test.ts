@@ -25,7 +25,7 @@ KillMode=mixed
 Delegate=pids memory cpu
 `;
 
-const machine = Machine.ofTests();
+const machine = new Machine();
 const user = new Manager((...command) =>
   machine.attempt(
     ...["setpriv", `--reuid=${UID}`, `--regid=${UID}`],
