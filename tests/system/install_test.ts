@@ -1,6 +1,7 @@
 // What `make install` puts on a machine, and that `make uninstall` takes away.
 
 import { assert, assertEquals } from "@std/assert";
+import { page } from "../docs/pages.ts";
 import { copySources } from "../packaging/packages.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -36,6 +37,12 @@ const PLACES = `
 /usr/share/doc/ipc-server/units /opt/echo/documents/units units README.md ${DROP_INS}
 `.trim().split("\n").map((line) =>
   line.split(/[ ,]/) as [string, string, string, ...string[]]
+);
+const FILES = PLACES.flatMap(([place, _, source, ...names]) =>
+  names.map((name) => ({
+    path: `${place}/${name}`,
+    source: `${source}/${name}`,
+  }))
 );
 
 /** Variables of `make`, and where a place is then. */
@@ -103,25 +110,16 @@ for (const [what, [variables, move]] of Object.entries(LAYOUTS)) {
       .flatMap((line) =>
         /^(\S+(?<!\/made-directories)) f /.exec(line)?.[1] ?? []
       );
-    const expected = PLACES.flatMap(([place, _, source, ...files]) =>
-      files.map((name) =>
-        [
-          relocated(`${place}/${name}`),
-          `${REPOSITORY}${source}/${name}`,
-        ] as const
-      )
-    );
-    assertEquals(files, expected.map(([path]) => path).sort());
-    for (const [path, source] of expected) {
-      const isProgram = source.startsWith(`${REPOSITORY}bin/`);
-      const { mode } = await Deno.stat(root + path);
+    assertEquals(files, FILES.map(({ path }) => relocated(path)).sort());
+    for (const { path, source } of FILES) {
+      const isProgram = source.startsWith("bin/");
+      const installed = root + relocated(path);
+      const { mode } = await Deno.stat(installed);
       assertEquals(mode! & 0o7777, isProgram ? 0o755 : 0o644, path);
-      if (isProgram) await run("cmp", root + path, source);
+      if (isProgram) await run("cmp", installed, REPOSITORY + source);
       else {
-        assertEquals(
-          await Deno.readTextFile(root + path),
-          relocated(await Deno.readTextFile(source)),
-        );
+        const text = await Deno.readTextFile(installed);
+        assertEquals(text, relocated(page(source)));
       }
     }
     const link = root + relocated("/usr/bin/ipc-client");

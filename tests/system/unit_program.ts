@@ -67,27 +67,10 @@ const PTRACE_ATTACH = 16, PTRACE_DETACH = 17;
 const CLONE_NEWNS = 0x20000, CLONE_NEWUTS = 0x4000000;
 const RLIMIT_CORE = 4;
 const WALL = 0x40000000;
-const SIGKILL = 9, SIGCONT = 18;
+const SIGCONT = 18;
 
 const map = (protection: number) =>
   c("mmap", 0, 4096, protection, MAP_PRIVATE_ANONYMOUS, -1, 0);
-
-/** Forks COUNT times, and ends the children; one that crashes counts until then. */
-function forks(count: number): void {
-  const children: number[] = [];
-  try {
-    while (children.length < count) {
-      const child = c("fork");
-      if (child === 0) { while (true) c("pause"); }
-      children.push(child);
-    }
-  } finally {
-    for (const child of children) {
-      c("kill", child, SIGKILL);
-      c("waitpid", child, 0, 0);
-    }
-  }
-}
 
 /** Runs a program to its end; fails unless it succeeds. */
 function run(command: string, ...args: string[]): void {
@@ -206,7 +189,6 @@ const attempts = (pid: number): Record<string, () => unknown> => ({
     Deno.writeFileSync(path, Deno.readFileSync(LIBC));
     run(path);
   },
-  "have 64 processes": () => forks(64),
   "kill another process": () => c("kill", pid, SIGCONT),
   "trace another process": () => {
     c("ptrace", PTRACE_ATTACH, pid, 0, 0);
