@@ -23,6 +23,11 @@ responses = itertools.count(1)
 is_over = threading.Event()
 
 
+def report(line):
+    # In one piece: other threads print too.
+    print(f"{line}\n", end="", flush=True)
+
+
 def connect():
     if kind == "tls":
         context = ssl.create_default_context(cafile=certificate[0])
@@ -54,11 +59,11 @@ def client():
                 raise OSError(f"the status is {response.status}")
             is_kept = not response.will_close
             if (count := next(responses)) % 25 == 0:
-                print("responses:", count, flush=True)
+                report(f"responses: {count}")
         except (OSError, http.client.HTTPException) as error:
             is_kept = False
             pause = (sent or time.monotonic()) - since
-            print("lost" if pause < GRACE else "late", repr(error), pause, flush=True)
+            report(f"{'lost' if pause < GRACE else 'late'}: {error!r}, after {pause} s")
         since = sent
         if conn and not is_kept:
             conn.close()
