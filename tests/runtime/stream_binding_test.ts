@@ -10,7 +10,6 @@ import {
   type UdpHandles,
   udpHandles,
 } from "../../runtime/udp_handle.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 const load: (name: string) => object = Reflect.get(process, "binding");
 
@@ -77,24 +76,6 @@ Deno.test("a TCP handle gets its options", async () => {
     ...[["noDelay", true], ["noDelay", false]],
     ...[["keepAlive", true, 0], ["keepAlive", false, 0]],
   ]);
-});
-
-Deno.test("an address that is in use is not taken, nor another in its place", async () => {
-  const binding = (await streamBinding())!;
-  const hostname = "127.0.0.1";
-  using listener = Deno.listen({ hostname, port: 0 });
-  const { port } = listener.addr;
-  using directory = new TempDir();
-  const path = directory.join("a.socket");
-  using _listener = Deno.listen({ transport: "unix", path });
-  // `bind` would reduce the other numbers to 16 bits: to a free port.
-  const ports = [port, port + 0x1_0000, -1, 0.5, NaN];
-  for (
-    const where of [{ path }, ...ports.map((port) => ({ hostname, port }))]
-  ) {
-    assertEquals(binding.bind(where, 1, () => {}), undefined);
-  }
-  assertEquals(Deno.statSync(path).isSocket, true);
 });
 
 Deno.test("a UDP socket has no kind in Deno 2.9, and that of Node.js one day", () => {

@@ -84,7 +84,7 @@ test("a client that disconnects cancels the response, also while it is paused", 
     await receiveUpTo(conn, end);
   };
   await leave("/", CRLF + CRLF);
-  await eventually("it is cancelled", () => source.cancelled, (it) => !!it);
+  await eventually("it is cancelled", () => source.isCancelled, (it) => it);
   if (["ours", "node"].includes(place.server)) {
     await assertRejects(() => completed!, Deno.errors.Interrupted);
   }
@@ -235,6 +235,6 @@ test("a response that outlasts drainTimeoutMs is cut off", {
   await receiveUpTo(conn, CRLF + CRLF);
   stop.abort();
   await soon("the service has stopped", service.finished);
-  assert(source.cancelled !== undefined, "the source was not cancelled");
+  assert(source.isCancelled, "the source was not cancelled");
   await assertRejects(place.dial);
 });

@@ -128,6 +128,11 @@ Deno.test("a fallback that cannot listen throws Deno's error", async () => {
   for (
     const [fallback, error] of [
       [{ port }, AddrInUse],
+      // bind(2) would reduce these to 16 bits, such as to a free port.
+      [{ port: port + 0x1_0000 }, RangeError],
+      [{ port: -1 }, RangeError],
+      [{ port: 0.5 }, TypeError],
+      [{ port: NaN }, TypeError],
       [{ path }, AddrInUse],
       [{ path: directory.join("missing/socket") }, NotFound],
     ] as const
@@ -137,6 +142,7 @@ Deno.test("a fallback that cannot listen throws Deno's error", async () => {
       await assertRejects(() => serve(hello, options), error);
     }
   }
+  assertEquals(Deno.statSync(path).isSocket, true);
 });
 
 Deno.test({
