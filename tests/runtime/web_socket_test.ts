@@ -64,8 +64,8 @@ const HEADERS = {
 function upgrade(
   methods: Partial<StreamHandle>,
   headers: HeadersInit = HEADERS,
-  calls: string[] = [],
 ) {
+  const calls: string[] = [];
   const handle = {
     close: () => calls.push("close"),
     readStop: () => calls.push("readStop"),
@@ -81,16 +81,13 @@ function upgrade(
   return { pending, calls, failure };
 }
 
-Deno.test("a handle without a free descriptor, or any to copy, is not upgraded", () => {
+Deno.test("a handle without a descriptor, or another request, is not upgraded", () => {
   assertThrows(() => upgrade({ fdForIpc: () => -24 }), NoDescriptor);
   assertThrows(() => upgrade({}), TypeError, "another shape");
-});
-
-Deno.test("a request for something else leaves the handle as it is", () => {
-  const calls: string[] = [];
-  const other = () => upgrade({ takeStream: () => 1 }, {}, calls);
-  assertThrows(other, TypeError);
-  assertEquals(calls, []);
+  const close = () => {
+    throw new Error("The handle was closed");
+  };
+  assertThrows(() => upgrade({ takeStream: () => 1, close }, {}), TypeError);
 });
 
 Deno.test("a connection that cannot be taken emits an error", async () => {

@@ -13,13 +13,15 @@ export type ServerName = "Deno.serve" | "native" | "ours" | "node";
 /** A server, and its kind of socket. */
 export interface Kind {
   server: ServerName;
+  isDeno: boolean;
   isTcp: boolean;
   secure: boolean;
 }
 
 /** Returns the kind of a server on TCP, TLS or a unix path. */
 export const kindOf = (server: ServerName, socket: string): Kind => ({
-  ...{ server, isTcp: socket !== "unix path", secure: socket === "TLS" },
+  ...{ server, isDeno: ["Deno.serve", "native"].includes(server) },
+  ...{ isTcp: socket !== "unix path", secure: socket === "TLS" },
 });
 
 /** One socket, and how to reach it. */
@@ -34,9 +36,7 @@ export interface Place extends Kind {
 }
 
 /** The servers that differ, both of Deno, or ours over TCP, and why. */
-type Not = Partial<
-  Record<ServerName | "Deno" | "over TCP", string>
->;
+type Not = Partial<Record<ServerName | "Deno" | "over TCP", string>>;
 
 /** One behaviour. */
 export interface Case {
@@ -57,9 +57,9 @@ export function test(
 }
 
 /** The cases of a server. */
-export function casesOf({ server, isTcp }: Kind): Case[] {
+export function casesOf({ server, isDeno, isTcp }: Kind): Case[] {
   const kinds: string[] = [server];
-  if (server === "Deno.serve" || server === "native") kinds.push("Deno");
+  if (isDeno) kinds.push("Deno");
   if (server === "ours" && isTcp) kinds.push("over TCP");
   return CASES.filter(({ not }) => !kinds.some((kind) => kind in not));
 }

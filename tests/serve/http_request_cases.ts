@@ -15,7 +15,6 @@ import {
   CRLF,
   dialWith,
   gate,
-  type Kind,
   LAST,
   MIB,
   receiveRest,
@@ -24,7 +23,6 @@ import {
   upload,
 } from "./http_case.ts";
 
-const isDeno = ({ server }: Kind) => ["Deno.serve", "native"].includes(server);
 const CHUNKED = { "Transfer-Encoding": "chunked" };
 
 test("the handler gets method, URL, headers, body and the client's address", async (place) => {
@@ -57,7 +55,7 @@ test("the handler gets method, URL, headers, body and the client's address", asy
   });
   await soon("the response is completed", completed!);
   // With Deno's own server each response aborts it.
-  assertEquals(signal!.aborted, isDeno(place));
+  assertEquals(signal!.aborted, place.isDeno);
 });
 
 test("the URL has the target, normalized, and the host, if it can be one", async (place) => {
@@ -82,7 +80,7 @@ test("the URL has the target, normalized, and the host, if it can be one", async
   const { body } = await ask(place, `GET /p HTTP/1.0${CRLF}${CRLF}`);
   assertMatch(body, /^https?:\/\/localhost(:\d+)?\/p null$/);
   // Deno's own server has it in the URL as it is.
-  if (isDeno(place)) return;
+  if (place.isDeno) return;
   // Clients of unix sockets send the first.
   for (const host of ["%2Frun%2Fx.sock", "a/b?", "user@a", "a b", "[::1", ""]) {
     assertEquals(await urlOf("GET /p", host), `${scheme}://localhost/p`);
@@ -119,7 +117,7 @@ test("malformed requests are refused, not handled", async (place) => {
     calls++;
     return new Response();
   });
-  for (const text of [...REFUSED, ...isDeno(place) ? [] : REFUSED_BY_OURS]) {
+  for (const text of [...REFUSED, ...place.isDeno ? [] : REFUSED_BY_OURS]) {
     using conn = await place.dial();
     const sending = send(conn, text + CRLF + CRLF).catch(() => {});
     const line = await receiveUpTo(conn, CRLF);
@@ -204,7 +202,7 @@ test("100 Continue is sent when the handler reads the body, which otherwise need
   await send(conn, "body");
   assertMatch(await receiveUpTo(conn, `${CRLF}body`), /^HTTP\/1\.1 200 OK/);
   // Deno's own server always asks for the body.
-  if (isDeno(place)) return;
+  if (place.isDeno) return;
   const unread = await ask(place, upload(4, "/unread", expected));
   assertMatch(unread.head, /^HTTP\/1\.1 413 [^]*^connection: close\r$/im);
   assertEquals(unread.body, "too much");
@@ -269,15 +267,12 @@ test("a body of chunks that is too long fails in the handler", {
       ),
     { maxBodyBytes: 10 },
   );
+  const chunk = (text: string) => `${text.length}${CRLF}${text}${CRLF}`;
   for (const path of ["/text", "/bytes"]) {
     for (const [end, status] of [["vwxyz", 200], ["uvwxyz", 413]] as const) {
-      const chunks = ["abcde", end, ""].map((text) =>
-        `${text.length}${CRLF}${text}${CRLF}`
-      );
-      const { head, body } = await ask(
-        place,
-        request(`POST ${path}`, { ...LAST, ...CHUNKED }, chunks.join("")),
-      );
+      const chunks = chunk("abcde") + chunk(end) + chunk("");
+      const text = request(`POST ${path}`, { ...LAST, ...CHUNKED }, chunks);
+      const { head, body } = await ask(place, text);
       assertStringIncludes(head, `HTTP/1.1 ${status} `);
       if (status === 200) assertEquals(body, "abcdevwxyz");
     }

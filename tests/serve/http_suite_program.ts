@@ -9,7 +9,7 @@ import { serve } from "../../serve/mod.ts";
 import { dial, hostAndPort } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { casesOf } from "./http_suite.ts";
+import { casesOf, kindOf } from "./http_suite.ts";
 
 const isTcp = !Deno.args[0]!.startsWith("/");
 const secure = Deno.env.has("TLS");
@@ -18,7 +18,8 @@ const server = await streamBinding() === undefined
   : isTcp && await httpBinding() !== undefined
   ? "native"
   : "ours";
-const kind = { server, isTcp, secure } as const;
+const socket = secure ? "TLS" : isTcp ? "TCP" : "unix path";
+const kind = kindOf(server, socket);
 await runCases(casesOf(kind), ({ run }, i) => {
   const address = Deno.args[i]!;
   const own = {

@@ -8,38 +8,17 @@ import {
 } from "../../serve/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
-import { TempDir } from "../support/temp_dir.ts";
+import { onSocket } from "./on_socket.ts";
 
 const echo = (conn: Parameters<ConnHandler>[0]) =>
   conn.forEachChunk((chunk) => conn.writeChunk(chunk));
 
-/** Serves on a new socket, and returns how to connect. */
-async function served(
+/** Serves on a new socket. */
+const served = (
   transport: "tcp" | "unix",
   handler: ConnHandler,
   options: ServeConnsOptions = {},
-) {
-  const directory = new TempDir();
-  const path = directory.join("socket");
-  const server = await serveConns(handler, {
-    fallback: transport === "unix" ? { path } : { port: 0 },
-    ...{ drainTimeoutMs: 60_000, notify: false },
-    ...options,
-  });
-  const { port } = server.addr as Deno.NetAddr;
-  return {
-    server,
-    dial: (): Promise<Deno.Conn> =>
-      transport === "unix"
-        ? Deno.connect({ transport, path })
-        : Deno.connect({ port }),
-    stops: () => soon("the server has stopped", server.shutdown()),
-    async [Symbol.asyncDispose]() {
-      await server.shutdown();
-      directory[Symbol.dispose]();
-    },
-  };
-}
+) => onSocket(transport, (own) => serveConns(handler, { ...own, ...options }));
 
 /** Receives until the end, or a reset. */
 const receiveRest = (conn: Deno.Conn) => receiveAllText(conn).catch(() => "");

@@ -15,7 +15,7 @@ import {
   receiveUpTo,
   send,
 } from "../support/peer.ts";
-import { TempDir } from "../support/temp_dir.ts";
+import { onSocket } from "./on_socket.ts";
 
 const REQUEST = "GET / HTTP/1.1\r\nHost: here\r\n\r\n";
 const UPGRADE = REQUEST
@@ -29,44 +29,28 @@ const hello: http.RequestListener = (_request, response) => {
   response.end("hello\n");
 };
 
-/** Serves on a new socket, and returns how to connect. */
+/** Serves on a new socket. */
 async function served(
   kind: typeof KINDS[number],
   listener = hello,
   options: ServeNodeOptions = {},
 ) {
-  const directory = new TempDir();
-  const path = directory.join("socket");
-  const isUnix = kind.endsWith("unix");
+  const secure = kind === "node:https";
   let created: http.Server;
-  const server = await serveNode(
-    () =>
-      created = kind === "node:https"
-        ? https.createServer({ cert: CERT, key: KEY }, listener)
-        : http.createServer(listener),
-    {
-      fallback: isUnix ? { path } : { port: 0 },
-      ...{ drainTimeoutMs: 60_000, notify: false },
-      ...options,
-    },
+  const create = () =>
+    created = secure
+      ? https.createServer({ cert: CERT, key: KEY }, listener)
+      : http.createServer(listener);
+  const node = await onSocket(
+    kind.endsWith("unix") ? "unix" : "tcp",
+    (own) => serveNode(create, { ...own, ...options }),
   );
-  const { port } = server.addr as Deno.NetAddr;
+  const { port, dial } = node;
   const where = { hostname: "localhost", port, caCerts: [CERT] };
-  return {
+  return Object.assign(node, {
     created: created!,
-    port,
-    dial: (): Promise<Deno.Conn> =>
-      isUnix
-        ? Deno.connect({ transport: "unix", path })
-        : kind === "node:https"
-        ? Deno.connectTls(where)
-        : Deno.connect({ port }),
-    stops: () => soon("the server has stopped", server.shutdown()),
-    async [Symbol.asyncDispose]() {
-      await server.shutdown();
-      directory[Symbol.dispose]();
-    },
-  };
+    dial: secure ? () => Deno.connectTls(where) : dial,
+  });
 }
 
 for (const kind of KINDS) {
@@ -149,49 +133,44 @@ Deno.test("without an upgrade listener of the program, such requests are answere
 });
 
 Deno.test("node:net: a connection is drained, and cut at the end of drainTimeoutMs", async () => {
-  const server = await serveNode(
-    () =>
-      net.createServer((socket) => {
-        socket.on("error", () => {});
-        socket.pipe(socket);
-      }),
-    { fallback: { port: 0 }, drainTimeoutMs: 200, notify: false },
+  const create = () =>
+    net.createServer((socket) => {
+      socket.on("error", () => {});
+      socket.pipe(socket);
+    });
+  await using node = await onSocket(
+    "tcp",
+    (own) => serveNode(create, { ...own, drainTimeoutMs: 200 }),
   );
-  const { port } = server.addr as Deno.NetAddr;
-  using ending = await Deno.connect({ port });
-  using open = await Deno.connect({ port });
+  using ending = await node.dial();
+  using open = await node.dial();
   assertEquals(await echoOf(ending, "a"), "a");
   assertEquals(await echoOf(open, "b"), "b");
-  const stopped = server.shutdown();
+  const stopped = node.stops();
   assertEquals(await echoOf(ending, "c"), "c");
   await ending.closeWrite();
   assertEquals(await receiveAllText(ending), "");
-  await soon("the server has stopped", stopped);
+  await stopped;
   await receiveAllText(open).catch(() => {});
   const { ConnectionRefused } = Deno.errors;
-  await assertRejects(() => Deno.connect({ port }), ConnectionRefused);
+  await assertRejects(node.dial, ConnectionRefused);
 });
 
 Deno.test("node:http2: a stream is drained, then its session is closed", async () => {
   const handler = Promise.withResolvers<http2.ServerHttp2Stream>();
-  const server = await serveNode(
-    () => http2.createServer().on("stream", handler.resolve),
-    { fallback: { port: 0 }, drainTimeoutMs: 60_000, notify: false },
-  );
-  const { port } = server.addr as Deno.NetAddr;
-  const client = http2.connect(`http://127.0.0.1:${port}`);
+  const create = () => http2.createServer().on("stream", handler.resolve);
+  await using node = await onSocket("tcp", (own) => serveNode(create, own));
+  const client = http2.connect(`http://127.0.0.1:${node.port}`);
   const closed = new Promise<void>((resolve) => client.on("close", resolve));
   const request = client.request({ ":path": "/" }).end();
   const body = Array.fromAsync(request.setEncoding("utf8"));
   const stream = await soon("the request has arrived", handler.promise);
-  const stopped = server.shutdown();
+  const stopped = node.stops();
   stream.respond({ ":status": 200 });
   stream.end("hello\n");
-  assertEquals(
-    (await soon("the response has arrived", body)).join(""),
-    "hello\n",
-  );
-  await soon("the server has stopped", stopped);
+  const chunks = await soon("the response has arrived", body);
+  assertEquals(chunks.join(""), "hello\n");
+  await stopped;
   client.close();
   await soon("the session is closed", closed);
 });
