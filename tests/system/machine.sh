@@ -15,13 +15,8 @@ set -eu
 directory=$1
 lower=$2
 
-fail() {
-  echo "machine.sh: $1" >&2
-  exit 1
-}
-
 # At its end it kills every process that it sees, so it needs a pid namespace.
-[ $$ -eq 1 ] || fail "is started by machine.ts, as the first process of a pid namespace"
+[ $$ -eq 1 ] || exit 1
 
 cgroups=
 take_away() {
@@ -41,9 +36,6 @@ take_away() {
   rmdir "$directory"
 }
 trap take_away EXIT
-
-command -v systemd-nspawn >/dev/null ||
-  fail "systemd-nspawn is not here; on Debian: apt-get install systemd-container"
 
 cd "$directory"
 mount -t tmpfs -o mode=0755 machine .

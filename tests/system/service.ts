@@ -52,7 +52,6 @@ const behaviours: Record<string, () => Promise<void>> = {
     await journalSend({
       TEST_CASE: "credentials",
       MESSAGE: await credential("token"),
-      TEST_MISSING: await credential("other").catch(({ message }) => message),
     });
     await ready();
     await signalled("SIGTERM");
@@ -77,14 +76,7 @@ const behaviours: Record<string, () => Promise<void>> = {
   },
 };
 
-function signalled(signal: Deno.Signal): Promise<void> {
-  return new Promise((resolve) => {
-    const listener = () => {
-      Deno.removeSignalListener(signal, listener);
-      resolve();
-    };
-    Deno.addSignalListener(signal, listener);
-  });
-}
+const signalled = (signal: Deno.Signal) =>
+  new Promise<void>((resolve) => Deno.addSignalListener(signal, resolve));
 
 await behaviours[Deno.args[0]!]!();
