@@ -22,13 +22,13 @@ async function install(folder: string): Promise<void> {
   await machine.systemctl("daemon-reload");
 }
 
-/** Returns the response to a request for a path below a URL or on a socket. */
-function curl(where: string, path = "/"): Promise<string> {
-  const url = where.startsWith("/")
-    ? `--unix-socket ${where} http://localhost`
-    : where;
-  return machine.run(`curl -sSf ${url}${path}`);
-}
+/** Returns the response of a service on this port or socket. */
+const curl = (where: number | string) =>
+  machine.run(
+    typeof where === "number"
+      ? `curl -sSf http://127.0.0.1:${where}`
+      : `curl -sSf --unix-socket ${where} http://localhost`,
+  );
 
 Deno.test("examples/http: a request starts it, also after a stop", async () => {
   const [socket, service] = ["http-example.socket", "http-example.service"];
@@ -37,8 +37,7 @@ Deno.test("examples/http: a request starts it, also after a stop", async () => {
   await machine.systemctl("enable", "--now", socket);
   await machine.shows(service, { ExecMainStartTimestampMonotonic: "0" });
 
-  const tcp = "http://127.0.0.1:8080";
-  assertMatch(await curl(tcp), /^1 requests in the \d+ seconds/);
+  assertMatch(await curl(8080), /^1 requests in the \d+ seconds/);
   await machine.reaches(service, "active (running)");
   await machine.shows(service, {
     ...{ StatusText: "Answering requests", Type: "notify" },
@@ -49,7 +48,7 @@ Deno.test("examples/http: a request starts it, also after a stop", async () => {
   await machine.assertExposure(service, 0.9);
 
   await machine.systemctl("stop", service);
-  assertMatch(await curl(tcp), /^1 requests in the /);
+  assertMatch(await curl(8080), /^1 requests in the /);
   await machine.shows(service, { Result: "success", ActiveState: "active" });
 });
 

@@ -163,12 +163,9 @@ async function assertDone(
   );
   const names = Object.keys(outcomes);
   assert(names.length > 75, `${names.length} attempts`);
-  for (const name of expected === "all" ? names : expected) {
-    assertEquals(outcomes[name], "done", name);
-  }
-  if (expected === "all") return;
   const done = names.filter((name) => outcomes[name] === "done");
-  assertEquals(done.sort(), [...new Set(expected)].sort());
+  const wanted = expected === "all" ? names : [...new Set(expected)];
+  assertEquals(done.sort(), wanted.sort(), Deno.inspect(outcomes));
 }
 
 Object.entries(CASES).forEach(([key, it], index) => {
@@ -201,12 +198,6 @@ Object.entries(CASES).forEach(([key, it], index) => {
       () => machine.show(unit, "WatchdogTimestampMonotonic"),
       (time) => pings.add(time).size > 1,
     );
-    const pid = await machine.mainPid(unit);
-    assertNotEquals(pid, 0);
-    await machine.run(`kill -KILL ${pid}`);
-    assertEquals(await get(port, "count"), "done");
-    assertNotEquals(await machine.mainPid(unit), pid);
-    await machine.shows(unit, { NRestarts: "1" });
     await machine.reaches(unit, "inactive (dead)");
     await machine.shows(unit, { Result: "success" });
 
