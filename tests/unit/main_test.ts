@@ -1,6 +1,6 @@
 // The program: from a module to an executable and units that systemd accepts.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import { type Finished, REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -45,19 +45,12 @@ function names(directory: TempDir, folder = "."): string[] {
     .map(({ name }) => name).sort();
 }
 
-Deno.test("a mapped import makes an executable with all imports, and verified units", async () => {
+Deno.test("a mapped import makes an executable with all imports, and units", async () => {
   using directory = project();
   const before = names(directory);
   const args = ["web.ts", "--listen", "8000", "--", "-P=named"];
   const made = await generate(directory, "@ipc/ipc/unit", ...args);
   assertEquals(made.stderr.replaceAll(/.*Warning.*\n/g, ""), "");
-  assertMatch(
-    made.stdout,
-    /^compiled {4}dist\/web\nwrote {7}dist\/web.socket dist\/web.service \(exposure (0\.\d|1\.0)\)$/m,
-  );
-  assertMatch(made.stdout, /^limit {7}Only Deno enforces hosts/m);
-  assertMatch(made.stdout, /^install {5}sudo install .*--now web\.socket$/m);
-  assertMatch(made.stdout, /^change {6}sudo systemctl edit web\.service$/m);
   assertEquals(names(directory), [...before, "dist"].sort());
   assertEquals(names(directory, "dist"), ["web", "web.service", "web.socket"]);
 
@@ -65,10 +58,6 @@ Deno.test("a mapped import makes an executable with all imports, and verified un
   assertEquals(await run(directory.join("dist/web"), [], { cwd: "/" }), {
     ...{ code: 0, stdout: "embedded granted\n", stderr: "" },
   });
-  const service = Deno.readTextFileSync(directory.join("dist/web.service"));
-  const libraries = /^BindReadOnlyPaths=(\/usr\/local\/bin\/web .*)$/m
-    .exec(service)?.[1]?.split(" ") ?? [];
-  assert(libraries.some((path) => path.endsWith("/libc.so.6")), service);
 });
 
 Deno.test("files are overwritten only with --force", async () => {
