@@ -1,6 +1,7 @@
 // The programs of README, and the console blocks of the pages.
 
 import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { examples, page } from "../docs/pages.ts";
 import { copySources } from "../packaging/packages.ts";
 import { freePorts } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
@@ -17,16 +18,13 @@ import { TempDir } from "../support/temp_dir.ts";
 import { assertShown, transcript } from "../support/transcript.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
-const README = await Deno.readTextFile(`${REPOSITORY}README.md`);
+const README = page("README.md");
 
 /** The TypeScript programs of README, in order. */
-const CODE = [...README.matchAll(/^```ts\n(.*?)^```/gms)]
-  .map(([, code]) => code!);
-
-const PROGRAMS = [["web.ts", assertAnswers], [
-  "echo.ts",
-  assertEchoes,
-]] as const;
+const CODE = examples("README.md");
+const PROGRAMS = [
+  ...[["web.ts", assertAnswers], ["echo.ts", assertEchoes]] as const,
+];
 
 /** Writes a program of README beside the library, with README's deno.json. */
 async function project(directory: TempDir, i: number, port = 1) {
@@ -86,9 +84,10 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
     await assertWorks(() => service.dial());
   });
 
-  Deno.test(`README's ${name} type-checks`, async () => {
+  Deno.test(`README's ${name} type-checks, and works by hand`, async () => {
     using directory = new TempDir();
-    const path = await project(directory, i);
+    const port = freePorts("127.0.0.1", 1)[0]!;
+    const path = await project(directory, i, port);
     const options = { cwd: directory.path, env: denoEnv() };
     const { code, stderr } = await run(
       Deno.execPath(),
@@ -96,12 +95,7 @@ for (const [i, [name, assertWorks]] of PROGRAMS.entries()) {
       options,
     );
     assertEquals(code, 0, stderr);
-  });
-
-  Deno.test(`README's ${name} works by hand`, async () => {
-    using directory = new TempDir();
-    const port = freePorts("127.0.0.1", 1)[0]!;
-    const [deno, ...args] = command("", await project(directory, i, port));
+    const [deno, ...args] = command("", path);
     await using program = new Program(deno!, args, { env: denoEnv() });
     const dial = () => Deno.connect({ port });
     await eventually(
