@@ -57,15 +57,13 @@ for (const transport of ["tcp", "unix"] as const) {
 
   Deno.test(`${transport}: a handler's error is reported, and ends its connection only`, async () => {
     const errors: unknown[] = [];
+    const fail = (text: string) => {
+      throw new Error(text);
+    };
     const handlers: ConnHandler[] = [
       echo,
-      async (conn) => {
-        await conn.readChunk();
-        throw new Error("later");
-      },
-      () => {
-        throw new Error("at once");
-      },
+      (conn) => conn.readChunk().then(() => fail("later")),
+      () => fail("at once"),
       () => {},
     ];
     await using conns = await served(
