@@ -22,11 +22,7 @@ const TEXTS: [text: string, shown: string][] = [
   ["\x80\x85\x9b\x9f", raw`\x80\x85\x9b\x9f`],
   ["\u2028\u2029", raw`\u{2028}\u{2029}`],
   // Bidirectional overrides, isolates and marks.
-  [
-    "\u202a\u202b\u202c\u202d\u202e",
-    raw`\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}`,
-  ],
-  ["\u2066\u2067\u2068\u2069", raw`\u{2066}\u{2067}\u{2068}\u{2069}`],
+  ["\u202a\u202e\u2066\u2069", raw`\u{202a}\u{202e}\u{2066}\u{2069}`],
   ["\u200e\u200f\u061c", raw`\u{200e}\u{200f}\u{61c}`],
   // Invisible characters, a byte order mark, tags; private and unassigned characters.
   ["a\u200bb\u00ad", raw`a\u{200b}b\xad`],
@@ -40,20 +36,13 @@ Deno.test("escape: text stays text, and what controls a terminal is escaped", ()
   }
 });
 
-const INVALID: [what: string, hex: string][] = [
+const INVALID: [what: string, hex: string, shown?: string][] = [
   ["bytes that UTF-8 never has", "fffec0c1f5"],
-  ["an overlong slash", "c0af"],
   ["an overlong newline of two bytes", "c08a"],
-  ["an overlong newline of three bytes", "e0808a"],
   ["an overlong newline of four bytes", "f080808a"],
-  ["a high surrogate", "eda080"],
   ["a surrogate pair", "eda0bdedb18d"],
   ["a code point beyond the last", "f4908080"],
-  ["two of three bytes at the end", "e697"],
   ["three of four bytes at the end", "f09f91"],
-];
-
-const PARTLY_INVALID: [what: string, hex: string, shown: string][] = [
   ["a lone continuation byte", "618062", raw`a\x80b`],
   ["a sequence that another one interrupts", "e697c3a9", raw`\xe6\x97é`],
   ["a sequence that a newline interrupts", "e60a97", raw`\xe6\n\x97`],
@@ -63,12 +52,10 @@ const PARTLY_INVALID: [what: string, hex: string, shown: string][] = [
 ];
 
 Deno.test("escape: bytes that are no UTF-8 are shown byte by byte", () => {
-  const all = INVALID.map(([what, hex]) => [
-    ...[what, hex, hex.replaceAll(/../g, "\\x$&")],
-  ]);
-  for (const [what, hex, text] of [...all, ...PARTLY_INVALID]) {
-    const shown = escapeBytes(Uint8Array.fromHex(hex!));
-    assertEquals(shown, { text: text!, cut: false }, what);
+  for (const [what, hex, shown] of INVALID) {
+    const text = shown ?? hex.replaceAll(/../g, "\\x$&");
+    const escaped = escapeBytes(Uint8Array.fromHex(hex));
+    assertEquals(escaped, { text, cut: false }, what);
   }
 });
 
@@ -82,16 +69,6 @@ Deno.test("escape: the limit counts characters of any size, and invalid bytes, a
         text: text.repeat(Math.min(count!, limit!)),
         cut: count! > limit!,
       });
-    }
-  }
-});
-
-Deno.test("escape: a cut never splits a character, whatever precedes it", () => {
-  for (let before = 0; before <= 8; before++) {
-    for (const character of ["é", "日", "👍"]) {
-      const text = "x".repeat(before) + character.repeat(12);
-      const shown = [...text].slice(0, 8).join("");
-      assertEquals(escapeBytes(utf8(text), 8), { text: shown, cut: true });
     }
   }
 });

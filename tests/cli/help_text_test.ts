@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertStringIncludes } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { helpText } from "../../cli/help_text.ts";
 import { CLIENT_USAGE } from "../../client/options.ts";
 import { SERVER_USAGE } from "../../server/options.ts";
@@ -42,13 +42,9 @@ Exit status: 0 fine; 1 not fine.`,
 
 for (const usage of [SERVER_USAGE, CLIENT_USAGE]) {
   Deno.test(`help: that of ${usage.name} fits a terminal of 80 columns`, () => {
-    const help = helpText(usage);
-    for (const line of help.split("\n")) {
+    for (const line of helpText(usage).split("\n")) {
       assert(line.length <= 80, `${line.length} columns: ${line}`);
       assertEquals(line, line.trimEnd());
-    }
-    for (const name of Object.keys(usage.options)) {
-      assertStringIncludes(help, `-${name}`);
     }
   });
 }

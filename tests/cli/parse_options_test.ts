@@ -24,12 +24,7 @@ const UNDERSTOOD: [rule: string, line: string, expected: Expected][] = [
   ["or follows an equals sign", "--name=x", { values: { name: "x" } }],
   ["one dash is enough", "-name x", { values: { name: "x" } }],
   ["one dash, equals sign", "-name=x", { values: { name: "x" } }],
-  ["a name may have a dash", "-drain-timeout 9s", {
-    values: { "drain-timeout": "9s" },
-  }],
-  ["a value may have equals signs", "--name=a=b=c", {
-    values: { name: "a=b=c" },
-  }],
+  ["it may have equals signs", "--name=a=b=c", { values: { name: "a=b=c" } }],
   ["a value may begin with a dash", "--name=-x", { values: { name: "-x" } }],
   ["a number stays text", "--name 007", { values: { name: "007" } }],
   ["the last value counts", "--name a -name=b", { values: { name: "b" } }],
@@ -38,11 +33,7 @@ const UNDERSTOOD: [rule: string, line: string, expected: Expected][] = [
   ["a flag given twice, with one dash", "--quiet -quiet", { flags: ["quiet"] }],
   ["-h is --help", "-h", { flags: ["help"] }],
   ["-V is --version", "-V", { flags: ["version"] }],
-  ["a flag takes no value", "--quiet x", {
-    flags: ["quiet"],
-    operands: ["x"],
-  }],
-  ["not even a truth value", "--quiet true", {
+  ["a flag takes none", "--quiet true", {
     flags: ["quiet"],
     operands: ["true"],
   }],
@@ -55,7 +46,6 @@ const UNDERSTOOD: [rule: string, line: string, expected: Expected][] = [
   ["operands that look like numbers stay as typed", "007 1e3 0x10 1.0", {
     operands: ["007", "1e3", "0x10", "1.0"],
   }],
-  ["an empty operand", "", { operands: [""] }],
   ["a single dash is an operand", "-", { operands: ["-"] }],
   ["two dashes end the options", "--name x -- -x --quiet --__proto__=x --", {
     values: { name: "x" },
@@ -112,7 +102,6 @@ const REFUSED: [message: string, lines: string[]][] = [
   ['Option "--quiet" takes no value', [
     ...["--quiet=true", "--quiet=false", "-quiet="],
   ]],
-  ['Unknown option "--nope"', ["--quiet --nope x"]],
   // Any error will do.
   ["", [
     ...["--name -x", "--drain-timeout -5s", "--drain-timeout -5"],

@@ -4,21 +4,14 @@ import { recvLine } from "../../server/recv_line.ts";
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 const LINES: [received: string, line: string][] = [
-  ["1\n", "1"],
   ["close", "close"],
   ["\n", ""],
   ["a\n\n", "a\\n"],
-  ["1\nserver recv: 2\n", "1\\nserver recv: 2"],
-  ["1\r\n", "1\\r"],
-  ["héllo 日本\n", "héllo 日本"],
-  ["\x1b[31mred", "\\x1b[31mred"],
-  ["x".repeat(128), "x".repeat(128)],
+  ["1\nserver recv: 2\r\n", "1\\nserver recv: 2\\r"],
   [`${"x".repeat(128)}\n`, "x".repeat(128)],
   ["x".repeat(129), `${"x".repeat(128)}\\... (129 bytes)`],
   [`${"x".repeat(129)}\n`, `${"x".repeat(128)}\\... (130 bytes)`],
-  ["👍".repeat(128), "👍".repeat(128)],
   ["👍".repeat(129), `${"👍".repeat(128)}\\... (516 bytes)`],
-  ["\n".repeat(130), `${"\\n".repeat(128)}\\... (130 bytes)`],
   ["a".repeat(65_536), `${"a".repeat(128)}\\... (65536 bytes)`],
 ];
 

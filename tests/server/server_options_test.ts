@@ -18,7 +18,6 @@ const UNDERSTOOD: [line: string, changed: Partial<ServerOptions>][] = [
   ["--quiet", { quiet: true }],
   ["--check", { check: true }],
   ["--drain-timeout 200ms", { drainTimeoutMs: 200 }],
-  ["--drain-timeout=0", { drainTimeoutMs: 0 }],
   ["--idle-timeout 90s", { idleTimeoutMs: 90_000 }],
   ["--connection-timeout 5min", { connectionTimeoutMs: 300_000 }],
   ["--max-connections 1", { maxConnections: 1 }],
@@ -38,8 +37,6 @@ Deno.test("ipc-server: each option changes its value", async () => {
 
 const REFUSED: [line: string, message: string][] = [
   ["--quiet 7", 'Unexpected argument "7"'],
-  ["-- --quiet", 'Unexpected argument "--quiet"'],
-  ["--unix", 'Unknown option "--unix"'],
   ["--drain-timeout soon", 'Cannot parse --drain-timeout: "soon"'],
   ["--max-connections=0", "is not an integer from 1 to 1000000"],
   ["--max-waiting=1000001", "is not an integer from 0 to 1000000"],
