@@ -5,13 +5,23 @@ import { TempDir } from "../support/temp_dir.ts";
 const envOf = (directory: string) =>
   new Map([["CREDENTIALS_DIRECTORY", directory]]);
 
-Deno.test("a credential is returned unchanged, as text or as bytes", async () => {
+Deno.test("a credential is returned unchanged, as text or as bytes; what is not UTF-8, as bytes only", async () => {
   using directory = new TempDir();
   const env = envOf(directory.path);
-  const bytes = new TextEncoder().encode("\ufeffé\n");
-  await Deno.writeFile(directory.join("a name"), bytes);
+  const path = directory.join("a name");
+  await Deno.writeTextFile(path, "\ufeffé\n");
   assertEquals(await credential("a name", { env }), "\ufeffé\n");
-  assertEquals(await credential("a name", { env, as: "bytes" }), bytes);
+  const encoded = new TextEncoder().encode("\ufeffé\n");
+  for (const bytes of [encoded, Uint8Array.of(255)]) {
+    await Deno.writeFile(path, bytes);
+    assertEquals(await credential("a name", { env, as: "bytes" }), bytes);
+  }
+  const { code } = await assertRejects(
+    () => credential("a name", { env }),
+    CredentialError,
+    "read it as bytes",
+  );
+  assertEquals(code, "not-text");
 });
 
 const HINT = "set LoadCredential=key:PATH in the service unit";
@@ -41,19 +51,3 @@ for (const [name, directory, code, problem] of REFUSED) {
     assertEquals(error.message.includes(JSON.stringify(name)), true);
   });
 }
-
-Deno.test("a credential that is not UTF-8 can be read as bytes only", async () => {
-  using directory = new TempDir();
-  const env = envOf(directory.path);
-  await Deno.writeFile(directory.join("key"), Uint8Array.of(255));
-  const { code } = await assertRejects(
-    () => credential("key", { env }),
-    CredentialError,
-    "read it as bytes",
-  );
-  assertEquals(code, "not-text");
-  assertEquals(
-    await credential("key", { env, as: "bytes" }),
-    Uint8Array.of(255),
-  );
-});

@@ -48,34 +48,41 @@ const ENDS = {
   "exits as in Node.js": "process.exit();",
   "hangs": "for (;;);",
 };
-for (const [ends, end] of Object.entries(ENDS)) {
-  Deno.test(`the record before a program ${ends} is in the journal`, async () => {
-    await using running = logging(`${REACHED} ${LOG} ${end}`);
-    assertEquals(await running.record(), RECORD);
+const ending = Object.entries(ENDS);
+const SENT: [what: string, script: string, ...records: string[]][] = [
+  ...ending.map(([ends, end]): typeof SENT[number] => [
+    ...[
+      `of a program that ${ends}`,
+      `${REACHED} ${LOG} ${end}`,
+      RECORD,
+    ] as const,
+  ]),
+  [
+    "of an unload listener",
+    `addEventListener("unload", () => { ${LOG} }); ${REACHED} Deno.exit();`,
+    RECORD,
+  ],
+  [
+    "of journalSend(), after a first record",
+    `await journalSend({ A: "b" }, { socket: journalSocket });
+    journalSend({ A: "c" }, { socket: journalSocket }); Deno.exit();`,
+    ...["A=b\n", "A=c\n"],
+  ],
+];
+for (const [what, script, ...records] of SENT) {
+  Deno.test(`the last record ${what} is in the journal`, async () => {
+    await using running = logging(script);
+    for (const record of records) assertEquals(await running.record(), record);
     assertEquals(running.program.stderr.seen.includes(LINE), false);
   });
+}
 
+for (const [ends, end] of ending) {
   Deno.test(`a program that ${ends} in its first turn has written the record as a line`, async () => {
     await using running = logging(`${LOG} ${end}`);
     await running.program.stderr.line(LINE);
   });
 }
-
-Deno.test("a record of an unload listener is in the journal", async () => {
-  await using running = logging(
-    `addEventListener("unload", () => { ${LOG} }); ${REACHED} Deno.exit();`,
-  );
-  assertEquals(await running.record(), RECORD);
-});
-
-Deno.test("journalSend() before the end is in the journal, after a first record", async () => {
-  await using running = logging(
-    `await journalSend({ A: "b" }, { socket: journalSocket });
-    journalSend({ A: "c" }, { socket: journalSocket }); Deno.exit();`,
-  );
-  assertEquals(await running.record(), "A=b\n");
-  assertEquals(await running.record(), "A=c\n");
-});
 
 for (const flags of [[], ...FLAGS.map((flag) => [flag])]) {
   Deno.test(`without all permissions (${flags}), the record is a line`, async () => {

@@ -4,10 +4,11 @@ import { denoEnv, scriptCommand } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { logger, type LoggerOptions, type LogLevel } from "../../mod.ts";
 
-/** What a logger writes. */
+type Logger = ReturnType<typeof logger>;
+
 function written(
   options: LoggerOptions,
-  log: (log: ReturnType<typeof logger>) => void,
+  log: (log: Logger) => void,
 ): string {
   const bytes: number[] = [];
   const sink = {
@@ -40,49 +41,28 @@ Deno.test("a level is its number in the journal, and a word after the name elsew
   );
 });
 
+const ERROR = { level: "error" } as const;
 const FIELDS = { ID: "a b", N: [1, Uint8Array.of(66)] };
+const up = (log: Logger) => log.error("up\n", FIELDS);
 const AS_LINE = 'up ID="a b" N="1" N="B"\n';
 
 const WRITTEN: [
   what: string,
-  log: (log: ReturnType<typeof logger>) => void,
+  log: (log: Logger) => void,
   text: string,
   options?: LoggerOptions,
 ][] = [
   ["records for debugging are dropped", (log) => log.debug("x"), ""],
-  [
-    "records below the level are dropped",
-    (log) => [log.warning("x"), log.error("y")],
-    "<3>y\n",
-    { level: "error" },
-  ],
-  [
-    "each line of a text has the prefix",
-    (log) => log.notice("one\ntwo\n"),
-    "<5>one\n<5>two\n",
-  ],
-  [
-    "control characters are escaped, other characters are not",
-    (log) => log.info("\x1b[2J\r\0 größer"),
-    "<6>\\x1b[2J\\r\\x00 größer\n",
-  ],
-  [
-    "fields follow the text outside the journal",
-    (log) => log.error("up\n", FIELDS),
-    `error: ${AS_LINE}`,
-    { journal: false },
-  ],
-  [
-    "fields follow the text without a journal",
-    (log) => log.error("up\n", FIELDS),
-    `<3>${AS_LINE}`,
-  ],
+  ["a warning is below the level", (log) => log.warning("x"), "", ERROR],
+  ["an error is not", (log) => log.error("y"), "<3>y\n", ERROR],
+  ["each line has the prefix", (log) => log.notice("a\nb\n"), "<5>a\n<5>b\n"],
+  ["controls are escaped", (log) => log.info("ö\r\0"), "<6>ö\\r\\x00\n"],
+  ["fields follow outside it", up, `error: ${AS_LINE}`, { journal: false }],
+  ["fields follow the text without a journal", up, `<3>${AS_LINE}`],
 ];
 for (const [what, log, text, options] of WRITTEN) {
-  Deno.test(
-    what,
-    () => assertEquals(written({ journal: true, ...options }, log), text),
-  );
+  const lines = () => written({ journal: true, ...options }, log);
+  Deno.test(what, () => assertEquals(lines(), text));
 }
 
 Deno.test("a blocked sink does not make the logger throw", () => {

@@ -6,7 +6,6 @@ import type { NotifyState } from "../../daemon/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { sideBySide } from "../support/side_by_side.ts";
 
-/** A service whose effects are recorded. */
 function newLife(
   { isActivated = true, mayNotify = true, idleTimeoutMs = 0 } = {},
 ) {
@@ -36,7 +35,6 @@ function newLife(
   return { life, states, lines, listeners, pings, signal, exited };
 }
 
-/** Waits for a time in which something must not happen. */
 const pass = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Resolves after all callbacks that are due. */
@@ -77,23 +75,21 @@ Deno.test("a member that stops after a failed start does not make the service re
   assertEquals([states, listeners.size], [[], 0]);
 });
 
-Deno.test("a service that could not be notified of READY=1 is not notified again", async () => {
-  const { life, states, pings } = newLife({ mayNotify: false });
-  life.join();
-  await turns();
-  await life.stop();
-  await turns();
-  assertEquals([states, pings], [[READY], {}]);
-});
-
-Deno.test("members that want no notifications cause none", async () => {
-  const { life, states, pings } = newLife();
-  life.join({ notify: false });
-  await turns();
-  await life.stop();
-  await turns();
-  assertEquals([states, pings], [[], {}]);
-});
+for (
+  const [what, options, member, sent] of [
+    ["that was not notified of READY=1", { mayNotify: false }, {}, [READY]],
+    ["whose members want none", {}, { notify: false }, []],
+  ] as const
+) {
+  Deno.test(`a service ${what} sends no later notification`, async () => {
+    const { life, states, pings } = newLife(options);
+    life.join(member);
+    await turns();
+    await life.stop();
+    await turns();
+    assertEquals<unknown>([states, pings], [sent, {}]);
+  });
+}
 
 Deno.test("the watchdog is pinged when every member is healthy", async () => {
   const { life, pings } = newLife();
@@ -119,19 +115,21 @@ Deno.test("the idle time of the unit replaces that of every member", async () =>
   await soon("the service stops", life.finished);
 });
 
-Deno.test("an idle exit waits until every member is idle, for its own time", async () => {
-  const { life, states } = newLife();
-  const quick = life.join({ idleTimeoutMs: 20 });
-  const slow = life.join({ idleTimeoutMs: 80 });
-  const work = quick.hold();
-  await pass(120);
-  assertEquals(life.stopping.aborted, false);
-  assertEquals(slow.stopping.aborted, false);
-  work[Symbol.dispose]();
-  await soon("the service stops", life.finished);
-  assertEquals(slow.stopping.aborted, true);
-  assertEquals(states.at(-1), { stopping: true });
-});
+for (const whose of ["a member", "the program"]) {
+  Deno.test(`an idle exit waits for work of ${whose}, then until every member is idle`, async () => {
+    const { life, states } = newLife();
+    const quick = life.join({ idleTimeoutMs: 20 });
+    const slow = life.join({ idleTimeoutMs: 80 });
+    const work = (whose === "a member" ? quick : life).hold();
+    await pass(120);
+    assertEquals(life.stopping.aborted, false);
+    assertEquals(slow.stopping.aborted, false);
+    work[Symbol.dispose]();
+    await soon("the service stops", life.finished);
+    assertEquals(slow.stopping.aborted, true);
+    assertEquals(states.at(-1), { stopping: true });
+  });
+}
 
 for (
   const [reason, options, times] of [
@@ -148,17 +146,6 @@ for (
   });
 }
 
-Deno.test("work of the program prevents the idle exit", async () => {
-  const { life } = newLife();
-  const hold = life.hold();
-  const member = life.join({ idleTimeoutMs: 5 });
-  await pass(60);
-  assertEquals(life.stopping.aborted, false);
-  hold[Symbol.dispose]();
-  await soon("the service stops", life.finished);
-  assert(member.stopping.aborted);
-});
-
 Deno.test("a stop waits for each member, at most for its own time", async () => {
   const { life } = newLife();
   const aborted: string[] = [];
@@ -174,7 +161,7 @@ Deno.test("a stop waits for each member, at most for its own time", async () => 
   assertEquals(aborted, ["hasty"]);
 });
 
-Deno.test("work may begin when the stop begins", async () => {
+Deno.test("when the stop begins, work may begin, and no member may join", async () => {
   const { life } = newLife();
   const member = life.join();
   const drained = Promise.withResolvers<void>();
@@ -184,6 +171,8 @@ Deno.test("work may begin when the stop begins", async () => {
   });
   const stopped = life.stop();
   assert(await isPending(stopped));
+  const { name } = assertThrows(() => life.join(), DOMException);
+  assertEquals(name, "AbortError");
   drained.resolve();
   await soon("the service has stopped", stopped);
 });
@@ -212,16 +201,6 @@ Deno.test("a member stops alone: the service continues, and may stop later", asy
   const third = life.join();
   assertEquals(listeners.size, 2);
   await third.stop();
-});
-
-Deno.test("a stopping service takes no new member", async () => {
-  const { life } = newLife();
-  const work = life.join().hold();
-  const stopped = life.stop();
-  const error = assertThrows(() => life.join(), DOMException);
-  assertEquals(error.name, "AbortError");
-  work[Symbol.dispose]();
-  await stopped;
 });
 
 /** Those that wait for a second, the time of a Ctrl-C and of an exit. */
