@@ -57,15 +57,11 @@ Deno.test("make help and the packagers' README list every variable, and no other
 });
 
 /** Directories that cannot be installed to, and the reasons. */
-const UNFIT: [variable: string, value: string, cause: string][] = [
-  ..."&|%;()*?[]{}<>'\"`\\!#".split("").map((
-    character,
-  ): [string, string, string] => [
-    "prefix",
-    `/opt/a${character}b`,
-    `choose a directory without ${character} in its name`,
+const UNFIT: string[][] = [
+  ...[..."&|%;()*?[]{}<>'\"`\\!#", "$$"].map((character) => [
+    ...["prefix", `/opt/a${character}b`],
+    `choose a directory without ${character[0]} in its name`,
   ]),
-  ["bindir", "/opt/a$$b", "choose a directory without $ in its name"],
   ["pkglibexecdir", "/opt/a b", "it must not have spaces"],
   ["DESTDIR", "/opt/a ", "it must not have spaces"],
   ["prefix", "opt", "it must start with /"],
@@ -78,7 +74,7 @@ Deno.test("make refuses a directory that installing cannot handle, before it doe
     const { code, stderr } = await run("make", [
       ...["install", `DESTDIR=${destination.path}`, `${variable}=${value}`],
     ], { cwd: REPOSITORY, env: makeEnvironment() });
-    const quoted = `"${value.replace("$$", "$")}"`;
+    const quoted = `"${value!.replace("$$", "$")}"`;
     assertStringIncludes(stderr, `*** ${variable} is ${quoted}: ${cause}.`);
     assertEquals(code, 2);
     assertEquals([...Deno.readDirSync(destination.path)], []);

@@ -24,23 +24,6 @@ async function redirected(redirections: string, ...options: string[]) {
   return { server, pipe, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }
 
-Deno.test("it prints that it starts, then each chunk on one line, escaped", async () => {
-  await using server = await ActivatedServer.listen();
-  using conn = await server.dial();
-  for (
-    const line of ["1\n", "héllo, wörld ✓\n", "a\x1b[31m\nb", "no newline"]
-  ) {
-    assertEquals(await echoOf(conn, line), line);
-  }
-  assertEquals(await server.stdout.atLeast(5), [
-    "server start",
-    "server recv: 1",
-    "server recv: héllo, wörld ✓",
-    "server recv: a\\x1b[31m\\nb",
-    "server recv: no newline",
-  ]);
-});
-
 Deno.test("--quiet prints no line for received bytes", async () => {
   await using server = await ActivatedServer.with("--quiet");
   using conn = await server.dial();

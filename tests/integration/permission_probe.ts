@@ -41,5 +41,5 @@ for (const [name, attempt] of Object.entries(ATTEMPTS)) {
   }
   allowed.push(name);
 }
-console.log(JSON.stringify({ allowed, all: Object.keys(ATTEMPTS) }));
+console.log(JSON.stringify(allowed));
 Deno.exit();

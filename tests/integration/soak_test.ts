@@ -7,7 +7,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { createConnection } from "node:net";
 import type { Kind } from "../support/activate.ts";
-import { eventually, soon } from "../support/eventually.ts";
+import { eventually, soon, untilSteady } from "../support/eventually.ts";
 import {
   assertSameBytes,
   echoOf,
@@ -123,12 +123,7 @@ const RARE: Peer[] = [
       }
       await conn.closeWrite();
     })());
-    let before = -1;
-    await eventually(
-      "the flood waits in the kernel",
-      () => [before, before = sent],
-      ([earlier, now]) => now! > 0 && earlier === now,
-    );
+    await untilSteady(() => sent);
     assert(sent < UNREAD_BYTES, `${sent} bytes were taken, and none read`);
     assertSameBytes(await receiveAll(conn), flood);
     await sending;
@@ -215,9 +210,8 @@ for (const kind of STREAMS) {
 
       assertEquals(await echoOf(first, "still there?"), "still there?");
       const growth = server.peakMemory() - memoryAtStart;
-      const figures = `the server grew by ${growth.toFixed(1)} MiB; ${
-        Deno.inspect(met)
-      }`;
+      const kinds = Deno.inspect(met);
+      const figures = `the server grew by ${growth.toFixed(1)} MiB; ${kinds}`;
       if (SOAK_MINUTES !== undefined) console.log(figures);
       assert(growth < GROWTH_MIB, figures);
       await eventually(
