@@ -255,7 +255,8 @@ help:
 #:   run           show the main job without installing anything
 #:   check         run all checks and tests; the last line counts them
 #:   check-release run the tests on the oldest Deno and the newest systemd
-#:   bench         our server beside others, in minutes; needs gcc, python3 and wrk
+#:   bench         our server beside others, in minutes; needs gcc,
+#:                 libsystemd-dev, node, python3 and wrk
 #:   soak          random HTTP requests, then peers of every kind, each for MINUTES=5;
 #:                 100,000 short ones, idle exits and kills; SEED= repeats a run
 #:   install       install all files; starts and enables nothing

@@ -1,10 +1,12 @@
-import { compileC, compileDeno, HERE, output } from "./build.ts";
+import { compileC, HERE, output } from "./common.ts";
 
 /** An echo server, or a program that starts, does one thing, and ends. */
 export interface Contender {
   key: string;
   title: string;
   command: string[];
+  /** Where the server listens. */
+  socket: string;
   /** It ends by itself. */
   ends?: boolean;
   /** The one thing is to notify. */
@@ -15,100 +17,83 @@ export interface Contender {
   prints?: boolean;
 }
 
-/** What is measured, and why others are not. */
-export interface Field {
-  servers: Contender[];
-  starters: Contender[];
-  skipped: string[];
-}
+/** A contender whose command `make` builds. */
+type Candidate = Omit<Contender, "command" | "socket"> & {
+  make: () => string[] | Promise<string[]>;
+};
 
-/** Where executables go, and how they are made. */
-export interface FieldOptions {
-  into: string;
-  /** Where the server of that key listens. */
-  socketOf: (key: string) => string;
-  /** What the Makefile gives V8 in the programs that are installed. */
-  v8Flags: string;
-}
-
-const SERVER = new URL("../../bin/ipc-server", import.meta.url).pathname;
-
-/** Builds its program, and returns the command; or the reason why it cannot. */
-type Make = () => Made | Promise<Made>;
-type Made = string[] | { missing: string };
+const REPOSITORY = new URL("../../", import.meta.url).pathname;
+const SERVER = `${REPOSITORY}bin/ipc-server`;
 
 /**
- * Builds the contenders of the given keys, or all.
+ * Builds the contenders of the variable CONTENDERS, or all.
  *
  * @throws {Error} A key is unknown, or something cannot be built.
  */
-export async function buildField(
-  keys: readonly string[],
-  { into, socketOf, v8Flags }: FieldOptions,
-): Promise<Field> {
-  const node = await findNode();
+export async function buildContenders(scratch: string): Promise<Contender[]> {
+  const v8Flags = Deno.env.get("V8_FLAGS");
+  if (!v8Flags) throw new Error(`Start it with "make bench"`);
+  const compile = async (name: string, ...flags: string[]) => {
+    const deno = (verb: string, ...args: string[]) =>
+      output([Deno.execPath(), verb, "--quiet", "--frozen", ...args]);
+    const [executable, source] = [`${scratch}/${name}`, `programs/${name}.ts`];
+    const bundle = `${executable}.js`;
+    await deno("bundle", "--minify", "-o", bundle, `${HERE}${source}`);
+    await deno("compile", "--no-prompt", ...flags, "-o", executable, bundle);
+    return executable;
+  };
   // As the Makefile compiles the server.
-  const asOurs = ["--no-code-cache", `--v8-flags=${v8Flags}`];
-  const compiled = (name: string, ...flags: string[]): Make => async () => [
-    await compileDeno(`programs/${name}.ts`, into, [...asOurs, ...flags]),
+  const asOurs = (name: string, ...flags: string[]) => async () => [
+    await compile(
+      name,
+      ...["--no-code-cache", `--v8-flags=${v8Flags}`],
+      ...[`--config=${REPOSITORY}deno.json`, ...flags],
+    ),
   ];
-  const candidates: (Omit<Contender, "command"> & { make: Make })[] = [
+  const socketOf = (key: string) => `${scratch}/${key}.socket`;
+  const candidates: Candidate[] = [
     {
       key: "ours",
       title: "ipc-server --quiet",
       make: () => [SERVER, "--quiet"],
     },
-    {
-      key: "logging",
-      title: "ipc-server",
-      prints: true,
-      make: () => [SERVER],
-    },
+    { key: "logging", title: "ipc-server", prints: true, make: () => [SERVER] },
     {
       key: "bare",
       title: "bare handles",
-      make: compiled("bare_handles", "-P=server"),
+      make: asOurs("bare_handles", "-P=server"),
     },
     {
       key: "node",
-      title: node === undefined ? "Node" : `Node ${node.version}`,
-      make: () =>
-        node === undefined
-          ? { missing: "no node on PATH: apt-get install nodejs" }
-          : [node.path, `${HERE}programs/node_echo.mjs`],
+      title: "Node",
+      make: () => ["node", `${HERE}programs/node_echo.mjs`],
     },
     {
       key: "deno",
       title: "Deno.listen",
       ownsSocket: true,
-      make: async () => {
-        const flags = ["--allow-read", "--allow-write", "--allow-net"];
-        const source = "programs/deno_echo.ts";
-        return [
-          await compileDeno(source, into, flags, { bundle: false }),
-          socketOf("deno"),
-        ];
-      },
+      make: async () => [
+        await compile(
+          "deno_echo",
+          ...["--allow-read", "--allow-write", "--allow-net"],
+        ),
+        socketOf("deno"),
+      ],
     },
     {
       key: "c",
       title: "C, libsystemd",
-      make: async () => {
-        try {
-          return [await compileC("programs/c_echo.c", into, ["-lsystemd"])];
-        } catch (error) {
-          if (!`${error}`.includes("sd-daemon.h")) throw error;
-          return { missing: "apt-get install libsystemd-dev" };
-        }
-      },
+      make: async () => [
+        await compileC("programs/c_echo", scratch, "-lsystemd"),
+      ],
     },
-    { key: "empty", title: "empty", ends: true, make: compiled("empty") },
+    { key: "empty", title: "empty", ends: true, make: asOurs("empty") },
     {
       key: "notifies",
       title: "`notify()` only",
       ends: true,
       notifies: true,
-      make: compiled(
+      make: asOurs(
         "notifies",
         ...["--unstable-net", "--allow-env", "--allow-net", "--allow-write"],
       ),
@@ -118,49 +103,20 @@ export async function buildField(
       key: "loads_process",
       title: "`import` of `node:process` only",
       ends: true,
-      make: compiled("loads_process"),
+      make: asOurs("loads_process"),
     },
   ];
   const known = candidates.map(({ key }) => key);
+  const keys = Deno.env.get("CONTENDERS")?.split(",").filter(Boolean) ?? [];
   if (keys.some((key) => !known.includes(key))) {
     throw new Error(`CONTENDERS is made of these names: ${known.join(",")}`);
   }
-  const wanted = candidates.filter(({ key }) =>
-    keys.length === 0 || keys.includes(key)
+  return await Promise.all(
+    candidates.filter(({ key }) => keys.length === 0 || keys.includes(key))
+      .map(async ({ make, ...candidate }) => ({
+        ...candidate,
+        command: await make(),
+        socket: socketOf(candidate.key),
+      })),
   );
-  const skipped: string[] = [];
-  const built = await Promise.all(wanted.map(async ({ make, ...candidate }) => {
-    const command = await make();
-    if (Array.isArray(command)) return [{ ...candidate, command }];
-    skipped.push(`SKIPPED ${candidate.title}: ${command.missing}`);
-    return [];
-  }));
-  const { servers = [], starters = [] } = Object.groupBy(
-    built.flat(),
-    ({ ends }) => ends ? "starters" : "servers",
-  );
-  return { servers, starters, skipped };
-}
-
-/** Returns what has to be installed for a command, in bytes; without shared libraries. */
-export function installedBytes(command: readonly string[]): number {
-  // A script and its interpreter are both installed; other arguments are no files.
-  const files = command.filter((argument) =>
-    /^\/.*(?<!\.socket)$/.test(argument)
-  );
-  return files.reduce((sum, path) => sum + Deno.statSync(path).size, 0);
-}
-
-async function findNode(): Promise<
-  { path: string; version: string } | undefined
-> {
-  const print = "`${process.execPath} ${process.versions.node}`";
-  try {
-    const found = await output(["node", "--print", print]);
-    const [path, version] = found.trim().split(" ");
-    return { path: path!, version: version! };
-  } catch (error) {
-    if (error instanceof Deno.errors.NotFound) return undefined;
-    throw error;
-  }
 }

@@ -18,58 +18,47 @@ import sys
 import time
 
 mode, path, output, *command = sys.argv[1:]
-PATIENCE_S = 9
 
 # For the connections that are held.
 hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 16384), hard))
 if os.path.exists(path):
     os.unlink(path)
-if mode != "own":
+if mode == "held":
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(path)
     listener.listen(4096)
 
 
 def become():
-    if mode != "own":
+    if mode == "held":
         os.dup2(listener.fileno(), 3)
         # The copy is inheritable, but 3 is no copy of itself.
         os.set_inheritable(3, True)
         os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1", LISTEN_FDNAMES="ipc-server.socket")
 
 
-def start():
-    with open(output, "w") as out:
-        return subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=out, close_fds=False, preexec_fn=become
-        )
-
-
 def dial():
     client = socket.socket(socket.AF_UNIX)
-    client.settimeout(PATIENCE_S)
-    client.connect(path)
+    client.settimeout(9)
+    while client.connect_ex(path) != 0:
+        if time.monotonic() > since + 9:
+            sys.exit(f"{command[0]} does not listen")
+        time.sleep(0.0002)
     client.sendall(b"m" * 64)
     return client
-
-
-def dial_when_it_listens():
-    while time.monotonic() < since + PATIENCE_S:
-        try:
-            return dial()
-        except (FileNotFoundError, ConnectionRefusedError):
-            time.sleep(0.0002)
-    sys.exit(f"{command[0]} does not listen")
 
 
 since = time.monotonic()
 if mode == "held":
     client = dial()
-program = start()
+with open(output, "w") as out:
+    program = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=out, close_fds=False, preexec_fn=become
+    )
 try:
     if mode == "own":
-        client = dial_when_it_listens()
+        client = dial()
     if client.recv(1) != b"m":
         sys.exit(f"{command[0]} closed its first connection")
     print(json.dumps({"ms": (time.monotonic() - since) * 1e3, "pid": program.pid}), flush=True)

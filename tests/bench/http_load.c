@@ -13,9 +13,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <sys/epoll.h>
 
-enum { EVENTS = 256, RESPONSE_BYTES = 16 * 1024, SAMPLES = 1 << 20 };
+enum { RESPONSE_BYTES = 16 * 1024 };
 
 static const char REQUEST[] = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -27,8 +26,6 @@ struct connection {
 };
 
 static size_t response_bytes; /* all responses have the length of the first */
-static uint64_t requests;
-static uint32_t latencies_ns[SAMPLES];
 
 static int connect_to(const char *address)
 {
@@ -82,47 +79,13 @@ static int receive(struct connection *connection)
     return 1;
 }
 
-static int compare(const void *a, const void *b)
+static void handle(void *data)
 {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return x < y ? -1 : x > y;
-}
-
-static void run(struct connection *connections, size_t count, double seconds)
-{
-    int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    for (size_t i = 0; i < count; i++) {
-        struct epoll_event event = { .events = EPOLLIN, .data.ptr = &connections[i] };
-        epoll_ctl(epoll_fd, EPOLL_CTL_ADD, connections[i].fd, &event);
-        ask(&connections[i]);
-    }
-    uint64_t begun = now_ns(), all = 0;
-    uint64_t warm = begun + (uint64_t)(seconds * 2e8), end = begun + (uint64_t)(seconds * 1e9);
-    uint64_t since = begun, now = begun;
-    while (now < end) {
-        struct epoll_event events[EVENTS];
-        int ready = epoll_wait(epoll_fd, events, EVENTS, PATIENCE_S * 1000);
-        if (ready <= 0)
-            errx(1, "no response within %d s", PATIENCE_S);
-        for (int i = 0; i < ready; i++) {
-            struct connection *connection = events[i].data.ptr;
-            if (!receive(connection))
-                continue;
-            latencies_ns[requests++ % SAMPLES] = (uint32_t)(now_ns() - connection->sent_ns);
-            all++;
-            ask(connection);
-        }
-        now = now_ns();
-        if (since == begun && now >= warm) {
-            since = now;
-            requests = 0;
-        }
-    }
-    size_t samples = requests < SAMPLES ? requests : SAMPLES;
-    qsort(latencies_ns, samples, sizeof latencies_ns[0], compare);
-    printf("{\"perSecond\":%.1f,\"p50\":%.2f,\"p99\":%.2f,\"requests\":%ju}\n",
-           (double)requests / ((double)(now - since) / 1e9), latencies_ns[samples / 2] / 1e3,
-           latencies_ns[samples * 99 / 100] / 1e3, (uintmax_t)all);
+    struct connection *connection = data;
+    if (!receive(connection))
+        return;
+    finish(connection->sent_ns, now_ns());
+    ask(connection);
 }
 
 int main(int argc, char **argv)
@@ -137,7 +100,12 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < count; i++)
         connections[i].fd = connect_to(argv[1]);
     if (strcmp(argv[3], "once") != 0) {
-        run(connections, count, strtod(argv[3], NULL));
+        int epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+        for (size_t i = 0; i < count; i++) {
+            watch(epoll_fd, connections[i].fd, &connections[i]);
+            ask(&connections[i]);
+        }
+        measure(epoll_fd, strtod(argv[3], NULL), handle);
         return 0;
     }
     ask(connections);

@@ -1,159 +1,184 @@
-import { type Contender, type Field, installedBytes } from "./contenders.ts";
-import { cpuMs, residentBytes, settled, threads } from "./process.ts";
-import type { Samples } from "./samples.ts";
-import type { Settings } from "./settings.ts";
-import type { LoadOptions, RunningServer, Tools } from "./tools.ts";
-
-/** A line of the table. */
-export type Measure = [
-  key: string,
-  title: string,
-  unit: string,
-  digits: number,
-];
+import { NotifyReceiver } from "../support/notify_receiver.ts";
+import { echoOf } from "../support/peer.ts";
+import { ENVIRONMENT, Program } from "../support/program.ts";
+import {
+  cpuMs,
+  HELD,
+  HERE,
+  output,
+  residentMb,
+  SECONDS_EACH,
+  settled,
+  status,
+} from "./common.ts";
+import type { Contender } from "./contenders.ts";
+import { record } from "./samples.ts";
 
 /** A load that every server is put under. */
-interface Phase extends LoadOptions {
+interface Phase {
   key: string;
+  title: string;
+  connections: number;
+  /** The size of a message. */
+  bytes: number;
+  /** Messages that are under way at once, on each connection. */
+  depth: number;
 }
 
-const MESSAGE = 64;
 const CHUNK = 64 * 1024;
+
+const [ONE, MANY] = ["1 connection", "64 connections"];
+
+const SMALL: readonly Phase[] = [
+  { key: "small-1", title: ONE, connections: 1, bytes: 64, depth: 1 },
+  { key: "small-64", title: MANY, connections: 64, bytes: 64, depth: 1 },
+];
+
+const LARGE: readonly Phase[] = [
+  // One connection alone has several under way, so that both sides are busy.
+  { key: "large-1", title: ONE, connections: 1, bytes: CHUNK, depth: 4 },
+  { key: "large-64", title: MANY, connections: 64, bytes: CHUNK, depth: 1 },
+];
+
+/** The lines of the table of servers, in order: key, title, digits. */
+export const MEASURES: readonly [string, string, number][] = [
+  ["activation", "activation: connect to first echoed byte, ms", 1],
+  ...SMALL.flatMap(({ key, title }): [string, string, number][] => [
+    [`${key} rate`, `round trips, 64 B, ${title}, /s`, 0],
+    [`${key} p50`, `latency p50, 64 B, ${title}, µs`, 1],
+    [`${key} p99`, `latency p99, 64 B, ${title}, µs`, 1],
+    [`${key} cpu`, `CPU per round trip, 64 B, ${title}, µs`, 1],
+    [`${key} load cpu`, `CPU of the load itself, 64 B, ${title}, %`, 0],
+  ]),
+  ...LARGE.flatMap(({ key, title }): [string, string, number][] => [
+    [`${key} rate`, `throughput, 64 KiB, ${title}, MB/s`, 0],
+    [`${key} load cpu`, `CPU of the load itself, 64 KiB, ${title}, %`, 0],
+  ]),
+  ["rss", "RSS after activation, MB", 1],
+  ["rss each", `RSS for each of ${HELD} connections, KB`, 1],
+  ["threads", "threads", 0],
+];
 
 /** The number of extra starts of each program in a round. */
 const STARTS = 5;
 
-const PHASES: readonly Phase[] = [
-  { key: "small-1", connections: 1, bytes: MESSAGE, depth: 1 },
-  { key: "small-64", connections: 64, bytes: MESSAGE, depth: 1 },
-  // One connection alone has several under way, so that both sides are busy.
-  { key: "large-1", connections: 1, bytes: CHUNK, depth: 4 },
-  { key: "large-64", connections: 64, bytes: CHUNK, depth: 1 },
-];
-
-/** The lines of the table of servers, in order. */
-export function measures(held: number): readonly Measure[] {
-  const small = [1, 64].flatMap((count): Measure[] => {
-    const where = `64 B, ${connections(count)}`;
-    return [
-      [`small-${count} rate`, `round trips, ${where}`, "/s", 0],
-      [`small-${count} p50`, `latency p50, ${where}`, "µs", 1],
-      [`small-${count} p99`, `latency p99, ${where}`, "µs", 1],
-      [`small-${count} cpu`, `CPU per round trip, ${where}`, "µs", 1],
-    ];
-  });
-  return [
-    ["activation", "activation: connect to first echoed byte", "ms", 1],
-    ...small,
-    ["large-1 rate", `throughput, 64 KiB, ${connections(1)}`, "MB/s", 0],
-    ["large-64 rate", `throughput, 64 KiB, ${connections(64)}`, "MB/s", 0],
-    ["rss", "RSS after activation", "MB", 1],
-    ["rss loaded", "RSS after the loads", "MB", 1],
-    ["rss held", `RSS with ${connections(held)}`, "MB", 1],
-    ["rss each", `RSS for each of ${connections(held)}`, "KB", 1],
-    ["threads", "threads", "", 0],
-    ["installed", "installed size", "MB", 2],
-    ...PHASES.map(({ key, bytes, connections: count }): Measure => {
-      const size = bytes === MESSAGE ? "64 B" : "64 KiB";
-      const title = `CPU of the load itself, ${size}, ${connections(count)}`;
-      return [`${key} load cpu`, title, "%", 0];
-    }),
-  ];
-}
-
-function connections(count: number): string {
-  return `${count.toLocaleString("en")} connection${count === 1 ? "" : "s"}`;
-}
-
-/** The contenders, the loads, and the collected samples. */
-export interface Bench extends Field {
-  settings: Settings;
-  tools: Tools;
-  samples: Samples;
-}
-
 /** Measures everything once. */
-export async function measureRound(bench: Bench, round: number): Promise<void> {
-  // Nobody is always first, nor always after the same neighbour's mess.
-  const servers = rotated(bench.servers, round);
-  const starters = rotated(bench.starters, round);
-  for (let start = 0; start < STARTS; start++) {
-    for (const starter of starters) {
-      const ms = await bench.tools.startOnce(starter);
-      bench.samples.add(round, "start", starter.key, ms);
-    }
-    for (const server of servers) {
-      await using _ = await activate(bench, round, server);
+export async function measureRound(
+  round: number,
+  contenders: readonly Contender[],
+  scratch: string,
+): Promise<void> {
+  // The first is another one in each round.
+  const start = round % contenders.length;
+  const rotated = [...contenders.slice(start), ...contenders.slice(0, start)];
+  const servers = rotated.filter(({ ends }) => !ends);
+  for (let i = 0; i < STARTS; i++) {
+    for (const contender of rotated) {
+      await using _ = contender.ends
+        ? await startOnce(round, contender, scratch)
+        : await activate(round, contender, scratch);
     }
   }
-  for (const server of servers) await hold(bench, round, server);
-  await loadAll(bench, round, servers);
+  for (const server of servers) await hold(round, server, scratch);
+  await loadAll(round, servers, scratch);
 }
 
-/** Starts a server, and records its start time and memory. */
+/** Records how long a program takes from its start to its end. */
+async function startOnce(
+  round: number,
+  { key, notifies, command }: Contender,
+  scratch: string,
+): Promise<undefined> {
+  using receiver = new NotifyReceiver();
+  const start = performance.now();
+  await output(command, {
+    clearEnv: true,
+    env: {
+      ...ENVIRONMENT,
+      TMPDIR: scratch,
+      NOTIFY_SOCKET: receiver.socket,
+    },
+  });
+  record(round, "start", key, performance.now() - start);
+  if (notifies) await receiver.next();
+}
+
+/** Starts a server, as its first connection does it; records its start time and memory. */
 async function activate(
-  { tools, samples }: Bench,
   round: number,
-  contender: Contender,
-): Promise<RunningServer> {
-  const server = await tools.start(contender);
-  samples.add(round, "activation", contender.key, server.ms);
-  samples.add(round, "rss", contender.key, residentBytes(server.pid) / 1e6);
-  return server;
+  { key, ownsSocket, prints, command, socket }: Contender,
+  scratch: string,
+): Promise<AsyncDisposable & { pid: number }> {
+  const holder = new Program("python3", [
+    `${HERE}holder.py`,
+    ...[ownsSocket ? "own" : "held", socket],
+    prints ? `${scratch}/${key}.out` : "/dev/null",
+    ...command,
+  ], { env: { TMPDIR: scratch } });
+  const stop = async () => {
+    await holder.endInput();
+    await holder.exitCode();
+  };
+  try {
+    const { ms, pid } = JSON.parse((await holder.stdout.atLeast(1))[0]!);
+    record(round, "activation", key, ms);
+    record(round, "rss", key, residentMb(pid));
+    return { pid, [Symbol.asyncDispose]: stop };
+  } catch {
+    await stop();
+    throw new Error(holder.stderr.seen.join("\n"));
+  }
 }
 
-/** Records the memory of idle connections. */
+/** Records the memory of idle connections, each of which was served once. */
 async function hold(
-  bench: Bench,
   round: number,
   contender: Contender,
+  scratch: string,
 ): Promise<void> {
-  const { tools, samples, settings: { held } } = bench;
-  await using server = await activate(bench, round, contender);
-  const before = residentBytes(server.pid);
-  using _ = await tools.hold(contender, held);
-  const after = residentBytes(server.pid);
-  samples.add(round, "rss held", contender.key, after / 1e6);
-  samples.add(round, "rss each", contender.key, (after - before) / held / 1e3);
+  await using server = await activate(round, contender, scratch);
+  const before = residentMb(server.pid);
+  using open = new DisposableStack();
+  for (let i = 0; i < HELD; i++) {
+    const conn = await Deno.connect({
+      transport: "unix",
+      path: contender.socket,
+    });
+    await echoOf(open.use(conn), "m".repeat(64));
+  }
+  const each = (residentMb(server.pid) - before) / HELD * 1e3;
+  record(round, "rss each", contender.key, each);
 }
 
 /** Load by load, one server after the other; the others are idle. */
 async function loadAll(
-  bench: Bench,
   round: number,
   contenders: readonly Contender[],
+  scratch: string,
 ): Promise<void> {
-  const { samples, tools, settings } = bench;
   await using stack = new AsyncDisposableStack();
   const servers: [Contender, number][] = [];
   for (const contender of contenders) {
-    const server = stack.use(await activate(bench, round, contender));
+    const server = stack.use(await activate(round, contender, scratch));
     servers.push([contender, server.pid]);
   }
-  const pids = servers.map(([, pid]) => pid);
-  for (const phase of PHASES) {
+  for (const { key, connections, bytes, depth } of [...SMALL, ...LARGE]) {
     for (const [contender, pid] of servers) {
-      await settled(pids);
-      const cpuBefore = cpuMs(pid);
-      const result = await tools.load(contender, phase, settings.secondsEach);
-      const cpu = (cpuMs(pid) - cpuBefore) * 1e3 / result.messages;
-      const { perSecond, p50, p99, ownCpu } = result;
-      const rate = perSecond * (phase.bytes === CHUNK ? CHUNK / 1e6 : 1);
+      await settled(servers.map(([, pid]) => pid));
+      const before = cpuMs(pid);
+      const numbers = [connections, bytes, depth, SECONDS_EACH].map(String);
+      const { perSecond, p50, p99, ownCpu, all } = JSON.parse(
+        await output([`${scratch}/load`, contender.socket, ...numbers]),
+      );
+      const cpu = (cpuMs(pid) - before) * 1e3 / all;
+      const rate = perSecond * (bytes === CHUNK ? CHUNK / 1e6 : 1);
       const figures = { rate, p50, p99, cpu, "load cpu": ownCpu * 100 };
       for (const [measure, value] of Object.entries(figures)) {
-        samples.add(round, `${phase.key} ${measure}`, contender.key, value);
+        record(round, `${key} ${measure}`, contender.key, value);
       }
     }
   }
-  await settled(pids);
-  for (const [{ key, command }, pid] of servers) {
-    samples.add(round, "rss loaded", key, residentBytes(pid) / 1e6);
-    samples.add(round, "threads", key, threads(pid));
-    samples.add(round, "installed", key, installedBytes(command) / 1e6);
+  for (const [{ key }, pid] of servers) {
+    record(round, "threads", key, status(pid, "Threads"));
   }
-}
-
-function rotated<Item>(items: readonly Item[], by: number): Item[] {
-  const start = items.length === 0 ? 0 : by % items.length;
-  return [...items.slice(start), ...items.slice(0, start)];
 }

@@ -1,126 +1,93 @@
-import { type Bench, measures } from "./measures.ts";
-import { median, perRound, type Samples } from "./samples.ts";
-import { isReached, type Target, targets } from "./targets.ts";
+import { ROUNDS, SECONDS_EACH } from "./common.ts";
+import type { Contender } from "./contenders.ts";
+import { MEASURES } from "./measures.ts";
+import {
+  differences,
+  markdownTable,
+  median,
+  ratios,
+  showNumber,
+  type Target,
+  targetTable,
+  valuesOf,
+} from "./samples.ts";
 
-/** What everything else is compared with. */
-const OURS = "ours";
-
-/** Returns everything that was found, as Markdown that reads well as it is. */
-export function report(
-  { samples, settings, servers, starters, skipped }: Bench,
-): string {
-  const parts = [
-    `Medians of ${settings.rounds} interleaved ${
-      settings.rounds === 1 ? "round" : "rounds"
-    }, ${settings.secondsEach} s for each load; ${machine()}. In brackets: ipc-server ÷ this one, the median of the rounds' ratios. MB are 10⁶ bytes.`,
-    markdownTable(
-      ["", ...servers.map(({ title }) => title)],
-      measures(settings.held).map(([measure, title, unit, digits]) => [
-        withUnit(title, unit),
-        ...servers.map(({ key }) => cell(samples, measure, digits, key)),
-      ]),
-    ),
-    "Activation: a socket's holder, which is the first client too, starts the server once it has connected; Deno.listen can take no socket, and is started and connected to as soon as it listens. Logging goes to a file. Installed size is without shared libraries.",
-    markdownTable(
-      ["start to end, ms", "median", "− empty"],
-      starters.map(({ key, title }) => [
-        title,
-        showNumber(median(samples.of("start", key)), 1),
-        showNumber(
-          median(
-            perRound(
-              samples.of("start", key),
-              samples.of("start", "empty"),
-              (a, b) => a - b,
-            ),
-          ),
-          1,
-        ),
-      ]),
-    ),
-    markdownTable(
-      ["target", "wanted", "median", "rounds", "reached"],
-      targets(samples).map(targetRow),
-    ),
-    ...skipped,
-  ];
-  return parts.filter((part) => part !== "").join("\n\n") + "\n";
-}
-
-function cell(
-  samples: Samples,
-  measure: string,
-  digits: number,
-  who: string,
-): string {
-  const values = samples.of(measure, who);
-  const shown = showNumber(median(values), digits);
-  const ratio = median(
-    perRound(
-      samples.of(measure, OURS),
-      values,
-      (ours, theirs) => ours / theirs,
-    ),
-  );
-  return who === OURS || Number.isNaN(ratio)
-    ? shown
-    : `${shown} (${showNumber(ratio, 2)})`;
-}
-
-function targetRow(target: Target): string[] {
-  const { title, values, wanted, unit } = target;
-  const [sign, limit] = "most" in wanted
-    ? ["≤", wanted.most]
-    : ["≥", wanted.least];
-  return [
-    withUnit(title, unit === "×" ? "" : unit),
-    `${sign} ${limit}`,
-    showNumber(median(values), 2),
-    `${showNumber(Math.min(...values), 2)} … ${
-      showNumber(Math.max(...values), 2)
-    }`,
-    isReached(target) ? "yes" : "no",
-  ];
-}
-
-function machine(): string {
-  const cpus = navigator.hardwareConcurrency;
-  return `${cpus} processor${
-    cpus === 1 ? "" : "s"
-  }, Linux ${Deno.osRelease()}, ${Deno.build.arch}, Deno ${Deno.version.deno}`;
-}
-
-function withUnit(title: string, unit: string): string {
-  return unit === "" ? title : `${title}, ${unit}`;
-}
-
-/** Formats a figure. */
-export function showNumber(value: number, digits: number): string {
-  return Number.isNaN(value) ? "–" : value.toLocaleString("en", {
-    minimumFractionDigits: digits,
-    maximumFractionDigits: digits,
+/** Two targets: for one connection, and for 64. */
+function rates(
+  title: string,
+  size: string,
+  [ours, theirs]: [string, string],
+  least: number,
+): Target[] {
+  return [1, 64].map((count) => {
+    const measure = `${size}-${count} rate`;
+    const values = ratios(valuesOf(measure, ours), valuesOf(measure, theirs));
+    return [`${title}, connections: ${count}`, values, "≥", least];
   });
 }
 
-/** A table of Markdown whose columns are aligned: the first left, all others right. */
-export function markdownTable(head: string[], rows: string[][]): string {
-  if (rows.length === 0) return "";
-  const widths = head.map((_, column) =>
-    Math.max(3, ...[head, ...rows].map((row) => row[column]!.length))
-  );
-  const line = (cells: string[]) => `| ${cells.join(" | ")} |`;
-  const padded = (row: string[]) =>
-    line(
-      row.map((text, column) =>
-        column === 0
-          ? text.padEnd(widths[column]!)
-          : text.padStart(widths[column]!)
-      ),
-    );
-  const ruler = line(
-    widths.map((width, column) =>
-      column === 0 ? "-".repeat(width) : `${"-".repeat(width - 1)}:`
+function targets(): Target[] {
+  const activation = valuesOf("activation", "logging");
+  const start = (key: string) => valuesOf("start", key);
+  return [
+    [
+      "activation, without options ÷ Node's",
+      ratios(activation, valuesOf("activation", "node")),
+      ...["≤", 1.25] as const,
+    ],
+    [
+      "activation, without options ÷ start with `node:process` only",
+      ratios(activation, start("loads_process")),
+      ...["≤", 1.25] as const,
+    ],
+    [
+      "activation, without options − bare handles, ms",
+      differences(activation, valuesOf("activation", "bare")),
+      ...["≤", 3] as const,
+    ],
+    ...rates("round trips ÷ Node's", "small", ["ours", "node"], 1.2),
+    ...rates("round trips ÷ Deno.listen's", "small", ["ours", "deno"], 1),
+    ...rates("throughput ÷ Node's", "large", ["ours", "node"], 1),
+    ...rates("round trips, log on ÷ off", "small", ["logging", "ours"], 0.5),
+    ["RSS after activation, MB", valuesOf("rss", "ours"), "≤", 42.5],
+    ["RSS for each connection, KB", valuesOf("rss each", "ours"), "≤", 20],
+    ["threads", valuesOf("threads", "ours"), "≤", 1],
+    [
+      "start: `notify()` only − empty, ms",
+      differences(start("notifies"), start("empty")),
+      ...["≤", 3] as const,
+    ],
+  ];
+}
+
+/** Returns everything that was found, as Markdown that reads well as it is. */
+export function report(contenders: readonly Contender[]): string {
+  const servers = contenders.filter(({ ends }) => !ends);
+  return [
+    `Medians of interleaved rounds: ${ROUNDS}, ${SECONDS_EACH} s for each load. Processors: ${navigator.hardwareConcurrency}, Linux ${Deno.osRelease()}, ${Deno.build.arch}, Deno ${Deno.version.deno}. In brackets: ipc-server ÷ this one, the median of the rounds' ratios. MB are 10⁶ bytes.`,
+    markdownTable(
+      ["", ...servers.map(({ title }) => title)],
+      MEASURES.map(([measure, title, digits]) => [
+        title,
+        ...servers.map(({ key }) => cell(measure, digits, key)),
+      ]),
     ),
-  );
-  return [padded(head), ruler, ...rows.map(padded)].join("\n");
+    "Activation: a socket's holder, which is the first client too, starts the server once it has connected; Deno.listen can take no socket, and is started and connected to as soon as it listens. Logging goes to a file.",
+    markdownTable(
+      ["start to end, ms", "median", "− empty"],
+      contenders.filter(({ ends }) => ends).map(({ key, title }) => {
+        const times = valuesOf("start", key);
+        const more = differences(times, valuesOf("start", "empty"));
+        return [title, ...[times, more].map((of) => showNumber(median(of), 1))];
+      }),
+    ),
+    targetTable(targets()),
+  ].filter(Boolean).join("\n\n") + "\n";
+}
+
+function cell(measure: string, digits: number, key: string): string {
+  const values = valuesOf(measure, key);
+  const ratio = median(ratios(valuesOf(measure, "ours"), values));
+  return showNumber(median(values), digits) +
+    (key === "ours" || Number.isNaN(ratio) ? "" : ` (${showNumber(ratio, 2)})`);
 }
