@@ -83,15 +83,6 @@ async function echoing(wrapper: string[] = []) {
   };
 }
 
-Deno.test("10,000 datagrams are echoed in order, none is lost", async () => {
-  await using echo = await echoing();
-  // Fewer at a time than the kernel queues.
-  for (let batch = 0; batch < 100; batch++) {
-    for (let i = 0; i < 100; i++) await echo.send(i);
-    for (let i = 0; i < 100; i++) assertEquals(await echo.receive(), i);
-  }
-});
-
 for (const error of ["ENOMEM", "ECONNREFUSED"]) {
   Deno.test(`receiving continues after ${error}, and nothing is lost`, async () => {
     using directory = new TempDir();

@@ -6,14 +6,8 @@ import { eventually } from "../support/eventually.ts";
 import { echoOf } from "../support/peer.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** The first release that closes it once. */
-const FIXED = [2, 9, 6];
-
-const isFixed = (() => {
-  const version = Deno.version.deno.split(".").map((part) => parseInt(part));
-  const at = version.findIndex((part, i) => part !== FIXED[i]);
-  return at === -1 || version[at]! > FIXED[at]!;
-})();
+const [major, minor, patch] = Deno.version.deno.split(".").map(Number);
+const isFixed = major! * 1e6 + minor! * 1e3 + patch! > 2_009_005;
 
 const often = isFixed ? "once" : "twice, as documented";
 Deno.test(`the descriptor of a unix connection is closed ${often}`, async () => {
@@ -23,27 +17,25 @@ Deno.test(`the descriptor of a unix connection is closed ${often}`, async () => 
     script: `for await (const conn of await listen(3)) {
       conn.readable.pipeTo(conn.writable);
     }`,
-    wrapper: [
-      ...["strace", "-D", "-f", "-qq", "-e", "trace=close", "-o", trace],
-    ],
+    wrapper: ["strace", "-Dfqq", "-e", "trace=close", "-o", trace],
   });
   for (let conns = 0; conns < 3; conns++) {
     using conn = await program.dial();
     assertEquals(await echoOf(conn, "hello"), "hello");
   }
   const isClosedTwice = () => Deno.readTextFileSync(trace).includes("EBADF");
-  if (!isFixed) {
+  if (isFixed) {
+    await eventually(
+      "the connections are closed",
+      () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length,
+      (count) => count > 0 && count < 40,
+    );
+    assertEquals(isClosedTwice(), false);
+  } else {
     await eventually(
       "a second close (if not: remove the limit from docs/limits.md and listen())",
       isClosedTwice,
       Boolean,
     );
-    return;
   }
-  await eventually(
-    "the connections are closed",
-    () => [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length,
-    (count) => count > 0 && count < 40,
-  );
-  assertEquals(isClosedTwice(), false);
 });

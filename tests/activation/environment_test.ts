@@ -50,24 +50,16 @@ Deno.test("a malformed variable is quoted in the error", () => {
 const remaining = () =>
   ACTIVATION_VARIABLES.filter((name) => Deno.env.has(name));
 
-Deno.test("the first call unsets all four variables, and a second returns the same", () => {
-  using _ = activatedEnv({
-    ...{ LISTEN_FDS: "1", LISTEN_FDNAMES: "web", LISTEN_PIDFDID: "7" },
-  });
+Deno.test("the first call unsets all four variables, unless unsetEnv is false, and a second returns the same", () => {
+  const four = { LISTEN_FDS: "1", LISTEN_FDNAMES: "web", LISTEN_PIDFDID: "7" };
+  using _ = activatedEnv(four);
+  listenFds({ unsetEnv: false });
   assertEquals(remaining().length, 4);
   const fds = listenFds();
   assertEquals(fds, [{ fd: 3, name: "web" }]);
   assertEquals(remaining(), []);
   const [first] = fds.splice(0);
   assertStrictEquals(listenFds()[0], first);
-});
-
-Deno.test("unsetEnv: false keeps the variables for a later call", () => {
-  using _ = activatedEnv({ LISTEN_FDS: "1" });
-  listenFds({ unsetEnv: false });
-  assertEquals(remaining().length, 2);
-  listenFds();
-  assertEquals(remaining(), []);
 });
 
 Deno.test("three variables need to be readable, and none for a second call", async () => {
@@ -84,15 +76,12 @@ Deno.test("three variables need to be readable, and none for a second call", asy
   assertEquals([stdout, stderr], ["1\n1\n", ""]);
 });
 
-Deno.test("an error unsets the variables, and is thrown again", () => {
+Deno.test("an error unsets the variables, and is thrown again; those for another process are unset", () => {
   using _ = activatedEnv({ LISTEN_FDS: "x", LISTEN_FDNAMES: "web" });
   const error = assertThrows(() => listenFds(), ActivationError);
   assertEquals(remaining(), []);
   assertStrictEquals(assertThrows(() => listenFds()), error);
-});
-
-Deno.test("variables for another process are unset as well", () => {
-  using _ = activatedEnv({ LISTEN_FDS: "1", LISTEN_PID: "1" });
+  using _other = activatedEnv({ LISTEN_FDS: "1", LISTEN_PID: "1" });
   assertEquals(listenFds(), []);
   assertEquals(remaining(), []);
 });
