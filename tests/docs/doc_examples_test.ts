@@ -6,10 +6,13 @@ import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { Program, REPOSITORY } from "../support/program.ts";
 import { DENO_RUN, denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { examples, exampleSources } from "./pages.ts";
+import { examples, files } from "./pages.ts";
 
 Deno.test("no example disposes at the end of its module of what a service needs", () => {
-  const all = exampleSources().flatMap((path) => examples(path));
+  const sources =
+    /^(mod\.ts|README\.md|(activation|daemon|serve|docs|examples)\/.*\.(ts|md))$/;
+  const all = files().filter((path) => sources.test(path))
+    .flatMap((path) => examples(path));
   assert(all.length > 20, `${all.length} examples`);
   const disposes = /^(await )?using .*\b(watchdog|claim|serve|listen\w*)\(/m;
   assertEquals(all.filter((code) => disposes.test(code)), []);
@@ -25,17 +28,11 @@ for (const path of ["daemon/mod.ts", "daemon/watchdog.ts"]) {
     const service = `${code}\nsetInterval(() => {}, 1_000);\n`;
     await Deno.writeTextFile(program, service);
     const [deno, ...args] = [...DENO_RUN, "--allow-all"];
-    await using _running = new Program(
-      deno!,
-      [...args, `--config=${REPOSITORY}deno.json`, program],
-      {
-        env: {
-          ...denoEnv(),
-          ...Object.fromEntries(receiver.env),
-          WATCHDOG_USEC: "100000",
-        },
-      },
-    );
+    args.push(`--config=${REPOSITORY}deno.json`, program);
+    const env = Object.fromEntries(receiver.env);
+    await using _running = new Program(deno!, args, {
+      env: { ...denoEnv(), ...env, WATCHDOG_USEC: "100000" },
+    });
     for (let pings = 0; pings < 5;) {
       if (await receiver.next() === "WATCHDOG=1") pings += 1;
     }

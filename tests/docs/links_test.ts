@@ -34,11 +34,9 @@ Deno.test("links between the pages lead somewhere", () => {
 });
 
 Deno.test("links of published pages lead to published files", async () => {
-  const { code, stderr } = await run(
-    Deno.execPath(),
-    ["publish", "--dry-run", "--allow-dirty"],
-    { cwd: REPOSITORY, env: denoEnv() },
-  );
+  const args = ["publish", "--dry-run", "--allow-dirty"];
+  const options = { cwd: REPOSITORY, env: denoEnv() };
+  const { code, stderr } = await run(Deno.execPath(), args, options);
   assertEquals(code, 0, stderr);
   const published = [...stderr.matchAll(/^ +(file:\S+) \(/gm)]
     .map(([, url]) => new URL(url!).pathname.slice(REPOSITORY.length));
@@ -52,9 +50,8 @@ Deno.test("links of published pages lead to published files", async () => {
 
 Deno.test("README and CONTRIBUTING.md name no target of make that is not there", () => {
   const makefile = page("Makefile");
-  const names = [...makefile.matchAll(/^(?:\.PHONY:|PACKAGES =) (.*)$/gm)]
-    .map(([, names]) => names!);
-  const targets = names.join(" ").split(" ");
+  const targets = [...makefile.matchAll(/^(?:\.PHONY:|PACKAGES =) (.*)$/gm)]
+    .flatMap(([, names]) => names!.split(" "));
   assert(targets.length > 10, targets.join());
   const named = (page("README.md") + page("CONTRIBUTING.md")).matchAll(
     /(?:^|`|sudo |[A-Z]=\S+ )make ([a-z]+)(?=[\s`]|$)/gm,

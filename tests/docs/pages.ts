@@ -14,9 +14,7 @@ export function tableRows(text: string, ...head: string[]): string[][] {
     line.split("|").slice(1, -1).map((cell) => cell.trim());
   const lines = text.split("\n");
   const start = lines.findIndex((line) => cells(line).join() === head.join());
-  if (start === -1) {
-    throw new Error(`No table has the head ${head.join(" | ")}`);
-  }
+  if (start === -1) throw new Error(`No table has the head ${head}`);
   const rows = lines.slice(start + 2);
   const end = rows.findIndex((line) => !line.startsWith("|"));
   return rows.slice(0, end === -1 ? undefined : end).map(cells);
@@ -34,14 +32,6 @@ export function examples(path: string, language = "ts"): string[] {
   return [...text.matchAll(block)].map(([, code]) => code!);
 }
 
-/** Returns the paths of all that may have examples. */
-export function exampleSources(): string[] {
-  return files().filter((path) =>
-    /^(mod\.ts|README\.md|(activation|daemon|serve|docs|examples)\/.*\.(ts|md))$/
-      .test(path)
-  );
-}
-
 /** The entries of .gitignore: fetched or built, and no part of the tree. */
 const IGNORED = page(".gitignore").split("\n");
 
@@ -55,14 +45,8 @@ export function files(folder = ""): string[] {
   });
 }
 
-/** An import of one file of the tree by another. */
-export interface Import {
-  from: string;
-  to: string;
-}
-
 /** Returns every import within the tree, of types as well. */
-export function imports(): Import[] {
+export function imports(): { from: string; to: string }[] {
   return files().filter((path) => path.endsWith(".ts")).flatMap((from) => {
     // Statements begin lines; imports of examples in comments do not.
     const specifiers = page(from).matchAll(

@@ -4,24 +4,16 @@ import { assertEquals } from "@std/assert";
 import { REPOSITORY, run } from "../support/program.ts";
 import { denoEnv, scriptCommand } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import {
-  assertHas,
-  BY_SYSTEMD,
-  pageMessages,
-} from "../support/troubleshooting.ts";
+import * as page from "../support/troubleshooting.ts";
+
+const ALL = ["--allow-all"];
 
 /** Runs a script below a shell: `"$@"` is its command line. */
-async function failing(
-  script: string,
-  shell = 'exec "$@"',
-  flags = ["--allow-all"],
-): Promise<string> {
+async function failing(script: string, shell = 'exec "$@"', flags = ALL) {
   using directory = new TempDir();
-  const { code, stderr } = await run("sh", [
-    "-c",
-    shell,
-    ...["sh", ...scriptCommand(script, flags)],
-  ], { env: denoEnv(), cwd: directory.path });
+  const args = ["-c", shell, "sh", ...scriptCommand(script, flags)];
+  const options = { env: denoEnv(), cwd: directory.path };
+  const { code, stderr } = await run("sh", args, options);
   assertEquals(code, 1, stderr);
   return stderr;
 }
@@ -66,13 +58,13 @@ const MESSAGES: Record<string, () => Promise<string>> = {
 
 for (const [message, produce] of Object.entries(MESSAGES)) {
   Deno.test(`a program prints "${message}"`, async () => {
-    assertHas(await produce(), message);
+    page.assertHas(await produce(), message);
   });
 }
 
 Deno.test("the page has these messages, and those that take systemd", async () => {
   assertEquals(
-    (await pageMessages()).sort(),
-    [...Object.keys(MESSAGES), ...Object.values(BY_SYSTEMD)].sort(),
+    (await page.pageMessages()).sort(),
+    [...Object.keys(MESSAGES), ...Object.values(page.BY_SYSTEMD)].sort(),
   );
 });

@@ -1,7 +1,4 @@
-/**
- * bin/ipc-server, started the way systemd does it: by its first connection, with
- * the listening socket as descriptor 3.
- */
+/** bin/ipc-server, started as systemd does it, by its first connection. */
 
 import { Activated, type ListenOptions } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
@@ -11,10 +8,7 @@ import { IPC_SERVER } from "../support/program.ts";
 export const SOCKET_NAME = "ipc-server.socket";
 
 export class ActivatedServer extends Activated {
-  /**
-   * Waits until it listens, by default on a socket of the expected name, for the server
-   * without options.
-   */
+  /** Waits until it listens, by default on one unix socket of the expected name. */
   static listen(
     options: Partial<ListenOptions> = {},
   ): Promise<ActivatedServer> {
@@ -22,7 +16,7 @@ export class ActivatedServer extends Activated {
     return new ActivatedServer({ ...defaults, ...options }).listens();
   }
 
-  /** As {@linkcode listen}, for a server with these options and one unix socket. */
+  /** As {@linkcode listen}, for a server with these options. */
   static with(...args: string[]): Promise<ActivatedServer> {
     return ActivatedServer.listen({ command: [IPC_SERVER, ...args] });
   }

@@ -50,14 +50,9 @@ Deno.test("as a filter, it passes 10 MiB of random bytes unchanged", async () =>
   const input = directory.join("input");
   await Deno.writeFile(input, new Random(1).bytes(10 * 1024 * 1024));
   const script = '"$0" --interactive "$1" <"$2" | cmp - "$2"';
-  assertEquals(
-    await run("sh", ["-c", script, IPC_CLIENT, server.address, input]),
-    {
-      code: 0,
-      stdout: "",
-      stderr: "connect success !\n",
-    },
-  );
+  const args = ["-c", script, IPC_CLIENT, server.address, input];
+  const expected = { code: 0, stdout: "", stderr: "connect success !\n" };
+  assertEquals(await run("sh", args), expected);
 });
 
 for (

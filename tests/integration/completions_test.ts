@@ -47,10 +47,7 @@ async function assertCompletes(
   await screen.shows("$");
   for (const [typed, completed] of lines) {
     await screen.press(typed, "Tab", "+");
-    const line = await look(
-      `${typed} is completed`,
-      (line) => line.endsWith("+"),
-    );
+    const line = await look(`${typed} ends`, (line) => line.endsWith("+"));
     // Ignores what a shell appends to a completed word.
     const shown = line.slice("$ ".length, -1).replace(/(?<!\\)[ =]$/, "");
     assertEquals(shown, completed);
@@ -78,10 +75,8 @@ for (const shell of Object.keys(SHELLS) as Shell[]) {
     ];
     const unchanged = [
       ...[`ipc-client ${cut(file)}`, `ipc-server ${cut(socket)}`],
-      `ipc-server --name ${cut(socket)}`,
-      `ipc-server --name=${cut(socket)}`,
-      `ipc-client --count ${cut(socket)}`,
-      `ipc-client --interval=${cut(socket)}`,
+      ...["ipc-server --name ", "ipc-server --name=", "ipc-client --interval="]
+        .map((start) => `${start}${cut(socket)}`),
     ];
     await assertCompletes(shell, [
       ...completed.map((line) => [cut(line), line] as [string, string]),
@@ -97,11 +92,9 @@ Deno.test("bash-completion loads the installed file at its first use", async () 
   await Deno.mkdir(folder, { recursive: true });
   for (const name of ["ipc-server", "ipc-client"]) {
     const text = await Deno.readTextFile(`${FOLDER}/bash/${name}`);
-    await Deno.writeTextFile(
-      `${folder}/${name}`,
-      // As "make install" does for the directory of the programs.
-      text.replaceAll("/usr/libexec/ipc", `${REPOSITORY}bin`),
-    );
+    // As "make install" does for the directory of the programs.
+    const installed = text.replaceAll("/usr/libexec/ipc", `${REPOSITORY}bin`);
+    await Deno.writeTextFile(`${folder}/${name}`, installed);
   }
   await assertCompletes("bash", [
     [`${IPC_SERVER} --qui`, `${IPC_SERVER} --quiet`],

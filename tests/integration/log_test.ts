@@ -90,12 +90,9 @@ Deno.test("with blocked outputs it serves and refuses, and later reports the los
   await output.close();
 });
 
-for (
-  const [what, redirections] of [["outputs", '>"$0" 2>&1'], [
-    "stdout",
-    '>"$0"',
-  ]] as const
-) {
+const BLOCKED = { outputs: '>"$0" 2>&1', stdout: '>"$0"' };
+
+for (const [what, redirections] of Object.entries(BLOCKED)) {
   Deno.test(`with blocked ${what} it stops in time, and reports the unwritten lines if it can`, async () => {
     await using had = await redirected(redirections, "--drain-timeout=200ms");
     const { server } = had;

@@ -1,11 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 
-/**
- * Checks that a message is one line, without a stack trace.
- *
- * @param stderr All that the program wrote to stderr.
- * @param says Its required parts.
- */
+/** Checks that a program wrote one line with these parts, and no stack trace. */
 export function assertOneLine(
   program: string,
   stderr: string,

@@ -6,6 +6,10 @@ import { page } from "../docs/pages.ts";
 import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
+const PAGES = [
+  ...["cli/manual/ipc-client.1", "cli/manual/ipc-server.8", "docs/limits.md"],
+];
+
 /** The messages, and shell commands that provoke them: "$0" is the program. */
 const PROVOKED: Record<string, string> = {
   "called `Result::unwrap()` on an `Err` value": `"$0" "$(printf '\\377')"`,
@@ -17,24 +21,14 @@ const PROVOKED: Record<string, string> = {
 };
 
 for (const [message, script] of Object.entries(PROVOKED)) {
-  Deno.test({
-    name: `the runtime's message "${message}" is the documented one`,
-    async fn() {
-      for (const program of [IPC_SERVER, IPC_CLIENT]) {
-        using directory = new TempDir();
-        const { code, stderr } = await run("/bin/sh", [
-          ...["-c", `ulimit -c 0; ${script}`],
-          ...[program, directory.path],
-        ]);
-        assertNotEquals(code, 0);
-        assertStringIncludes(stderr, message);
-      }
-      for (
-        const path of [
-          ...["cli/manual/ipc-client.1", "cli/manual/ipc-server.8"],
-          "docs/limits.md",
-        ]
-      ) assertStringIncludes(page(path), message);
-    },
+  Deno.test(`the runtime's message "${message}" is the documented one`, async () => {
+    for (const program of [IPC_SERVER, IPC_CLIENT]) {
+      using directory = new TempDir();
+      const args = ["-c", `ulimit -c 0; ${script}`, program, directory.path];
+      const { code, stderr } = await run("/bin/sh", args);
+      assertNotEquals(code, 0);
+      assertStringIncludes(stderr, message);
+    }
+    for (const path of PAGES) assertStringIncludes(page(path), message);
   });
 }

@@ -30,24 +30,21 @@ function test(name: string, run: Parameters<typeof testConn>[1]): void {
   testConn(name, run, ["handles"]);
 }
 
-test(
-  "echo: every byte is echoed, in order, also after a half-close",
-  async (conn, peer) => {
-    const { done } = served(conn);
-    const random = new Random(1);
-    const sent = random.bytes(1_000_000);
-    const sending = (async () => {
-      for (let at = 0; at < sent.length;) {
-        const size = random.size();
-        await send(peer, sent.subarray(at, at + size));
-        at += size;
-      }
-      await peer.closeWrite();
-    })();
-    assertSameBytes(await receiveAll(peer), sent);
-    await Promise.all([sending, done]);
-  },
-);
+test("echo: every byte, also after a half-close", async (conn, peer) => {
+  const { done } = served(conn);
+  const random = new Random(1);
+  const sent = random.bytes(1_000_000);
+  const sending = (async () => {
+    for (let at = 0; at < sent.length;) {
+      const size = random.size();
+      await send(peer, sent.subarray(at, at + size));
+      at += size;
+    }
+    await peer.closeWrite();
+  })();
+  assertSameBytes(await receiveAll(peer), sent);
+  await Promise.all([sending, done]);
+});
 
 test("echo: each chunk is echoed, then reported", async (conn, peer) => {
   const events: string[] = [];
@@ -73,87 +70,75 @@ test("echo: each chunk is echoed, then reported", async (conn, peer) => {
   ]);
 });
 
-test(
-  "echo: no chunk is read while the one before is not taken",
-  async (conn, peer) => {
-    const taken = Promise.withResolvers<void>();
-    const { forEachChunk } = conn;
-    const chunks: string[] = [];
-    conn.forEachChunk = (onChunk) =>
-      forEachChunk.call(conn, (chunk) => {
-        chunks.push(text(chunk));
-        return onChunk(chunk);
-      });
-    conn.writeChunk = () => taken.promise;
-    const { done } = served(conn);
-    await send(peer, "first");
-    await eventually("a chunk", () => chunks.length, (count) => count === 1);
-    await send(peer, "second");
-    // Several turns of the event loop: a connection that reads would have the chunk.
-    for (let i = 0; i < 20; i++) await new Promise((turn) => setTimeout(turn));
-    assertEquals(chunks, ["first"]);
-    taken.resolve();
-    await peer.closeWrite();
-    await done;
-    assertEquals(chunks, ["first", "second"]);
-  },
-);
-
-test(
-  "echo: close, also split, is echoed, and nothing after it is echoed or reported",
-  async (conn, peer) => {
-    const reported: string[] = [];
-    const { done } = served(conn, (chunk) => {
-      reported.push(text(chunk));
+test("echo: no chunk is read before the last is taken", async (conn, peer) => {
+  const taken = Promise.withResolvers<void>();
+  const { forEachChunk } = conn;
+  const chunks: string[] = [];
+  conn.forEachChunk = (onChunk) =>
+    forEachChunk.call(conn, (chunk) => {
+      chunks.push(text(chunk));
+      return onChunk(chunk);
     });
-    for (const chunk of ["please clo", "se\n"]) {
-      assertEquals(await echoOf(peer, chunk), chunk);
-    }
-    await send(peer, "forged");
-    await peer.closeWrite();
-    assertEquals(await receiveAllText(peer), "");
-    await done;
-    assertEquals(reported, ["please clo", "se\n"]);
-  },
-);
+  conn.writeChunk = () => taken.promise;
+  const { done } = served(conn);
+  await send(peer, "first");
+  await eventually("a chunk", () => chunks.length, (count) => count === 1);
+  await send(peer, "second");
+  // Several turns of the event loop: a connection that reads would have the chunk.
+  for (let i = 0; i < 20; i++) await new Promise((turn) => setTimeout(turn));
+  assertEquals(chunks, ["first"]);
+  taken.resolve();
+  await peer.closeWrite();
+  await done;
+  assertEquals(chunks, ["first", "second"]);
+});
 
-testConn(
-  "echo: input behind close does not take the echo back",
-  async (conn, peer) => {
-    served(conn);
-    const before = new Random(3).bytes(100_000);
-    const sending = (async () => {
-      await send(peer, before);
-      await send(peer, "close");
-      // The server goes on reading: a close with unread bytes would reset the peer.
-      for (let i = 0; i < 20; i++) await send(peer, new Uint8Array(10_000));
-      await peer.closeWrite();
-    })();
-    const got = await receiveAll(peer);
-    await soon("the server has taken what came behind close", sending);
-    const wanted = before.length + "close".length;
-    assert(got.length >= wanted, `${got.length} of ${wanted} bytes came back`);
-    assertSameBytes(got.subarray(0, before.length), before);
-    assertEquals(text(got.subarray(before.length, wanted)), "close");
-  },
-);
+test("echo: nothing after close is echoed or reported", async (conn, peer) => {
+  const reported: string[] = [];
+  const { done } = served(conn, (chunk) => {
+    reported.push(text(chunk));
+  });
+  for (const chunk of ["please clo", "se\n"]) {
+    assertEquals(await echoOf(peer, chunk), chunk);
+  }
+  await send(peer, "forged");
+  await peer.closeWrite();
+  assertEquals(await receiveAllText(peer), "");
+  await done;
+  assertEquals(reported, ["please clo", "se\n"]);
+});
+
+testConn("echo: input behind close resets no peer", async (conn, peer) => {
+  served(conn);
+  const before = new Random(3).bytes(100_000);
+  const sending = (async () => {
+    await send(peer, before);
+    await send(peer, "close");
+    // The server goes on reading: a close with unread bytes would reset the peer.
+    for (let i = 0; i < 20; i++) await send(peer, new Uint8Array(10_000));
+    await peer.closeWrite();
+  })();
+  const got = await receiveAll(peer);
+  await soon("the server has taken what came behind close", sending);
+  const wanted = before.length + "close".length;
+  assert(got.length >= wanted, `${got.length} of ${wanted} bytes came back`);
+  assertSameBytes(got.subarray(0, before.length), before);
+  assertEquals(text(got.subarray(before.length, wanted)), "close");
+});
 
 for (
   const [habit, chunk] of [["closes", ""], ["stops sending", "flood"]] as const
 ) {
-  test(
-    `echo: a peer that never ${habit} is disconnected after close`,
-    async (conn, peer) => {
-      const { done } = served(conn);
-      assertEquals(await echoOf(peer, "close"), "close");
-      const flood = (async () => {
-        while (chunk !== "") await send(peer, chunk.repeat(2_000));
-      })().catch(nothing);
-      await done.catch(nothing);
-      await soon("the flood ends in an error", flood);
-      await assertRejects(() => send(peer, "x"), Deno.errors.BrokenPipe);
-    },
-  );
+  test(`echo: close ends a peer that never ${habit}`, async (conn, peer) => {
+    const { done } = served(conn);
+    assertEquals(await echoOf(peer, "close"), "close");
+    const flood = (async () => {
+      while (chunk !== "") await send(peer, chunk.repeat(2_000));
+    })().catch(nothing);
+    await done.catch(nothing);
+    await soon("the flood ends in an error", flood);
+    await assertRejects(() => send(peer, "x"), Deno.errors.BrokenPipe);
+  });
 }
 
 testConn(
@@ -192,39 +177,33 @@ test("drain: bytes are echoed until no more arrive", async (conn, peer) => {
   await done;
 });
 
-test(
-  "drain: a peer that reads late still gets all of its echo",
-  async (conn, peer) => {
-    const { echo } = served(conn);
-    const sent = new Random(5).bytes(2_000_000);
-    // More than the kernel holds: it is sent only as the echo is read.
-    const sending = send(peer, sent);
-    const draining = echo.drain();
-    assertSameBytes(await receive(peer, sent.length), sent);
-    await soon("all is sent and drained", Promise.all([sending, draining]));
-    assertEquals(await receiveAllText(peer), "");
-  },
-);
+test("drain: a peer that reads late gets all its echo", async (conn, peer) => {
+  const { echo } = served(conn);
+  const sent = new Random(5).bytes(2_000_000);
+  // More than the kernel holds: it is sent only as the echo is read.
+  const sending = send(peer, sent);
+  const draining = echo.drain();
+  assertSameBytes(await receive(peer, sent.length), sent);
+  await soon("all is sent and drained", Promise.all([sending, draining]));
+  assertEquals(await receiveAllText(peer), "");
+});
 
-test(
-  "drain: waits for a peer that does not read, until it is closed",
-  async (conn, peer) => {
-    let ended = false;
-    conn.closeWrite = () => {
-      ended = true;
-      return Promise.resolve();
-    };
-    const { echo, done } = served(conn);
-    const flood = send(peer, new Uint8Array(4_000_000)).catch(nothing);
-    await untilSteady(() => echo.bytes);
-    let drained = false;
-    const draining = echo.drain().then(() => drained = true);
-    // Long enough to take the connection for quiet, were it not for the write.
-    await new Promise((resolve) => setTimeout(resolve, 300));
-    assertEquals({ drained, ended }, { drained: false, ended: false });
-    echo.close();
-    await assertRejects(() => done, Deno.errors.Interrupted);
-    await soon("draining ends with the connection", draining);
-    await soon("the flood ends in an error", flood);
-  },
-);
+test("drain: waits for a peer that does not read", async (conn, peer) => {
+  let ended = false;
+  conn.closeWrite = () => {
+    ended = true;
+    return Promise.resolve();
+  };
+  const { echo, done } = served(conn);
+  const flood = send(peer, new Uint8Array(4_000_000)).catch(nothing);
+  await untilSteady(() => echo.bytes);
+  let drained = false;
+  const draining = echo.drain().then(() => drained = true);
+  // Long enough to take the connection for quiet, were it not for the write.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  assertEquals({ drained, ended }, { drained: false, ended: false });
+  echo.close();
+  await assertRejects(() => done, Deno.errors.Interrupted);
+  await soon("draining ends with the connection", draining);
+  await soon("the flood ends in an error", flood);
+});

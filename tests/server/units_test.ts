@@ -25,13 +25,10 @@ for (const manager of ["system", "user"]) {
   const service = `${folder}ipc-server.service`;
   const socket = `${folder}ipc-server.socket`;
 
-  Deno.test(`the ${manager}'s unit allows more descriptors than peers can ever take`, () => {
+  Deno.test(`the ${manager}'s units have the descriptors, backlog and name of the server`, () => {
     const needs = descriptorsNeeded(SERVER_DEFAULTS);
     const allowed = Number(setting(service, "LimitNOFILE"));
     assert(allowed >= needs, `LimitNOFILE=${allowed}, ${needs} are needed`);
-  });
-
-  Deno.test(`the ${manager}'s socket unit and the server agree on the backlog and the name`, () => {
     const { backlog, name } = SERVER_DEFAULTS;
     assertEquals(setting(socket, "Backlog"), String(backlog));
     // Without FileDescriptorName= it is the unit's own.

@@ -43,17 +43,13 @@ for (const [what, compilerOptions] of Object.entries(OPTIONS)) {
     Deno.test(`a program with ${what} type-checks; ${types}`, async () => {
       using directory = new TempDir();
       const imports = Object.fromEntries(ENTRIES);
-      await Deno.writeTextFile(
-        directory.join("deno.json"),
-        JSON.stringify({ imports, compilerOptions }),
-      );
+      const configuration = JSON.stringify({ imports, compilerOptions });
+      await Deno.writeTextFile(directory.join("deno.json"), configuration);
       const lines = ENTRIES.map(([name], i) =>
         `import * as entry${i} from "${name}";\nconsole.log(entry${i});\n`
       );
-      await Deno.writeTextFile(
-        directory.join("main.ts"),
-        `${lines.join("")}${types}\n`,
-      );
+      const program = `${lines.join("")}${types}\n`;
+      await Deno.writeTextFile(directory.join("main.ts"), program);
       const args = ["check", "--quiet", "--no-lock", "main.ts"];
       const options = { cwd: directory.path, env: Deno.env.toObject() };
       const { code, stderr } = await run(Deno.execPath(), args, options);

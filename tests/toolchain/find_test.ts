@@ -55,18 +55,13 @@ async function sha256(text: string): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
 
+const SCRIPTS = ["lib.bash", "find", "npm_install", "offline/recover_denort"];
+
 /** A toolchain folder of its own, on a machine that has nothing else. */
 class Toolchain extends TempDir {
   static async create(): Promise<Toolchain> {
     const made = new Toolchain();
-    for (
-      const name of [
-        "lib.bash",
-        "find",
-        "npm_install",
-        "offline/recover_denort",
-      ]
-    ) {
+    for (const name of SCRIPTS) {
       const text = Deno.readTextFileSync(`${REPOSITORY}toolchain/${name}`);
       made.write(`toolchain/${name}`, text);
     }
@@ -77,12 +72,12 @@ class Toolchain extends TempDir {
     made.write("toolchain/checksums", sums.join(""));
     made.write("bin/npm", NPM);
     made.write("bin/uname", "#!/bin/sh\necho x86_64\n");
-    for (const name of ["deno-x86_64", "deno-std", "esbuild-x86_64"]) {
-      made.write(`toolchain/npm/${name}/package.json`, "{}");
-      made.write(`toolchain/npm/${name}/package-lock.json`, "{}");
+    const npm = ["deno-x86_64", "deno-std", "esbuild-x86_64"]
+      .map((name) => `npm/${name}`);
+    for (const name of [...npm, "offline/denort-x86_64"]) {
+      made.write(`toolchain/${name}/package.json`, "{}");
+      made.write(`toolchain/${name}/package-lock.json`, "{}");
     }
-    made.write("toolchain/offline/denort-x86_64/package.json", "{}");
-    made.write("toolchain/offline/denort-x86_64/package-lock.json", "{}");
     for (const [name, text] of Object.entries(FILES)) made.publish(name, text);
     made.write("held", PINNED);
     return made;
@@ -102,13 +97,12 @@ class Toolchain extends TempDir {
 
   /** Runs the search. Returns its exit code and output. */
   async find(): Promise<{ code: number; output: string }> {
-    const env = { PATH: `${this.path}/bin:/usr/bin:/bin` };
-    const places = ["compiled", "bundled", "held", "registry", "own"]
-      .map((name) => [name.toUpperCase(), this.join(name)]);
-    const { code, stdout, stderr } = await run(
-      ...[this.join("toolchain/find"), []] as const,
-      { env: { ...env, ...Object.fromEntries(places) } },
-    );
+    const env = ["compiled", "bundled", "held", "registry", "own"]
+      .map((name) => [name.toUpperCase(), this.join(name)])
+      .concat([["PATH", `${this.path}/bin:/usr/bin:/bin`]]);
+    const options = { env: Object.fromEntries(env) };
+    const find = this.join("toolchain/find");
+    const { code, stdout, stderr } = await run(find, [], options);
     return { code, output: stdout + stderr };
   }
 
