@@ -20,30 +20,13 @@ const MANY = 70;
 
 const textOf = (bytes?: Uint8Array) => new TextDecoder().decode(bytes);
 
-/** Collects copies of the chunks of a connection. */
-async function collect(conn: AdoptedConn): Promise<Uint8Array> {
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
-  const done = conn.forEachChunk((chunk) => void chunks.push(chunk.slice()));
-  await soon("the end has come", done);
-  return await new Blob(chunks).bytes();
-}
-
 const chunksSeen = (seen: unknown[], wanted: number) =>
   eventually("a chunk", () => seen.length, (count) => count === wanted);
-
-testConn("forEachChunk passes every byte in order", async (conn, peer) => {
-  const sent = new Random(1).bytes(2_000_000);
-  const sending = send(peer, sent).then(() => peer.closeWrite());
-  const first = new Uint8Array(2);
-  await conn.read(first);
-  assertSameBytes(await collect(conn), sent.subarray(2));
-  await sending;
-});
 
 testConn("forEachChunk after the end resolves", async (conn, peer) => {
   await peer.closeWrite();
   assertEquals(await conn.readChunk(), null);
-  assertEquals((await collect(conn)).length, 0);
+  await soon("it resolves", conn.forEachChunk(() => assert(false)));
 });
 
 testListener("a chunk is valid until its promise settles", async (listener) => {
@@ -122,9 +105,12 @@ testListener("70 connections receive their own bytes", async (listener) => {
   while (pairs.length < MANY) pairs.push(await listener.pair());
   await Promise.all(pairs.map(async ([conn, peer]) => {
     const sent = random.bytes(100_000);
+    const sending = send(peer, sent).then(() => peer.closeWrite());
+    // What read() has left comes first.
+    const first = new Uint8Array(2);
+    await conn.write(first.subarray(0, (await conn.read(first))!));
     const echoed = conn.forEachChunk((chunk) => conn.writeChunk(chunk))
       .then(() => conn.closeWrite());
-    const sending = send(peer, sent).then(() => peer.closeWrite());
     assertSameBytes(await receiveAll(peer), sent);
     await Promise.all([echoed, sending]);
   }));

@@ -88,15 +88,11 @@ const OF_LISTENERS: Record<string, Case> = {
   },
 };
 
-/** Cases of an accepted connection and its peer. */
-const OF_CONNECTIONS: Record<
-  string,
-  (
-    conn: Deno.Conn,
-    peer: Deno.Conn,
-    listener: AnyListener,
-  ) => Promise<void> | void
-> = {
+type ConnCase = (
+  ...ends: [conn: Deno.Conn, peer: Deno.Conn, listener: AnyListener]
+) => Promise<void> | void;
+
+const OF_CONNECTIONS: Record<string, ConnCase> = {
   async "a connection survives its listener"(conn, peer, listener) {
     listener.close();
     await send(peer, "still");
@@ -112,7 +108,9 @@ const OF_CONNECTIONS: Record<
       assertEquals(conn.remoteAddr, peer.localAddr);
     }
   },
-  async "a small buffer gets the bytes in order"(conn, peer) {
+  async "small buffers get the bytes in order, empty ones none"(conn, peer) {
+    assertEquals(await conn.read(new Uint8Array(0)), 0);
+    assertEquals(await conn.write(new Uint8Array(0)), 0);
     await send(peer, "abcdefgh");
     await peer.closeWrite();
     let all = "";
@@ -122,10 +120,6 @@ const OF_CONNECTIONS: Record<
     }
     assertEquals(all, "abcdefgh");
     assertEquals(await readText(conn), null);
-  },
-  async "an empty buffer reads 0, an empty write writes 0"(conn) {
-    assertEquals(await conn.read(new Uint8Array(0)), 0);
-    assertEquals(await conn.write(new Uint8Array(0)), 0);
   },
   async "a half-closed peer gets the last bytes"(conn, peer) {
     await send(peer, "question");
@@ -144,13 +138,12 @@ const OF_CONNECTIONS: Record<
     await send(peer, "reply");
     assertEquals(await readText(conn), "reply");
   },
-  async "close interrupts a pending read"(conn) {
+  async "close interrupts a pending read; later, all methods but dispose throw BadResource"(
+    conn,
+  ) {
     const reading = assertRejects(() => readText(conn), Interrupted);
     conn.close();
     await reading;
-  },
-  async "after close all methods but dispose throw BadResource"(conn) {
-    conn.close();
     await assertRejects(() => readText(conn), BadResource);
     await assertRejects(() => send(conn, "x"), BadResource);
     await assertRejects(() => conn.closeWrite(), BadResource);
@@ -198,6 +191,7 @@ const OF_CONNECTIONS: Record<
     await waitsForReader(peer, conn);
   },
   async "an echo of streams closes the connection"(conn, peer) {
+    assert(conn.readable === conn.readable && conn.writable === conn.writable);
     const sent = new Random(3).bytes(500_000);
     const [got] = await Promise.all([
       receiveAll(peer),
@@ -214,12 +208,10 @@ const OF_CONNECTIONS: Record<
     assertThrows(() => conn.close(), BadResource);
   },
   async "cancelling a readable closes the connection"(conn) {
-    assert(conn.readable === conn.readable);
     await conn.readable.cancel();
     assertThrows(() => conn.close(), BadResource);
   },
   async "aborting a writable closes the connection"(conn) {
-    assert(conn.writable === conn.writable);
     await conn.writable.abort();
     assertThrows(() => conn.close(), BadResource);
   },
@@ -232,13 +224,12 @@ const OF_CONNECTIONS: Record<
   },
 };
 
-const ofConnection =
-  (run: (typeof OF_CONNECTIONS)[string]): Case => async (listener, dial) => {
-    const [accepted, dialled] = await Promise.all([listener.accept(), dial()]);
-    using conn = accepted;
-    using peer = dialled;
-    await run(conn, peer, listener);
-  };
+const ofConnection = (run: ConnCase): Case => async (listener, dial) => {
+  const [accepted, dialled] = await Promise.all([listener.accept(), dial()]);
+  using conn = accepted;
+  using peer = dialled;
+  await run(conn, peer, listener);
+};
 
 export const CASES: { name: string; run: Case }[] = [
   ...Object.entries(OF_LISTENERS).map(([name, run]) => ({ name, run })),
@@ -257,11 +248,12 @@ async function waitsForReader(
   reader: Deno.Conn,
 ): Promise<void> {
   let written = 0;
-  const writing = (async () => {
+  const write = async () => {
     const chunk = new Uint8Array(64 * 1024);
     while (written < TOO_MUCH) written += await writer.write(chunk);
     await writer.closeWrite();
-  })();
+  };
+  const writing = write();
   let before = 0, same = 0;
   await eventually("the writes wait", () => written, (now) => {
     same = now > 0 && now === before ? same + 1 : 0;

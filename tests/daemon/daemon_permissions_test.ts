@@ -7,19 +7,14 @@ import { REPOSITORY } from "../support/program.ts";
 import { runScript } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** How to see the calls of a row succeed: the script ends with `done()`. */
-type Use = [
-  script: string,
-  env?: Record<string, string>,
-  /** The flags, where the table refers to another row. */
-  flags?: string[],
-];
+/** A script that ends with `done()`; flags, where the table refers to another row. */
+type Use = [script: string, env?: Record<string, string>, flags?: string[]];
 
 /** Uses of each row, for notify sockets with these addresses. */
 function uses(
   path: string,
   abstract: string,
-  credentials: string,
+  secret: string,
 ): Record<string, Use> {
   const byPath = { NOTIFY_SOCKET: path };
   const socketFlags = [`--allow-net=unix:${path}`, `--allow-write=${path}`];
@@ -64,7 +59,7 @@ function uses(
     ],
     "credential": [
       `if (await credential("key") === "secret") done();`,
-      { CREDENTIALS_DIRECTORY: credentials },
+      { CREDENTIALS_DIRECTORY: secret },
     ],
     "childEnv": ["childEnv(); done();"],
     "service": [

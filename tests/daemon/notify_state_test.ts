@@ -4,13 +4,10 @@ import { NotifyError, type NotifyState } from "../../mod.ts";
 
 const WRITTEN: [state: NotifyState, text: string][] = [
   [{}, ""],
-  [{ ready: true }, "READY=1"],
   [{ ready: false, status: "busy" }, "STATUS=busy"],
   [{ status: "up", ready: true }, "READY=1\nSTATUS=up"],
-  [{ reloading: true }, "RELOADING=1"],
   [{ stopping: true, exitStatus: 0 }, "STOPPING=1\nEXIT_STATUS=0"],
   [{ status: "" }, "STATUS="],
-  [{ status: "a\nREADY=1" }, "STATUS=a READY=1"],
   [{ status: "a\r\n  b\n\nc" }, "STATUS=a b c"],
   [{ status: "50 % = half" }, "STATUS=50 % = half"],
   [{ status: "a\n b\x1b[31m\0\u202ec" }, "STATUS=a b\\x1b[31m\\x00\\u{202e}c"],
@@ -19,7 +16,6 @@ const WRITTEN: [state: NotifyState, text: string][] = [
   [{ mainPid: 4711 }, "MAINPID=4711"],
   [{ watchdog: true }, "WATCHDOG=1"],
   [{ watchdog: "trigger" }, "WATCHDOG=trigger"],
-  [{ watchdog: false }, ""],
   [{ watchdogUsec: 20_000_000 }, "WATCHDOG_USEC=20000000"],
   [{ extendTimeoutUsec: 5_000_000 }, "EXTEND_TIMEOUT_USEC=5000000"],
   [{ notifyAccess: "all" }, "NOTIFYACCESS=all"],

@@ -59,10 +59,8 @@ Deno.test("pings are sent at once, then every half interval", async () => {
 Deno.test("without an expected ping there is nothing to dispose of", () => {
   assertEquals(watchdog({ env: new Map() }), undefined);
   using service = watched(100);
-  assertEquals(
-    watchdog({ env: service.env, signal: AbortSignal.abort() }),
-    undefined,
-  );
+  const signal = AbortSignal.abort();
+  assertEquals(watchdog({ env: service.env, signal }), undefined);
 });
 
 Deno.test("an unhealthy service does not ping until it is healthy again", async () => {
@@ -74,18 +72,16 @@ Deno.test("an unhealthy service does not ping until it is healthy again", async 
   assert(asked >= 6, `a ping came after ${asked} checks`);
 });
 
+const GONE = { NOTIFY_SOCKET: "/nonexistent", WATCHDOG_USEC: "20000" };
 const FAILURES: Record<string, [WatchdogOptions, error: RegExp]> = {
-  "a health check that throws": [{
-    healthy: () => {
-      throw new Error("out of memory");
-    },
-  }, /^Error: out of memory$/],
-  "a removed notify socket": [{
-    env: new Map([
-      ["NOTIFY_SOCKET", "/nonexistent/notify"],
-      ["WATCHDOG_USEC", "20000"],
-    ]),
-  }, /^NotifyError: /],
+  "a health check that fails": [
+    { healthy: () => Promise.reject(new Error("no memory")) },
+    /^Error: no memory$/,
+  ],
+  "a removed notify socket": [
+    { env: new Map(Object.entries(GONE)) },
+    /^NotifyError: /,
+  ],
 };
 for (const [what, [options, message]] of Object.entries(FAILURES)) {
   Deno.test(`${what} is reported, and the next ping is tried`, async () => {
