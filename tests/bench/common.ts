@@ -27,7 +27,7 @@ export async function runBench(
   report: () => string,
   options?: Deno.WriteFileOptions,
 ): Promise<never> {
-  const dir = "/var/tmp";
+  const dir = Deno.env.get("TMPDIR") || "/var/tmp";
   const scratch = Deno.makeTempDirSync({ dir, prefix: "ipc-bench-" });
   const exit = (code: number) => {
     Deno.removeSync(scratch, { recursive: true });

@@ -5,6 +5,7 @@ export interface Contender {
   key: string;
   title: string;
   command: string[];
+  scratch: string;
   /** Where the server listens. */
   socket: string;
   /** It ends by itself. */
@@ -18,7 +19,7 @@ export interface Contender {
 }
 
 /** A contender whose command `make` builds. */
-type Candidate = Omit<Contender, "command" | "socket"> & {
+type Candidate = Omit<Contender, "command" | "scratch" | "socket"> & {
   make: () => string[] | Promise<string[]>;
 };
 
@@ -115,6 +116,7 @@ export async function buildContenders(scratch: string): Promise<Contender[]> {
     candidates.filter(({ key }) => keys.length === 0 || keys.includes(key))
       .map(async ({ make, ...candidate }) => ({
         ...candidate,
+        scratch,
         command: await make(),
         socket: socketOf(candidate.key),
       })),

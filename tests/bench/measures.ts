@@ -66,7 +66,6 @@ const STARTS = 5;
 export async function measureRound(
   round: number,
   contenders: readonly Contender[],
-  scratch: string,
 ): Promise<void> {
   // The first is another one in each round.
   const start = round % contenders.length;
@@ -75,29 +74,24 @@ export async function measureRound(
   for (let i = 0; i < STARTS; i++) {
     for (const contender of rotated) {
       await using _ = contender.ends
-        ? await startOnce(round, contender, scratch)
-        : await activate(round, contender, scratch);
+        ? await startOnce(round, contender)
+        : await activate(round, contender);
     }
   }
-  for (const server of servers) await hold(round, server, scratch);
-  await loadAll(round, servers, scratch);
+  for (const server of servers) await hold(round, server);
+  await loadAll(round, servers);
 }
 
 /** Records how long a program takes from its start to its end. */
 async function startOnce(
   round: number,
-  { key, notifies, command }: Contender,
-  scratch: string,
+  { key, notifies, command, scratch }: Contender,
 ): Promise<undefined> {
   using receiver = new NotifyReceiver();
   const start = performance.now();
   await output(command, {
     clearEnv: true,
-    env: {
-      ...ENVIRONMENT,
-      TMPDIR: scratch,
-      NOTIFY_SOCKET: receiver.socket,
-    },
+    env: { ...ENVIRONMENT, TMPDIR: scratch, NOTIFY_SOCKET: receiver.socket },
   });
   record(round, "start", key, performance.now() - start);
   if (notifies) await receiver.next();
@@ -106,8 +100,7 @@ async function startOnce(
 /** Starts a server, as its first connection does it; records its start time and memory. */
 async function activate(
   round: number,
-  { key, ownsSocket, prints, command, socket }: Contender,
-  scratch: string,
+  { key, ownsSocket, prints, command, scratch, socket }: Contender,
 ): Promise<AsyncDisposable & { pid: number }> {
   const holder = new Program("python3", [
     `${HERE}holder.py`,
@@ -134,9 +127,8 @@ async function activate(
 async function hold(
   round: number,
   contender: Contender,
-  scratch: string,
 ): Promise<void> {
-  await using server = await activate(round, contender, scratch);
+  await using server = await activate(round, contender);
   const before = residentMb(server.pid);
   using open = new DisposableStack();
   for (let i = 0; i < HELD; i++) {
@@ -154,27 +146,26 @@ async function hold(
 async function loadAll(
   round: number,
   contenders: readonly Contender[],
-  scratch: string,
 ): Promise<void> {
   await using stack = new AsyncDisposableStack();
   const servers: [Contender, number][] = [];
   for (const contender of contenders) {
-    const server = stack.use(await activate(round, contender, scratch));
+    const server = stack.use(await activate(round, contender));
     servers.push([contender, server.pid]);
   }
   for (const { key, connections, bytes, depth } of [...SMALL, ...LARGE]) {
-    for (const [contender, pid] of servers) {
+    for (const [{ key: program, scratch, socket }, pid] of servers) {
       await settled(servers.map(([, pid]) => pid));
       const before = cpuMs(pid);
       const numbers = [connections, bytes, depth, SECONDS_EACH].map(String);
       const { perSecond, p50, p99, ownCpu, all } = JSON.parse(
-        await output([`${scratch}/load`, contender.socket, ...numbers]),
+        await output([`${scratch}/load`, socket, ...numbers]),
       );
       const cpu = (cpuMs(pid) - before) * 1e3 / all;
       const rate = perSecond * (bytes === CHUNK ? CHUNK / 1e6 : 1);
       const figures = { rate, p50, p99, cpu, "load cpu": ownCpu * 100 };
       for (const [measure, value] of Object.entries(figures)) {
-        record(round, `${key} ${measure}`, contender.key, value);
+        record(round, `${key} ${measure}`, program, value);
       }
     }
   }
