@@ -1,20 +1,18 @@
-// Short connections, by tens of thousands, do not increase the server's memory. `make
-// check` makes as many as fit into some seconds, `make soak` 100,000.
-//
-// Measured: the memory rises from 67 to 84 MiB between two full garbage collections. The
-// peaks of two halves are compared.
+// Short connections, by tens of thousands, do not increase the server's memory: `make
+// check` makes some seconds of them, `make soak` 100,000. Memory rises between two garbage
+// collections; so the peaks of two halves are compared.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
 import { CACHE, type Kind, type ListenOptions } from "../support/activate.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
+import { DENO_RUN } from "../support/script.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
 /** The number of connections in each of the two halves. */
 const HALF = SOAK_MINUTES === undefined ? 7_000 : 50_000;
 
-/** The number of connections at a time. */
 const AT_ONCE = 4;
 
 /** The accepted ratio of the second half to the first. */
@@ -90,14 +88,8 @@ const LEAVE_HTTP: Leave = [
 for (const kind of SOAK_MINUTES === undefined ? [] : ["unix path", "IPv4"]) {
   Deno.test(`100,000 HTTP clients over ${kind} do not increase the memory of serve()`, async () => {
     const module = `${REPOSITORY}tests/serve/service_program.ts`;
-    await assertNoGrowth(
-      {
-        kind: kind as Kind,
-        command: [Deno.execPath(), "run", "--allow-all", "--no-check", module],
-        env: CACHE,
-      },
-      LEAVE_HTTP,
-      30_000,
-    );
+    const command = [...DENO_RUN, "--allow-all", module];
+    const options = { kind: kind as Kind, command, env: CACHE };
+    await assertNoGrowth(options, LEAVE_HTTP, 30_000);
   });
 }

@@ -124,7 +124,7 @@ Deno.test("at a terminal, Ctrl-Z suspends it, and the edited line continues", as
   await screen.ends("half and half", "$");
 });
 
-Deno.test("at a terminal, replies appear above the edited line", async () => {
+Deno.test("at a terminal, replies appear above the edited line, also if it is wrapped", async () => {
   await using had = await monologue();
   const { screen, conn } = had;
   await screen.press("half lin", "Left", "Left", "Left");
@@ -134,16 +134,11 @@ Deno.test("at a terminal, replies appear above the edited line", async () => {
   // The cursor is where it was.
   await screen.press("a ");
   await screen.shows(GREETING, "news", "and more", "half a lin");
-});
-
-Deno.test("at a terminal, a wrapped line is not garbled by replies", async () => {
-  await using had = await monologue();
-  const { screen, conn } = had;
-  const [first, second] = ["x".repeat(60), "y".repeat(30)];
-  await screen.press(first + second);
-  await screen.shows(GREETING, first, second);
-  await send(conn, "news\n");
-  await screen.shows(GREETING, "news", first, second);
+  const wrapped = ["x".repeat(60), "y".repeat(30)];
+  await screen.press("C-e", "C-u", wrapped.join(""));
+  await screen.shows(GREETING, "news", "and more", ...wrapped);
+  await send(conn, "more news\n");
+  await screen.shows(GREETING, "news", "and more", "more news", ...wrapped);
 });
 
 Deno.test("at a terminal, typed text follows a line that the server has not ended", async () => {

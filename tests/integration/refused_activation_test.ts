@@ -8,7 +8,6 @@ import { type Finished, IPC_SERVER, run } from "../support/program.ts";
 import { ActivatedServer, SOCKET_NAME } from "./activated_server.ts";
 import { assertOneLine } from "./one_line.ts";
 
-/** Runs the server with these arguments, passed something. */
 type Start = (...args: string[]) => Promise<Finished>;
 
 /** Passed one descriptor of the right name. */
@@ -94,10 +93,9 @@ Deno.test("a connection, as Accept=yes passes it, is refused; --check finds it",
 });
 
 Deno.test("--check accepts a socket; the limits and the name are those of the options", async () => {
-  const options = [
-    ...["--check", "--name=web.socket", "--max-connections=10"],
-    ...["--max-waiting=5", "--backlog=7"],
-  ];
+  const options =
+    "--check --name=web.socket --max-connections=10 --max-waiting=5 --backlog=7"
+      .split(" ");
   for (
     const [kind, shown] of [
       ["unix path", "a unix stream socket that listens"],

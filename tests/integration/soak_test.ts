@@ -1,8 +1,6 @@
-// Many peers of every kind at once, from patient to abrupt. In `make check` for a few
-// seconds; `make soak MINUTES=…` for as long as wanted.
-//
-// A seed determines the peers and their bytes. Each peer has random numbers of its own, so
-// that SEED=… gives the same peers again, however their turns fall this time.
+// Many peers of every kind at once, from patient to abrupt: in `make check` for a few
+// seconds, in `make soak MINUTES=…` for that time. Each peer has random numbers of its
+// own, so that SEED=… gives the same peers and bytes again.
 
 import { assert, assertEquals } from "@std/assert";
 import { createConnection } from "node:net";
@@ -179,10 +177,8 @@ for (const kind of STREAMS) {
   Deno.test(`peers of every kind over ${kind} get every byte of their echo, and the server does not grow`, () =>
     withRandom(async (random) => {
       console.log(`SEED=${random.seed}`);
-      await using server = await ActivatedServer.listen({
-        command: [IPC_SERVER, "--quiet"],
-        kind,
-      });
+      const command = [IPC_SERVER, "--quiet"];
+      await using server = await ActivatedServer.listen({ command, kind });
       using first = await server.dial();
       assertEquals(await echoOf(first, "awake?"), "awake?");
       const memoryAtStart = server.peakMemory();

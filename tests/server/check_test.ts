@@ -4,6 +4,9 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { checkActivation } from "../../server/check_activation.ts";
 import { checkManager } from "../../server/check_manager.ts";
+import deno from "../../deno.json" with { type: "json" };
+import { NotifyError } from "../../mod.ts";
+import { NOTIFY_SOCKETS, notifyProblem } from "../../server/notify_problem.ts";
 import type { Finding } from "../../server/finding.ts";
 import { SERVER_DEFAULTS } from "../../server/options.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
@@ -17,7 +20,6 @@ const envOf = (variables: Variables) => new Map(Object.entries(variables));
 const WITHOUT_SOCKET: [variables: Variables, part: string][] = [
   [{}, "LISTEN_PID is not set: no socket was passed"],
   [{ LISTEN_PID: "8", LISTEN_FDS: "1" }, "LISTEN_PID=8 is another process"],
-  [{ LISTEN_PID: "abc", LISTEN_FDS: "1" }, 'LISTEN_PID: "abc"'],
   [{ LISTEN_PID: "7" }, "LISTEN_FDS is not set: no socket was passed"],
   [{ LISTEN_PID: "7", LISTEN_FDS: "0" }, "LISTEN_FDS=0: no socket was passed"],
   [{ LISTEN_PID: "7", LISTEN_FDS: "99999999999" }, "LISTEN_FDS"],
@@ -77,4 +79,18 @@ Deno.test("a notify socket that cannot be reached is noted, and no watchdog", as
     assertEquals(found.length, 1);
     assertMatch(found[0]!, finding);
   }
+});
+
+Deno.test("a notify socket without a permission names those that have one", () => {
+  const { net, write } = deno.permissions.server;
+  assertEquals(write, NOTIFY_SOCKETS);
+  assertEquals(net, NOTIFY_SOCKETS.map((path) => `unix:${path}`));
+  const error = new NotifyError("not permitted", {
+    code: "unreachable",
+    cause: new Deno.errors.NotCapable(),
+  });
+  const text = notifyProblem(error, "/run/other/notify");
+  for (const path of NOTIFY_SOCKETS) assertStringIncludes(text, path);
+  assertStringIncludes(text, "NOTIFY_SOCKET=/run/other/notify cannot be used");
+  assertStringIncludes(text, "set Environment=NOTIFY_SOCKET= to one of these");
 });

@@ -1,5 +1,4 @@
 import { assert, assertEquals } from "@std/assert";
-import { logger } from "../../mod.ts";
 import { LineLog } from "../../server/line_log.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { Random } from "../support/random.ts";
@@ -149,13 +148,4 @@ Deno.test("log: lines that are given up are reported as lost, once", async () =>
   log.giveUp();
   log.giveUp();
   assertEquals(lost, [[3, "its reader is too slow"]]);
-});
-
-Deno.test("log: takes the lines of a logger", async () => {
-  const { sink, log } = logOf([]);
-  const name = { name: "web", journal: false, sink: log } as const;
-  logger(name).warning("Nearly full");
-  logger(name).error("Full");
-  await log.flush();
-  assertEquals(sink.text, "web: warning: Nearly full\nweb: error: Full\n");
 });
