@@ -199,7 +199,7 @@ for (const kind of KINDS) {
     await connect("first");
     await program.stdout.line("wrong-kind");
     await connect("second");
-    await program.type("\n");
+    await program.stdin.write(Uint8Array.of(0x0a));
     await connect("third");
     assertEquals(
       await program.end(),

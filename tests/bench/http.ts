@@ -5,9 +5,10 @@
  * @module
  */
 
-import { CACHE, freePorts, listenFor } from "../support/activate.ts";
+import { freePorts, listenFor } from "../support/activate.ts";
 import { eventually } from "../support/eventually.ts";
 import { Program } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import {
   compileC,
   cpuMs,
@@ -213,7 +214,7 @@ async function start(
       ? await listenFor({
         addresses: [isPath(address) ? address : `127.0.0.1:${address}`],
         command: line,
-        env: CACHE,
+        env: denoEnv(),
       })
       : spawn(line);
     pids.push(stack.use(server).pid);
@@ -233,7 +234,7 @@ function keepAwake(): AsyncDisposable {
 }
 
 const spawn = ([command, ...args]: string[]) =>
-  new Program(command!, args, { env: CACHE });
+  new Program(command!, args, { env: denoEnv() });
 
 const freePort = () => String(freePorts("127.0.0.1", 1)[0]);
 

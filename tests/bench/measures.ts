@@ -109,7 +109,7 @@ async function activate(
     ...command,
   ], { env: { TMPDIR: scratch } });
   const stop = async () => {
-    await holder.endInput();
+    await holder.stdin.close();
     await holder.exitCode();
   };
   try {

@@ -29,12 +29,7 @@ const NO_REPLY =
 const ONE = "input data: 1|recv:1|";
 const CLOSE = "input data: close|recv:close";
 
-const COUNTS: [
-  what: string,
-  peer: Peer,
-  lines: string,
-  failure: string,
-][] = [
+const COUNTS: [what: string, peer: Peer, lines: string, failure: string][] = [
   [
     "three numbers",
     echo,
@@ -75,12 +70,7 @@ const COUNTS: [
     '"/s" greets with "220 welcome" before it echoes "1": it is not a plain echo server',
   ],
   ["no reply", receiveAll, "input data: 1", NO_REPLY],
-  [
-    "half a reply",
-    replying(() => "1"),
-    "input data: 1",
-    NO_REPLY,
-  ],
+  ["half a reply", replying(() => "1"), "input data: 1", NO_REPLY],
   [
     "the end before a reply",
     async (conn) => {

@@ -3,9 +3,10 @@
 // collections; so the peaks of two halves are compared.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { CACHE, type Kind, type ListenOptions } from "../support/activate.ts";
+import { type Kind, type ListenOptions } from "../support/activate.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { DENO_RUN } from "../support/script.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { ActivatedServer } from "./activated_server.ts";
@@ -89,7 +90,7 @@ for (const kind of SOAK_MINUTES === undefined ? [] : ["unix path", "IPv4"]) {
   Deno.test(`100,000 HTTP clients over ${kind} do not increase the memory of serve()`, async () => {
     const module = `${REPOSITORY}tests/serve/service_program.ts`;
     const command = [...DENO_RUN, "--allow-all", module];
-    const options = { kind: kind as Kind, command, env: CACHE };
+    const options = { kind: kind as Kind, command, env: denoEnv() };
     await assertNoGrowth(options, LEAVE_HTTP, 30_000);
   });
 }

@@ -1,9 +1,10 @@
 // examples/node-servers, each activated on a TCP and a unix socket.
 
 import { assertEquals } from "@std/assert";
-import { CACHE, freePorts, listenFor } from "../support/activate.ts";
+import { freePorts, listenFor } from "../support/activate.ts";
 import { soon } from "../support/eventually.ts";
 import { REPOSITORY, run } from "../support/program.ts";
+import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const EXAMPLES = `${REPOSITORY}examples/node-servers`;
@@ -52,7 +53,7 @@ for (const [name, webSocket] of SERVERS) {
     const authority = `127.0.0.1:${port}`;
     await using program = await listenFor({
       addresses: [authority, path],
-      env: CACHE,
+      env: denoEnv(),
       command: [
         ...[Deno.execPath(), "run", "--quiet", "--unstable-net", "--no-check"],
         ...["--no-prompt", "--allow-env", "--allow-read", CONFIG],

@@ -34,10 +34,7 @@ export async function run(
 }
 
 /** As {@linkcode run}, for the commands of bash. */
-export function sh(
-  script: string,
-  options: RunOptions = {},
-): Promise<string> {
+export function sh(script: string, options: RunOptions = {}): Promise<string> {
   return run(["bash", "-e", "-o", "pipefail", "-c", script], options);
 }
 

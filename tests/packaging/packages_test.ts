@@ -351,10 +351,7 @@ Deno.test("the archive of executables installs where there is neither Deno nor a
     assertEquals(code, 0, output);
   }
   const plain = await installed();
-  assertEquals(
-    await contents(`${root}/usr`),
-    await contents(`${plain}/usr`),
-  );
+  assertEquals(await contents(`${root}/usr`), await contents(`${plain}/usr`));
   assertStringIncludes((await make()).output, "Nothing to be done for 'all'");
   assertStringIncludes((await make("run")).output, "client | recv:close\n");
   for (const target of ["check", "dist", "clean"]) {

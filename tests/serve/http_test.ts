@@ -61,7 +61,7 @@ for (
     const names = ["trigger", ...cases.keys().map((i) => `case-${i}`)];
     const kind = socket === "unix path" ? socket : "IPv4";
     await runActivated(t, {
-      names,
+      names: names.join(":"),
       addresses: freeAddresses(kind, directory, names.length),
       module: "tests/serve/http_suite_program.ts",
       allow: [

@@ -162,7 +162,7 @@ Deno.test("TLS on an adopted socket needs no more permissions", async () => {
 Deno.test("sockets of other names are refused, whatever the fallback", async () => {
   await using program = await start(
     { name: "web", fallback: { port: 0 } },
-    { sockets: 2, names: ["a", "b"] },
+    { sockets: 2, names: "a:b" },
   );
   using _conn = await program.dial();
   await program.exits(1);

@@ -13,9 +13,8 @@ export interface ListenOptions {
   kind?: Kind;
   /** The number of free addresses; one by default. */
   sockets?: number;
-  /** The names of the sockets, also joined with colons; by default they have none. */
-  names?: string | string[];
-  /** The command. */
+  /** The names of the sockets, joined with colons; by default they have none. */
+  names?: string;
   command: string[];
   /** Variables for the command, which has no others. */
   env?: Record<string, string>;
@@ -37,7 +36,7 @@ export class Activated extends Program {
       freeAddresses(kind, directory, sockets);
     super("systemd-socket-activate", [
       ...addresses.map((address) => `--listen=${address}`),
-      ...(names === undefined ? [] : [`--fdname=${[names].flat().join(":")}`]),
+      ...(names === undefined ? [] : [`--fdname=${names}`]),
       ...Object.entries(env).map(([name, value]) =>
         `--setenv=${name}=${value}`
       ),
@@ -60,12 +59,10 @@ export class Activated extends Program {
     }
   }
 
-  /** The first address. */
   get address(): string {
     return this.addresses[0]!;
   }
 
-  /** Connects to the first address. */
   dial(): Promise<Deno.TcpConn | Deno.UnixConn> {
     return dial(this.address);
   }
@@ -97,7 +94,6 @@ export interface ActivateOptions extends Omit<ListenOptions, "command"> {
   script?: string;
   /** The permissions of the module, as Deno's options. */
   allow?: string[];
-  /** The module's arguments. */
   args?: string[];
   /** A command that runs the module's command in its place, as strace -D does. */
   wrapper?: string[];
@@ -107,33 +103,18 @@ export interface ActivateOptions extends Omit<ListenOptions, "command"> {
 export const ALLOW_ACTIVATION =
   "--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES";
 
-/** Deno's cache directory, in an otherwise empty environment. */
-export const CACHE: Record<string, string> = {
-  DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
-};
-
 /** As {@linkcode listenFor}, for a module of this repository, or a script. */
 export function activate(
-  {
-    module = "",
-    script,
-    allow = [ALLOW_ACTIVATION],
-    args = [],
-    env = {},
-    wrapper = [],
-    ...listening
-  }: ActivateOptions,
+  { module, script, allow = [ALLOW_ACTIVATION], args = [], ...listening }:
+    ActivateOptions,
 ): Promise<Activated> {
+  const program = script === undefined
+    ? [...DENO_RUN, ...allow, `${REPOSITORY}${module}`]
+    : scriptCommand(script, allow);
   return listenFor({
     ...listening,
-    env: { ...CACHE, NO_COLOR: "1", ...env },
-    command: [
-      ...wrapper,
-      ...(script === undefined
-        ? [...DENO_RUN, ...allow, `${REPOSITORY}${module}`]
-        : scriptCommand(script, allow)),
-      ...args,
-    ],
+    env: { ...denoEnv(), ...listening.env },
+    command: [...listening.wrapper ?? [], ...program, ...args],
   });
 }
 
@@ -165,8 +146,8 @@ export async function printed(
 export const WITHOUT_HANDLES =
   `--preload=${REPOSITORY}tests/activation/without_handles.ts`;
 
-/** Whether this machine has IPv6. */
-export const HAS_IPV6: boolean = hasIpv6();
+export const HAS_IPV6: boolean = Deno.networkInterfaces()
+  .some(({ address }) => address === "::1");
 
 /** The kinds of stream socket that can be adopted. */
 export const KINDS = [
@@ -218,12 +199,4 @@ export function freePorts(hostname: string, count: number): number[] {
     const listener = listeners.use(Deno.listen({ hostname, port: 0 }));
     return listener.addr.port;
   });
-}
-
-function hasIpv6(): boolean {
-  try {
-    return freePorts("::1", 1).length === 1;
-  } catch {
-    return false;
-  }
 }

@@ -4,17 +4,13 @@ const BETWEEN_LOOKS = 20;
  * Polls until a value satisfies a condition, and returns it.
  *
  * @param what The condition, as a clause: `the server has stopped`.
- * @param look Looks once.
- * @param good The condition.
- * @param options.within The time limit, in milliseconds; 10 s by default.
- * @throws {Error} At the deadline: it names the condition, and the value that was
- * seen last.
+ * @param options.within The time limit, in milliseconds.
  */
 export async function eventually<Seen>(
   what: string,
   look: () => Seen | Promise<Seen>,
   good: (seen: Seen) => boolean,
-  { within = 10_000 }: { within?: number } = {},
+  { within = 10_000 } = {},
 ): Promise<Seen> {
   const deadline = performance.now() + within;
   while (true) {
@@ -32,15 +28,14 @@ export async function eventually<Seen>(
 }
 
 /**
- * Waits for a promise with a time limit.
+ * Waits for a promise with a time limit, in milliseconds.
  *
  * @param what The expected event, as a clause: `the echo has arrived`.
- * @param within The time limit, in milliseconds; 10 s by default.
  */
 export async function soon<Value>(
   what: string,
   promise: Promise<Value>,
-  { within = 10_000 }: { within?: number } = {},
+  { within = 10_000 } = {},
 ): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {

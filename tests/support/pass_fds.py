@@ -39,21 +39,13 @@ def udp():
 
 
 def terminal():
-    """Returns a terminal, and keeps its other side open."""
     main, ours = pty.openpty()
     os.dup2(main, 101)
     return ours
 
 
-def unix():
-    server = socket.socket(socket.AF_UNIX)
-    server.bind(f"{len(passed)}.socket")
-    server.listen()
-    return server
-
-
-def seqpacket():
-    server = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+def unix(kind=socket.SOCK_STREAM):
+    server = socket.socket(socket.AF_UNIX, kind)
     server.bind(f"{len(passed)}.socket")
     server.listen()
     return server
@@ -69,7 +61,7 @@ KINDS = {
     "tcp": lambda: socket.create_server(("127.0.0.1", 0)),
     "udp": udp,
     "unix-datagram": lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM),
-    "seqpacket": seqpacket,
+    "seqpacket": lambda: unix(socket.SOCK_SEQPACKET),
     "seqpacket-connection": lambda: socket.socketpair(type=socket.SOCK_SEQPACKET)[0],
     "connection": connection,
     "reset": reset_connection,

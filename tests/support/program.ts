@@ -18,17 +18,12 @@ export const ENVIRONMENT = {
   LANG: "C.UTF-8",
 };
 
-/**
- * The environment for make: ours, with the Deno that runs the tests, and without the
- * variables of another make.
- */
-export function makeEnvironment(): Record<string, string> {
-  const inherited = Deno.env.toObject();
-  for (const name of ["MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES"]) {
-    delete inherited[name];
-  }
-  return { ...inherited, DENO: Deno.execPath() };
-}
+/** The environment for make: ours with this Deno, and without another make's variables. */
+export const makeEnvironment = (): Record<string, string> => ({
+  ...Deno.env.toObject(),
+  ...{ MAKEFLAGS: "", MFLAGS: "", MAKELEVEL: "0", MAKEOVERRIDES: "" },
+  DENO: Deno.execPath(),
+});
 
 export interface ProgramOptions {
   /** Variables that it has besides a plain PATH. */
@@ -45,31 +40,22 @@ export interface RunOptions extends ProgramOptions {
   within?: number;
 }
 
-/** The result of a finished program. */
 export interface Finished {
   code: number;
   stdout: string;
   stderr: string;
 }
 
-/**
- * Runs a program to its end, with any exit code.
- *
- * @throws {Error} It has not ended within the limit.
- */
+/** Runs a program to its end, with any exit code. */
 export async function run(
   command: string,
   args: readonly string[] = [],
-  { stdin, within = 30_000, ...options }: RunOptions = {},
+  { stdin = "", within = 30_000, ...options }: RunOptions = {},
 ): Promise<Finished> {
-  const process = new Deno.Command(command, {
-    ...settings(args, options),
-    stdin: stdin === undefined ? "null" : "piped",
-  }).spawn();
+  const process = spawn(command, args, options);
   // It may exit before it has read everything; its output then shows why.
-  const feeding = stdin === undefined
-    ? undefined
-    : new Blob([stdin]).stream().pipeTo(process.stdin).catch(() => {});
+  const feeding = new Blob([stdin]).stream().pipeTo(process.stdin)
+    .catch(() => {});
   try {
     const { code, stdout, stderr } = await soon(
       `"${[command, ...args].join(" ")}" has ended`,
@@ -142,11 +128,12 @@ export class Lines {
 
 /** A program that runs until it exits or is disposed of. */
 export class Program implements AsyncDisposable {
+  readonly pid: number;
+  readonly stdin: WritableStreamDefaultWriter<Uint8Array>;
   readonly stdout: Lines;
   readonly stderr: Lines;
   readonly #process: Deno.ChildProcess;
   readonly #name: string;
-  readonly #input: WritableStreamDefaultWriter<Uint8Array>;
   #ended = false;
 
   constructor(
@@ -155,38 +142,17 @@ export class Program implements AsyncDisposable {
     options: ProgramOptions = {},
   ) {
     this.#name = command.split("/").at(-1)!;
-    this.#process = new Deno.Command(command, {
-      ...settings(args, options),
-      stdin: "piped",
-    }).spawn();
-    this.#input = this.#process.stdin.getWriter();
-    this.stdout = new Lines(
-      `the stdout of ${this.#name}`,
-      this.#process.stdout,
-    );
-    this.stderr = new Lines(
-      `the stderr of ${this.#name}`,
-      this.#process.stderr,
-    );
-    this.#process.status.then(() => this.#ended = true);
-  }
-
-  get pid(): number {
-    return this.#process.pid;
+    this.#process = spawn(command, args, options);
+    const { pid, stdin, stdout, stderr, status } = this.#process;
+    this.pid = pid;
+    this.stdin = stdin.getWriter();
+    this.stdout = new Lines(`the stdout of ${this.#name}`, stdout);
+    this.stderr = new Lines(`the stderr of ${this.#name}`, stderr);
+    status.then(() => this.#ended = true);
   }
 
   get running(): boolean {
     return !this.#ended;
-  }
-
-  /** Writes to its standard input. */
-  async type(text: string): Promise<void> {
-    await this.#input.write(new TextEncoder().encode(text));
-  }
-
-  /** Ends its standard input. */
-  async endInput(): Promise<void> {
-    await this.#input.close();
   }
 
   kill(signal: Deno.Signal): void {
@@ -197,21 +163,13 @@ export class Program implements AsyncDisposable {
   async exitCode({ within = 10_000 } = {}): Promise<number> {
     const [{ code }] = await soon(
       `${this.#name} has ended`,
-      Promise.all([
-        this.#process.status,
-        this.stdout.ended,
-        this.stderr.ended,
-      ]),
+      Promise.all([this.#process.status, this.stdout.ended, this.stderr.ended]),
       { within },
     );
     return code;
   }
 
-  /**
-   * Waits for its end.
-   *
-   * @throws {AssertionError} Its exit code is another; the message has its stderr.
-   */
+  /** Waits for its end, and asserts its exit code. */
   async exits(code: number, { within = 10_000 } = {}): Promise<void> {
     assertEquals(
       await this.exitCode({ within }),
@@ -223,21 +181,21 @@ export class Program implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     if (!this.#ended) this.#process.kill("SIGKILL");
     await this.#process.status;
-    await this.#input.abort().catch(() => {});
+    await this.stdin.abort().catch(() => {});
     await Promise.all([this.stdout.close(), this.stderr.close()]);
   }
 }
 
-function settings(
+function spawn(
+  command: string,
   args: readonly string[],
   { env = {}, cwd }: ProgramOptions,
-): Deno.CommandOptions {
-  return {
+): Deno.ChildProcess {
+  return new Deno.Command(command, {
     args: [...args],
     clearEnv: true,
     env: { ...ENVIRONMENT, ...env },
     cwd,
-    stdout: "piped",
-    stderr: "piped",
-  };
+    ...{ stdin: "piped", stdout: "piped", stderr: "piped" },
+  }).spawn();
 }

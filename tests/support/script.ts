@@ -16,10 +16,7 @@ export const DENO_RUN: readonly string[] = [
   ...(coverage === undefined ? [] : [`--coverage=${coverage}`]),
 ];
 
-/**
- * Returns the command line that runs a script, in which the exports of `mod.ts`
- * can be used by name.
- */
+/** Returns the command of a script, which uses the exports of `mod.ts` by name. */
 export function scriptCommand(script: string, flags: string[]): string[] {
   const source = `
     import { ${Object.keys(mod).join(", ")} } from "file://${REPOSITORY}mod.ts";
@@ -45,17 +42,11 @@ export function denoEnv(): Record<string, string> {
   return { ...Object.fromEntries(set), NO_COLOR: "1" };
 }
 
-/**
- * Runs a script to its end.
- *
- * @param options.flags Permission flags.
- * @param options.env Variables besides those of {@linkcode denoEnv}.
- */
+/** Runs a script to its end, with variables besides those of {@linkcode denoEnv}. */
 export async function runScript(
   script: string,
-  { flags = [], env = {} }: { flags?: string[]; env?: Record<string, string> } =
-    {},
+  options: { flags?: string[]; env?: Record<string, string> } = {},
 ): Promise<Finished> {
-  const [program, ...args] = scriptCommand(script, flags);
-  return await run(program!, args, { env: { ...denoEnv(), ...env } });
+  const [program, ...args] = scriptCommand(script, options.flags ?? []);
+  return await run(program!, args, { env: { ...denoEnv(), ...options.env } });
 }

@@ -1,4 +1,4 @@
-const sanitizers = {
+const off = {
   sanitizeOps: false,
   sanitizeResources: false,
   sanitizeExit: false,
@@ -9,9 +9,6 @@ export async function sideBySide(
   t: Deno.TestContext,
   steps: Record<string, (t: Deno.TestContext) => Promise<void>>,
 ): Promise<void> {
-  await Promise.all(
-    Object.entries(steps).map(([name, fn]) =>
-      t.step({ name, fn, ...sanitizers })
-    ),
-  );
+  const each = Object.entries(steps);
+  await Promise.all(each.map(([name, fn]) => t.step({ name, fn, ...off })));
 }

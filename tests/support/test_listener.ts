@@ -17,20 +17,13 @@ import type { ServerHandle } from "../../runtime/stream_handle.ts";
 import type { AdoptedConn, AdoptedListener } from "../../mod.ts";
 import { TempDir } from "./temp_dir.ts";
 
-/** The implementations of a transport: handles of unix or TCP sockets, or `node:net`. */
-export type TransportKind = "handles" | "TCP handles" | "node:net";
+/** Handles of unix or TCP sockets, or `node:net`. */
+type Transport = "handles" | "TCP handles" | "node:net";
 
-export const TRANSPORTS: readonly TransportKind[] = [
-  "handles",
-  "TCP handles",
-  "node:net",
-];
+const TRANSPORTS: readonly Transport[] = ["handles", "TCP handles", "node:net"];
 
 /** Those whose peers reset by closing: a TCP peer sends its end first. */
-export const UNIX_TRANSPORTS: readonly TransportKind[] = [
-  "handles",
-  "node:net",
-];
+export const UNIX_TRANSPORTS: readonly Transport[] = ["handles", "node:net"];
 
 /** An adopted listener, but on a socket that this process has bound. */
 export class TestListener implements Disposable {
@@ -38,14 +31,9 @@ export class TestListener implements Disposable {
   /** The number of connections accepted so far. */
   accepted = 0;
   readonly #directory: TempDir;
-  readonly #dial: () => Promise<Deno.Conn>;
   readonly #open: Disposable[] = [];
 
-  private constructor(
-    acceptor: Acceptor<AdoptedConn>,
-    dial: () => Promise<Deno.Conn>,
-    directory: TempDir,
-  ) {
+  private constructor(acceptor: Acceptor<AdoptedConn>, directory: TempDir) {
     const start = acceptor.start.bind(acceptor);
     acceptor.start = (onConnection, onError) =>
       start((conn) => {
@@ -56,31 +44,27 @@ export class TestListener implements Disposable {
       Deno.UnixConn & ChunkConn,
       Deno.UnixAddr
     >(acceptor as Acceptor<Deno.UnixConn & ChunkConn>);
-    this.#dial = dial;
     this.#directory = directory;
   }
 
-  static async listen(kind: TransportKind = "handles"): Promise<TestListener> {
+  static async listen(transport: Transport): Promise<TestListener> {
     const directory = new TempDir();
     const path = directory.join("echo.socket");
-    if (kind === "TCP handles") {
-      const acceptor = await withHandle("tcp_wrap", "127.0.0.1", 0);
-      const { hostname, port } = acceptor.addr as Deno.NetAddr;
-      const dial = () => Deno.connect({ hostname, port });
-      return new TestListener(acceptor, dial, directory);
-    }
-    return new TestListener(
-      kind === "handles"
-        ? await withHandle("pipe_wrap", path)
-        : await withNet(path),
-      () => Deno.connect({ transport: "unix", path }),
-      directory,
-    );
+    const acceptor = transport === "node:net"
+      ? withNet(path)
+      : transport === "handles"
+      ? withHandle("pipe_wrap", path)
+      : withHandle("tcp_wrap", "127.0.0.1", 0);
+    return new TestListener(await acceptor, directory);
   }
 
   /** Connects a peer. */
   async dial(): Promise<Deno.Conn> {
-    const conn = await this.#dial();
+    const { hostname, port } = this.adopted.addr as Deno.NetAddr;
+    const path = this.#directory.join("echo.socket");
+    const conn = hostname === undefined
+      ? await Deno.connect({ transport: "unix", path })
+      : await Deno.connect({ hostname, port });
     this.#open.push(conn);
     return conn;
   }

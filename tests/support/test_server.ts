@@ -18,9 +18,7 @@ export class TestServer implements Disposable {
     this.#directory[Symbol.dispose]();
   }
 
-  async #serveAll(
-    serve: (conn: Deno.Conn) => Promise<unknown>,
-  ): Promise<void> {
+  async #serveAll(serve: (conn: Deno.Conn) => Promise<unknown>): Promise<void> {
     for await (const conn of this.#listener) {
       this.#open.push(conn);
       // Errors here show in the client, which is under test.

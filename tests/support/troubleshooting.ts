@@ -13,9 +13,7 @@ export const BY_SYSTEMD = {
 
 /** Returns the messages of the page, which are its third headings. */
 export async function pageMessages(): Promise<string[]> {
-  const page = await Deno.readTextFile(
-    `${REPOSITORY}docs/troubleshooting.md`,
-  );
+  const page = await Deno.readTextFile(`${REPOSITORY}docs/troubleshooting.md`);
   return [...page.matchAll(/^### `(.*)`$/gm)].map(([, message]) => message!);
 }
 

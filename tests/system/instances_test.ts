@@ -26,10 +26,7 @@ Deno.test("each instance serves only its own socket, in a root directory of its 
   await Promise.all(NAMES.map(served));
   for (const name of NAMES) {
     const lines = ["server start", `server recv: for ${name}`];
-    assertEquals(
-      await machine.journalUpTo(server(name), lines[1]!),
-      lines,
-    );
+    assertEquals(await machine.journalUpTo(server(name), lines[1]!), lines);
     const stat = `stat --format='%a %U:%G' ${path(name)}`;
     assertEquals(await machine.run(stat), "666 root:root\n");
     const RootDirectory = `/run/ipc-server@${name}-root`;

@@ -87,10 +87,7 @@ export class Manager {
   }
 
   /** Waits until a unit has properties, as `systemctl show` prints them. */
-  async shows(
-    unit: string,
-    properties: Record<string, string>,
-  ): Promise<void> {
+  async shows(unit: string, properties: Record<string, string>): Promise<void> {
     const wanted = Object.entries(properties).map((it) => it.join("="));
     const names = `--property=${Object.keys(properties)}`;
     await eventually(
