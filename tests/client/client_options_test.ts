@@ -34,7 +34,6 @@ const unix = (path: string): Partial<ClientOptions> => ({
 const UNDERSTOOD: [args: string, changed: Partial<ClientOptions>][] = [
   ["/s", {}],
   ["-unix /s", {}],
-  ["--unix /s", {}],
   ["/s -unix", {}],
   ["host:80", {
     addressText: "host:80",
@@ -58,10 +57,8 @@ const UNDERSTOOD: [args: string, changed: Partial<ClientOptions>][] = [
   }],
   ["--bench --size=67108864 --connections=10000 --pipeline=1000 /s", {
     bench: {
-      ...BENCH,
-      sizeBytes: 67_108_864,
-      connections: 10_000,
-      pipeline: 1_000,
+      ...{ ...BENCH, sizeBytes: 67_108_864 },
+      ...{ connections: 10_000, pipeline: 1_000 },
     },
   }],
   ["--bench --retry --timeout=1 --connect-timeout=2 /s", {
@@ -71,10 +68,12 @@ const UNDERSTOOD: [args: string, changed: Partial<ClientOptions>][] = [
     connectTimeoutMs: 2_000,
   }],
 ];
+const parse = (args: string, isTerminal = false) =>
+  parseClientOptions(args.split(" "), isTerminal);
+
 for (const [args, changed] of UNDERSTOOD) {
   Deno.test(`ipc-client: [${args}] is understood`, () => {
-    const options = parseClientOptions(args.split(" "), false);
-    assertEquals(options, { ...DEFAULTS, ...changed });
+    assertEquals(parse(args), { ...DEFAULTS, ...changed });
   });
 }
 
@@ -85,15 +84,14 @@ const AT_TERMINAL: [args: string, interactive: boolean][] = [
   ["--count 10 /s", false],
   ["--bench /s", false],
 ];
-for (const [args, interactive] of AT_TERMINAL) {
-  Deno.test(`ipc-client: at a terminal, [${args}] is ${interactive ? "" : "not "}interactive`, () => {
-    const options = parseClientOptions(args.split(" "), true) as ClientOptions;
-    assertEquals(options.interactive, interactive);
-  });
-}
+Deno.test("ipc-client: at a terminal it is interactive, unless it counts or measures", () => {
+  for (const [args, interactive] of AT_TERMINAL) {
+    const options = parse(args, true) as ClientOptions;
+    assertEquals(options.interactive, interactive, args);
+  }
+});
 
 Deno.test("ipc-client: help and version are shown whatever else is given", () => {
-  const parse = (args: string) => parseClientOptions(args.split(" "), false);
   assertEquals(parse("-h a b c"), "help");
   assertEquals(parse("--count x -V"), "version");
 });
@@ -125,7 +123,6 @@ const REFUSED: [args: string, message: string][] = [
 ];
 for (const [args, message] of REFUSED) {
   Deno.test(`ipc-client: [${args}] is refused`, () => {
-    const parse = () => parseClientOptions(args.split(" "), false);
-    assertThrows(parse, UsageError, message);
+    assertThrows(() => parse(args), UsageError, message);
   });
 }

@@ -6,28 +6,24 @@ import { freePorts } from "../support/activate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-type UnixAddress = Extract<Address, { transport: "unix" }>;
-
-const unix = (path: string): UnixAddress => ({ transport: "unix", path });
-
-const tcp = (port: number): Address => ({
-  transport: "tcp",
-  hostname: "127.0.0.1",
-  port,
-});
+const unix = (path: string) => ({ transport: "unix", path }) as const;
+const tcp = (port: number) =>
+  ({ transport: "tcp", hostname: "127.0.0.1", port }) as const;
 
 /** Returns why connecting fails. */
 async function failure(
   address: Address,
   options: ConnectOptions = { timeoutMs: 5_000 },
 ): Promise<string> {
-  const { message } = await soon<Error>(
-    "connecting has failed",
-    assertRejects(() => connect(address, "ADDRESS", options), ClientError),
-  );
+  const connecting = connect(address, "ADDRESS", options);
+  const failing = assertRejects(() => connecting, ClientError);
+  const { message } = await soon<Error>("connecting has failed", failing);
   const [, cause] = /^Cannot connect to "ADDRESS": (.*)$/.exec(message) ?? [];
   return cause ?? message;
 }
+
+const accepted = (listener: Deno.Listener): Promise<Deno.Conn> =>
+  soon("the peer is accepted", listener.accept());
 
 /** Replaces `Deno.connect`. */
 function dialledWith(dial: () => Promise<Deno.Conn>): Disposable {
@@ -50,10 +46,7 @@ Deno.test("connect: reaches a path, an abstract name and a TCP port", async () =
     ] as const
   ) {
     using _conn = await connect(address, "ADDRESS", { timeoutMs: 5_000 });
-    using _peer = await soon<Deno.Conn>(
-      "the peer is accepted",
-      listener.accept(),
-    );
+    using _peer = await accepted(listener);
   }
 });
 
@@ -87,11 +80,8 @@ Deno.test("connect: the reason of a failure is reported", async () => {
 
 Deno.test("connect: gives up a TCP peer that does not answer", async () => {
   // The backlog has one place, and the first connection takes it.
-  using listener = Deno.listen({
-    hostname: "127.0.0.1",
-    port: 0,
-    tcpBacklog: 0,
-  });
+  const hostname = "127.0.0.1";
+  using listener = Deno.listen({ hostname, port: 0, tcpBacklog: 0 });
   const { port } = listener.addr;
   using _first = await Deno.connect({ port });
   assertEquals(
@@ -153,14 +143,9 @@ Deno.test("connect: retry waits for a socket to appear, until the time-out", asy
     await failure(address, { timeoutMs: 100, retry: true }),
     "no answer within 100 ms; last: no such socket",
   );
-  const connecting = connect(address, "ADDRESS", {
-    timeoutMs: 10_000,
-    retry: true,
-  });
+  const patient = { timeoutMs: 10_000, retry: true };
+  const connecting = connect(address, "ADDRESS", patient);
   using listener = Deno.listen(address);
   using _conn = await soon<Deno.Conn>("it is connected", connecting);
-  using _peer = await soon<Deno.Conn>(
-    "the peer is accepted",
-    listener.accept(),
-  );
+  using _peer = await accepted(listener);
 });
