@@ -3,11 +3,10 @@
 // collections; so the peaks of two halves are compared.
 
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import { type Kind, type ListenOptions } from "../support/activate.ts";
+import type { Kind, ListenOptions } from "../support/activate.ts";
 import { echoOf, receive, receiveAllText, send } from "../support/peer.ts";
 import { IPC_SERVER, REPOSITORY } from "../support/program.ts";
-import { denoEnv } from "../support/script.ts";
-import { DENO_RUN } from "../support/script.ts";
+import { DENO_RUN, denoEnv } from "../support/script.ts";
 import { SOAK_MINUTES } from "../support/soak.ts";
 import { ActivatedServer } from "./activated_server.ts";
 
