@@ -10,9 +10,10 @@ export const HELD = number("HELD", 4000);
 const REPORT = Deno.env.get("REPORT") || "build/bench.md";
 
 function number(name: string, otherwise: number): number {
-  const value = Number(Deno.env.get(name) || otherwise);
-  if (value > 0) return value;
-  throw new Error(`${name} is not a number above 0`);
+  const value = Deno.env.get(name) || otherwise;
+  if (Number(value) > 0) return Number(value);
+  console.error(`bench: ${name} is "${value}", not a number above 0`);
+  Deno.exit(64);
 }
 
 /**
