@@ -20,7 +20,6 @@ import { Program } from "../support/program.ts";
 import { sideBySide } from "../support/side_by_side.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** With what Deno needs for itself, fewer than there are peers. */
 const DESCRIPTORS = 100, PEERS = 120;
 
 /** Connects a new client, and returns whether it is served. */
@@ -84,11 +83,11 @@ function start(service: Service, options: Partial<ActivateOptions> = {}) {
   });
 }
 
+type Injected = [service: Service, call: string, errors: string[]];
+
 /** Injects each error once into a system call; two new clients are served each time. */
 async function survives(
-  service: Service,
-  call: string,
-  errors: string[],
+  [service, call, errors]: Injected,
   withOther: boolean,
 ): Promise<void> {
   const [, , once] = SERVICES[service];
@@ -115,13 +114,8 @@ async function survives(
       () => Deno.readTextFileSync(`/proc/${pid}/status`),
       (status) => /^TracerPid:\s*[1-9]/m.test(status),
     );
-    assertEquals(
-      await soon(
-        `both new clients are served after ${error}`,
-        Promise.all([ask(address), ask(address)]),
-      ),
-      [true, true],
-    );
+    const both = Promise.all([ask(address), ask(address)]);
+    assertEquals(await soon(`an answer after ${error}`, both), [true, true]);
     const injected = (await Deno.readTextFile(trace)).includes("(INJECTED)");
     assert(injected, `${error} was not injected`);
     strace.kill("SIGTERM");
@@ -129,7 +123,7 @@ async function survives(
   }
 }
 
-const INJECTED: [service: Service, call: string, errors: string[]][] = [
+const INJECTED: Injected[] = [
   ["listen, unix path", "accept4", ["EMFILE", "ENOMEM", "EPERM"]],
   ["listen, TCP", "accept4", ["ENFILE", "ECONNABORTED", "EPROTO"]],
   ["node:net, TCP", "accept4", ["EMFILE", "EPROTO"]],
@@ -141,10 +135,10 @@ const INJECTED: [service: Service, call: string, errors: string[]][] = [
 ];
 
 Deno.test("new clients are served after a system call has failed", async (t) => {
-  const steps = INJECTED.flatMap(([service, call, errors]) =>
-    ["without", "with"].map((other): [string, () => Promise<void>] => [
-      `${service}, ${call}, ${other} another connection`,
-      () => survives(service, call, errors, other === "with"),
+  const steps = INJECTED.flatMap((row) =>
+    [false, true].map((other) => [
+      `${row[0]}, ${row[1]}, with another connection: ${other}`,
+      () => survives(row, other),
     ])
   );
   // accept(2) is retried after a second.

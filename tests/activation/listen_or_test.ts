@@ -13,38 +13,26 @@ Deno.test("when not activated, the listener is Deno's own", async () => {
 });
 
 const WRONG = ["wrong-kind", "wrong-kind"];
+const NAME_ONE = "name the one to take";
+const NAME_EACH = "give each a FileDescriptorName= of its own";
+const ABSENT =
+  'wrong-name: Cannot take the socket "web": it was not passed (passed: 3 "other"); set FileDescriptorName=web in the socket unit';
 const SEVERAL = "wrong-name: Cannot choose among several sockets (passed:";
+const MIXED = "file=conf,connection=x,unix=web";
 const CHOICES: [
   passed: string,
   name: string | undefined,
   outcome: string,
-  /** The codes of listen() afterwards. */
-  ...codes: string[],
+  ...codesOfListen: string[],
 ][] = [
   ["unix=any", undefined, "adopted", "owned"],
   ["unix=other,unix=web", "web", "adopted", "adopted", "owned"],
   ["udp=web,file=web,unix=web", "web", "adopted", ...WRONG, "owned"],
-  ["file=conf,connection=x,unix=web", "web", "adopted", ...WRONG, "owned"],
-  [
-    "file=conf,connection=x,unix=web",
-    undefined,
-    `${SEVERAL} 4 "x", 5 "web"); name the one to take`,
-  ],
-  [
-    "unix=other",
-    "web",
-    'wrong-name: Cannot take the socket "web": it was not passed (passed: 3 "other"); set FileDescriptorName=web in the socket unit',
-  ],
-  [
-    "unix=a,tcp=b",
-    undefined,
-    `${SEVERAL} 3 "a", 4 "b"); name the one to take`,
-  ],
-  [
-    "unix=a,tcp=a",
-    "a",
-    `${SEVERAL} 3 "a", 4 "a"); give each a FileDescriptorName= of its own`,
-  ],
+  [MIXED, "web", "adopted", ...WRONG, "owned"],
+  [MIXED, undefined, `${SEVERAL} 4 "x", 5 "web"); ${NAME_ONE}`],
+  ["unix=a,tcp=b", undefined, `${SEVERAL} 3 "a", 4 "b"); ${NAME_ONE}`],
+  ["unix=a,tcp=a", "a", `${SEVERAL} 3 "a", 4 "a"); ${NAME_EACH}`],
+  ["unix=other", "web", ABSENT],
 ];
 Deno.test("the only socket is taken: that of the name, or without one of all", async () => {
   for (const [passed, name, outcome, ...codes] of CHOICES) {

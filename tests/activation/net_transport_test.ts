@@ -35,7 +35,7 @@ const testPair = (
 const conn = (socket: Socket) => adoptedConn(new SocketTransport(socket));
 
 testPair(
-  "a TCP connection keeps its kind after a reset",
+  "a reset connection stays TCP",
   async (socket, peer) => {
     const localAddr = { ...peer.remoteAddr };
     // A peer that closes with unread bytes resets the connection.

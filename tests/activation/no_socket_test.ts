@@ -33,23 +33,19 @@ async function printed(
   return stdout.trimEnd();
 }
 
+const VARIABLES = "export LISTEN_PID=$$ LISTEN_FDS=1";
+const PARENT = "the parent of this process";
 const MISDIRECTED: [who: string, shell: string, which: string][] = [
-  [
-    "a shell",
-    `LISTEN_PID=$$ LISTEN_FDS=1 "$@"; true`,
-    "the parent of this process",
-  ],
+  ["a shell", `${VARIABLES}; "$@"; true`, PARENT],
   [
     "deno task",
-    `export LISTEN_PID=$$ LISTEN_FDS=1
-    task="'$1'"; shift; for word; do task="$task '$word'"; done
+    `${VARIABLES}; task="'$1'"; shift; for word; do task="$task '$word'"; done
     cd / && exec ${DENO_RUN[0]} task --quiet --eval "$task"`,
-    "the parent of this process",
+    PARENT,
   ],
   [
     "a shell of a shell",
-    `export LISTEN_PID=$$ LISTEN_FDS=1 SYSTEMD_EXEC_PID=$$
-    sh -c '"$@"; true' sh "$@"; true`,
+    `${VARIABLES} SYSTEMD_EXEC_PID=$$; sh -c '"$@"; true' sh "$@"; true`,
     "the process that systemd has started",
   ],
 ];
