@@ -4,18 +4,17 @@ import { assert, assertEquals } from "@std/assert";
 import { page, quoted, tableRows } from "../docs/pages.ts";
 import { REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
-import { bringAlong, contents, copySources, run, sh } from "./packages.ts";
+import { bringAlong, contents, copySources, sh } from "./packages.ts";
 
 Deno.test("a fresh copy of the sources builds and installs without a network", async () => {
   using directory = new TempDir();
-  const tree = directory.join("tree");
-  const root = directory.join("root");
+  const [tree, root, plain] = ["tree", "root", "plain"]
+    .map((name) => directory.join(name)) as [string, string, string];
   await copySources(tree);
   const env = await bringAlong(directory.path, tree);
   const build = `unshare --net sh -c 'make && make install DESTDIR=${root}'`;
   await sh(build, { cwd: tree, env });
-  const plain = directory.join("plain");
-  await run(["make", "install", `DESTDIR=${plain}`], { cwd: REPOSITORY });
+  await sh(`make install DESTDIR=${plain}`, { cwd: REPOSITORY });
   assertEquals(await contents(root), await contents(plain));
 });
 
@@ -49,17 +48,13 @@ Deno.test("a build runs and reads what toolchain/README.md lists, and nothing el
       --string-limit=4096 --trace=execve,openat --output=${trace} make`,
     { cwd: tree, env: { HOME: directory.join("home") } },
   );
+  const list = "git ls-files --cached --others --exclude-standard";
   const sources = new Set(
-    lines(
-      await sh("git ls-files --cached --others --exclude-standard", {
-        cwd: REPOSITORY,
-      }),
-    ).map((name) => `${tree}/${name}`),
+    lines(await sh(list, { cwd: REPOSITORY })).map((it) => `${tree}/${it}`),
   );
   const used = opened(await Deno.readTextFile(trace))
     .filter((path) => !SYSTEM.test(path) && !sources.has(path));
-  const fromOutside = used.filter((path) => !path.startsWith(directory.path));
-  assertEquals(fromOutside, []);
+  assertEquals(used.filter((path) => !path.startsWith(directory.path)), []);
   const files = used.filter((path) => before.has(path))
     .map((path) => path.slice(installed.length + 1));
   // A lock, and copies of lock files, which are compared with those of npm/.
@@ -77,9 +72,7 @@ Deno.test("a build runs and reads what toolchain/README.md lists, and nothing el
     files.filter((file) => !bookkeeping.test(file)).sort(),
     own.sort(),
   );
-  const checked = await sh(
-    "sha256sum --check --ignore-missing ../checksums",
-    { cwd: installed },
-  );
+  const check = "sha256sum --check --ignore-missing ../checksums";
+  const checked = await sh(check, { cwd: installed });
   assert(own.every((file) => checked.includes(`${file}: OK`)), checked);
 });

@@ -1,50 +1,34 @@
 /** Trees to build in, and packages made from them, as a packager makes them. */
 
-import {
-  REPOSITORY,
-  run as runProgram,
-  type RunOptions,
-} from "../support/program.ts";
+import { REPOSITORY, run, type RunOptions } from "../support/program.ts";
 
-/** Runs a command to its end, with any exit code; stdout and stderr are one. */
+/** Runs commands of bash, with any exit code; stdout and stderr are one. */
 export async function attempt(
-  command: string[],
+  script: string,
   options: RunOptions = {},
 ): Promise<{ code: number; output: string }> {
-  const args = ["-c", 'exec "$@" 2>&1', "sh", ...command];
-  const { code, stdout: output } = await runProgram("sh", args, {
-    within: 120_000,
-    ...options,
-  });
+  const args = ["-e", "-o", "pipefail", "-c", `exec 2>&1\n${script}`];
+  const limit = { within: 120_000, ...options };
+  const { code, stdout: output } = await run("bash", args, limit);
   return { code, output };
 }
 
 /** As {@linkcode attempt}, but an exit code other than 0 is an error. */
-export async function run(
-  command: string[],
-  options: RunOptions = {},
-): Promise<string> {
-  const { code, output } = await attempt(command, options);
-  if (code !== 0) {
-    throw new Error(
-      `"${command.join(" ")}" ended with code ${code}\n${output}`.trimEnd(),
-    );
-  }
-  return output;
-}
-
-/** As {@linkcode run}, for the commands of bash. */
-export function sh(script: string, options: RunOptions = {}): Promise<string> {
-  return run(["bash", "-e", "-o", "pipefail", "-c", script], options);
+export async function sh(script: string, options?: RunOptions) {
+  const { code, output } = await attempt(script, options);
+  if (code === 0) return output;
+  throw new Error(`"${script}" ended with code ${code}\n${output}`);
 }
 
 /** The Deno of this checkout and its compile runtime, as make takes them. */
 export async function toolchain(): Promise<Record<string, string>> {
-  const script = "console.log(JSON.stringify(Deno.env.toObject()))";
-  const env = await run(["toolchain/deno", "eval", script], {
-    cwd: REPOSITORY,
-    env: inherited("HOME", "DENO", "DENORT_BIN", "DENO_DIR"),
-  });
+  const env = await sh(
+    "toolchain/deno eval 'console.log(JSON.stringify(Deno.env.toObject()))'",
+    {
+      cwd: REPOSITORY,
+      env: inherited("HOME", "DENO", "DENORT_BIN", "DENO_DIR"),
+    },
+  );
   const { DENO, DENORT_BIN } = JSON.parse(env.trimEnd().split("\n").at(-1)!);
   return DENORT_BIN === undefined ? { DENO } : { DENO, DENORT_BIN };
 }
@@ -69,36 +53,28 @@ export async function copySources(to: string): Promise<void> {
 
 /** Makes packages of this checkout, quickly, and returns the folder's file names. */
 export async function make(
-  targets: string[],
+  targets: readonly string[],
   distdir: string,
-  { cwd = REPOSITORY, env = {} }: RunOptions = {},
+  cwd = REPOSITORY,
 ): Promise<string[]> {
-  await run(
-    ["make", "-j2", ...targets, `distdir=${distdir}`, "COMPRESSION=fast"],
-    {
-      cwd,
-      env: {
-        ...await toolchain(),
-        ...inherited("HOME", "DENO_DIR", "TMPDIR"),
-        ...env,
-      },
-    },
+  const outer = inherited("HOME", "DENO_DIR", "TMPDIR");
+  await sh(
+    `make -j2 ${targets.join(" ")} distdir=${distdir} COMPRESSION=fast`,
+    { cwd, env: { ...await toolchain(), ...outer } },
   );
   return [...Deno.readDirSync(distdir)].map(({ name }) => name).sort();
 }
 
-/** The version in deno.json, the only file that states it. */
 export const VERSION: string =
   JSON.parse(Deno.readTextFileSync(`${REPOSITORY}deno.json`)).version;
 
 /** Every file below a folder, with its mode and content. */
-export async function contents(root: string): Promise<string> {
-  return await sh(
+export const contents = (root: string): Promise<string> =>
+  sh(
     `find . -printf '%M %p\\n' | LC_ALL=C sort -k2
     find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum`,
     { cwd: root },
   );
-}
 
 /**
  * What a build takes from outside, where anyone may read it: in a folder, a Deno and its
@@ -111,12 +87,11 @@ export async function bringAlong(
   const env: Record<string, string> = {};
   for (const [name, path] of Object.entries(await toolchain())) {
     env[name] = `${to}/${name.toLowerCase()}`;
-    await run(["cp", "--reflink=auto", path, env[name]]);
+    await sh(`cp --reflink=auto '${path}' ${env[name]}`);
   }
-  const installed = `${tree}/toolchain/installed`;
   await sh(
-    `mkdir '${installed}'
-    cp -R toolchain/installed/{deno-std,esbuild-}* '${installed}'`,
+    `mkdir '${tree}/toolchain/installed'
+    cp -R toolchain/installed/{deno-std,esbuild-}* '${tree}/toolchain/installed'`,
     { cwd: REPOSITORY },
   );
   return env;

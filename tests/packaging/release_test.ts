@@ -7,7 +7,6 @@ import {
   attempt,
   copySources,
   inherited,
-  run,
   sh,
   toolchain,
   VERSION,
@@ -27,14 +26,12 @@ async function clone(tree: string) {
   await git("init --quiet --initial-branch=main");
   await git("add --all");
   await git("commit --quiet --message=First");
-  const release = async (version: string, checks = "help") => {
-    const variables = [`VERSION=${version}`, `RELEASE_CHECKS=${checks}`];
-    const env = { ...await toolchain(), ...inherited("HOME", "DENO_DIR") };
-    return await attempt(["make", "release", ...variables], {
+  const outer = { ...await toolchain(), ...inherited("HOME", "DENO_DIR") };
+  const release = (version: string, checks = "help") =>
+    attempt(`make release VERSION=${version} RELEASE_CHECKS=${checks}`, {
       cwd: tree,
-      env: { ...env, ...PERSON },
+      env: { ...outer, ...PERSON },
     });
-  };
   return { git, release };
 }
 
@@ -106,7 +103,7 @@ Deno.test("releases have the order of Semantic Versioning", async () => {
   const pairs = ASCENDING.flatMap((version, i) =>
     ASCENDING.map((other, j) => `later ${version} ${other} && echo ${i > j}`)
   );
-  const output = await run(["bash", "-c", [later, ...pairs, ":"].join("\n")]);
+  const output = await sh(`set +e\n${[later, ...pairs, ":"].join("\n")}`);
   const above = ASCENDING.length * (ASCENDING.length - 1) / 2;
   assertEquals(output, "true\n".repeat(above));
 });

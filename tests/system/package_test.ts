@@ -65,10 +65,10 @@ async function makeRpms(folder: string): Promise<void> {
   const tree = `${folder}/tree`;
   await copySources(tree);
   await run(`cp -R ${REPOSITORY}bin ${tree}`);
-  const [now] = await make(["rpm"], `${folder}/now`, { cwd: tree });
+  const [now] = await make(["rpm"], `${folder}/now`, tree);
   await run(`cd ${tree}; sed -i '${SETTINGS}' units/*.socket
     sed -i 's/"${VERSION}"/"${VERSION}1"/' deno.json; touch bin/*`);
-  const [next] = await make(["rpm"], `${folder}/next`, { cwd: tree });
+  const [next] = await make(["rpm"], `${folder}/next`, tree);
   await run(`cd ${folder}; mv now/${now} now.rpm; mv next/${next} next.rpm`);
 }
 
