@@ -71,10 +71,8 @@ export class TestListener implements Disposable {
 
   /** Connects a peer, and returns both ends. */
   async pair(): Promise<[conn: AdoptedConn, peer: Deno.Conn]> {
-    const [conn, peer] = await Promise.all([
-      this.adopted.accept(),
-      this.dial(),
-    ]);
+    const accepting = this.adopted.accept();
+    const [conn, peer] = await Promise.all([accepting, this.dial()]);
     this.#open.push(conn);
     return [conn, peer];
   }
