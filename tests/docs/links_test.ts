@@ -1,6 +1,7 @@
 // Links, files and commands in the pages exist.
 
 import { assert, assertEquals } from "@std/assert";
+import { existsSync } from "node:fs";
 import { dirname, join } from "node:path/posix";
 import * as mod from "../../mod.ts";
 import { REPOSITORY, run } from "../support/program.ts";
@@ -81,10 +82,5 @@ Deno.test("docs/library.md lists every export", () => {
 });
 
 function isThere(path: string): boolean {
-  try {
-    Deno.statSync(`${REPOSITORY}${path}`);
-    return true;
-  } catch {
-    return false;
-  }
+  return existsSync(`${REPOSITORY}${path}`);
 }

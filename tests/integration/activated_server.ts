@@ -31,11 +31,8 @@ export class ActivatedServer extends Activated {
   /** Sends SIGSTOP: later bytes wait in the kernel, until SIGCONT. */
   async freeze(): Promise<void> {
     this.kill("SIGSTOP");
-    await eventually(
-      "the server is stopped",
-      () => this.#status("State"),
-      (state) => state.startsWith("T"),
-    );
+    const isStopped = () => this.#status("State").startsWith("T");
+    await eventually("the server is stopped", isStopped, (stopped) => stopped);
   }
 
   /** Its peak resident memory, in MiB. */

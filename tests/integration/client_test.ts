@@ -62,8 +62,8 @@ for (
     const script =
       `yes | "$0" ${options} "$1" | head -n 1; exit \${PIPESTATUS[1]}`;
     const args = ["-c", script, IPC_CLIENT, server.address];
-    const finished = await run("bash", args);
-    assertEquals(finished, { code: 141, stdout: output, stderr });
+    const expected = { code: 141, stdout: output, stderr };
+    assertEquals(await run("bash", args), expected);
   });
 }
 

@@ -18,13 +18,9 @@ for (
   const { name } = usage;
 
   Deno.test(`${name} refuses wrong usage by one line and status 64`, async () => {
-    for (
-      const [args, quoted] of [
-        [["--__proto__=1"], "--__proto__"],
-        [["a:1", "two\nlines"], surplus],
-      ] as const
-    ) {
+    for (const args of [["--__proto__=1"], ["a:1", "two\nlines"]]) {
       const { code, stdout, stderr } = await run(path, args);
+      const quoted = args.length === 1 ? "--__proto__" : surplus;
       assertOneLine(name, stderr, quoted, `${name} --help`);
       assertEquals({ code, stdout }, { code: 64, stdout: "" });
     }

@@ -1,8 +1,4 @@
-import {
-  assertStrictEquals,
-  assertStringIncludes,
-  assertThrows,
-} from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
 import { ActivationError, type ListenFd } from "../../mod.ts";
 import { chooseSocket } from "../../server/choose_socket.ts";
 
@@ -11,7 +7,7 @@ const named = (...names: string[]): ListenFd[] =>
 
 Deno.test("the one socket of the wanted name is chosen", () => {
   const given = named("job");
-  assertStrictEquals(chooseSocket(given, "job"), given[0]);
+  assertEquals(chooseSocket(given, "job"), given[0]);
 });
 
 const NAME_IT = "FileDescriptorName=job";
@@ -30,15 +26,12 @@ const REFUSED: [given: ListenFd[], got: string, advice: string][] = [
 
 Deno.test("no socket, others and several are refused, with a hint", () => {
   for (const [given, got, advice] of REFUSED) {
-    const { code, message } = assertThrows(
-      () => chooseSocket(given, "job"),
-      ActivationError,
-    );
-    const isNone = given.length === 0;
-    assertStrictEquals(code, isNone ? "not-activated" : "wrong-name");
+    const choose = () => chooseSocket(given, "job");
+    const { code, message } = assertThrows(choose, ActivationError);
+    assertEquals(code, given.length === 0 ? "not-activated" : "wrong-name");
     assertStringIncludes(message, 'Wanted one socket named "job"');
     assertStringIncludes(message, got);
     assertStringIncludes(message.slice(message.indexOf(got)), advice);
-    assertStrictEquals(message.includes("\n"), false);
+    assertEquals(message.includes("\n"), false);
   }
 });

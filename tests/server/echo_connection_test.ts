@@ -182,6 +182,7 @@ test("drain: a peer that reads late gets all its echo", async (conn, peer) => {
   const sent = new Random(5).bytes(2_000_000);
   // More than the kernel holds: it is sent only as the echo is read.
   const sending = send(peer, sent);
+  await untilSteady(() => echo.bytes);
   const draining = echo.drain();
   assertSameBytes(await receive(peer, sent.length), sent);
   await soon("all is sent and drained", Promise.all([sending, draining]));

@@ -61,11 +61,7 @@ Deno.test("echo: a peer that never reads delays no other, and is closed at the e
 Deno.test("echo: a stop echoes what open and waiting connections sent, then ends them", async () => {
   await using own = await running({ maxConnections: 1, maxWaiting: 1 });
   const peers = [await own.dial(), await own.dial()];
-  await eventually(
-    "one waits",
-    () => own.server.waiting,
-    (count) => count === 1,
-  );
+  await eventually("one waits", () => own.server.waiting, (n) => n === 1);
   const sent = new Random(1).bytes(50_000);
   for (const peer of peers) await send(peer, sent);
   const stopped = own.server.shutdown();

@@ -28,11 +28,8 @@ class Sink {
 function logOf(lines: string[], options?: { held: boolean }) {
   const sink = new Sink();
   const lost: [lines: number, reason: string][] = [];
-  const log = new LineLog(
-    sink,
-    (lines, reason) => lost.push([lines, reason]),
-    options,
-  );
+  const report = (...loss: (typeof lost)[0]) => lost.push(loss);
+  const log = new LineLog(sink, report, options);
   for (const line of lines) log.line(line);
   return { sink, lost, log };
 }
@@ -48,10 +45,8 @@ Deno.test("log: lines are written soon, many at a time and in order", async () =
 
 Deno.test("log: each write has whole lines and at most PIPE_BUF bytes", async () => {
   const random = new Random(1);
-  const lines = Array.from(
-    { length: 500 },
-    () => "é".repeat(random.next() % 100),
-  );
+  const line = () => "é".repeat(random.next() % 100);
+  const lines = Array.from({ length: 500 }, line);
   const tooLong = "x".repeat(10_000);
   lines.splice(200, 0, "y".repeat(4_095), tooLong, "z".repeat(4_095));
   const { sink, log } = logOf(lines);

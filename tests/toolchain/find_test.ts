@@ -2,6 +2,7 @@
 // shell scripts: the base that is run, and the messages about it.
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
+import { existsSync } from "node:fs";
 import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -108,11 +109,8 @@ class Toolchain extends TempDir {
 
   /** The text of a file, which may not be there. */
   read(name: string): string {
-    try {
-      return Deno.readTextFileSync(this.join(name));
-    } catch {
-      return "";
-    }
+    const path = this.join(name);
+    return existsSync(path) ? Deno.readTextFileSync(path) : "";
   }
 }
 
