@@ -30,10 +30,8 @@ const echo: Ask = async (address) => {
   return await echoOf(conn, "hello") === "hello";
 };
 const echoOverTls: Ask = async (address) => {
-  const { port } = hostAndPort(address)!;
-  using conn = await Deno.connectTls({
-    ...{ hostname: "localhost", port, caCerts: [CERT] },
-  });
+  const where = hostAndPort(address)!;
+  using conn = await Deno.connectTls({ ...where, caCerts: [CERT] });
   return await echoOf(conn, "hello") === "hello";
 };
 const http: Ask = async (address) => {

@@ -43,14 +43,8 @@ const service = () =>
     args: [CERT, KEY, RENEWED_CERT, RENEWED_KEY],
   });
 
-/** Connects over TLS. */
 const dialTls = ({ address }: Activated, options = {}) =>
-  Deno.connectTls({
-    hostname: "localhost",
-    port: hostAndPort(address)!.port,
-    caCerts: [CERT],
-    ...options,
-  });
+  Deno.connectTls({ ...hostAndPort(address)!, caCerts: [CERT], ...options });
 
 Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
   await using program = await service();

@@ -15,13 +15,7 @@ const PARTS =
   'await Promise.all([write("first "), write("second\\n"), conn.closeWrite()]);';
 
 /** By node:net, each first write waits for 10 ms. Unix sockets never lost one. */
-const SERVICES: [
-  what: string,
-  kind: Kind,
-  write: string,
-  clients: number,
-  ...flags: string[],
-][] = [
+const SERVICES: [string, Kind, write: string, count: number, ...string[]][] = [
   ["in one write", "IPv4", WHOLE, 1_000],
   ["in one write", "unix path", WHOLE, 100],
   ["in parts", "IPv4", PARTS, 1_000],

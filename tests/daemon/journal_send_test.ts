@@ -104,11 +104,8 @@ async function reaching(receiver: NotifyReceiver, name?: string) {
   const journalSocket = receiver.socket;
   const log = logger({ sink, journal: true, journalSocket, name });
   assertEquals(await receiver.next(), "");
-  await eventually(
-    "the journal is reached",
-    () => reachesJournal(journalSocket),
-    Boolean,
-  );
+  const reaches = () => reachesJournal(journalSocket);
+  await eventually("the journal is reached", reaches, Boolean);
   return { log, lines };
 }
 
@@ -129,13 +126,12 @@ Deno.test("a logger sends fields to the journal, with the message, level and nam
 });
 
 Deno.test("a record that the journal does not take is logged as a line", async () => {
-  for (
-    const [name, value] of [["small", "x"], ["BIG", "x".repeat(1_000_000)]]
-  ) {
+  const FIELDS = { small: "x", BIG: "x".repeat(1_000_000) };
+  for (const [name, value] of Object.entries(FIELDS)) {
     using _ = keptSocket();
     using receiver = new NotifyReceiver();
     const { log, lines } = await reaching(receiver);
-    log.error("up", { [name!]: value! });
+    log.error("up", { [name]: value });
     await eventually("a line", () => lines.length, (count) => count > 0);
     assertEquals(lines, [`<3>up ${name}="${value}"\n`]);
   }

@@ -94,16 +94,14 @@ for (const [what, [options, message]] of Object.entries(FAILURES)) {
   });
 }
 
-for (const how of ["abort", "dispose"] as const) {
+for (const how of ["abort", "dispose"]) {
   Deno.test(`${how} stops the pings`, async () => {
     using service = watched(20);
+    const { env } = service;
     let asked = 0;
+    const healthy = () => ++asked > 0;
     const controller = new AbortController();
-    const pings = watchdog({
-      env: service.env,
-      signal: controller.signal,
-      healthy: () => ++asked > 0,
-    });
+    const pings = watchdog({ env, signal: controller.signal, healthy });
     await eventually("two pings are due", () => asked, (n) => n >= 2);
     if (how === "abort") controller.abort();
     else pings![Symbol.dispose]();
