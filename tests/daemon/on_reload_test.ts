@@ -49,10 +49,7 @@ Deno.test("a reload that fails is logged, and announced as finished", async () =
     console.log(calls);`,
     // Without the permission to detect the journal.
     {
-      flags: [
-        "--allow-env=NOTIFY_SOCKET",
-        ...["net", "write", "sys", "run"].map((name) => `--allow-${name}`),
-      ],
+      flags: ["--allow-env=NOTIFY_SOCKET", "-NWS", "--allow-run"],
       env: { NOTIFY_SOCKET: receiver.socket },
     },
   );
