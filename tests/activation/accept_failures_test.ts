@@ -43,7 +43,6 @@ const http: Ask = async (address) => {
 const LISTEN = "listenFds().map((fd) => echo(listen(fd)));";
 const SERVE = "await serve((request) => new Response(request.body));";
 
-/** Ways to accept: a script, the kind of its last socket, and a client. */
 const SERVICES = {
   "listen, unix path": [LISTEN, "unix path", echo],
   "listen, TCP": [LISTEN, "IPv4", echo],
@@ -156,7 +155,6 @@ const FILLED: [service: Service, askOther?: Ask][] = [
   ["serve, TCP", http],
 ];
 
-/** Opens more connections than a service has descriptors for. */
 async function survivesPeers(service: Service, askOther?: Ask): Promise<void> {
   using directory = new TempDir();
   const [, kind, ask] = SERVICES[service];

@@ -168,7 +168,6 @@ Deno.test("listenFds and watchdogEnabled agree with libsystemd, but for the list
     assert(differences.length < asked.length, `${differences.length} differ`);
   }));
 
-/** Returns why the verdicts differ, or undefined when they do not. */
 function differs(
   environment: Environment,
   part: keyof Verdict,

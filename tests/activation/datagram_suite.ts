@@ -12,7 +12,6 @@ import {
 import { runCases } from "../support/activated_suite.ts";
 import { soon } from "../support/eventually.ts";
 
-/** Any socket that claims to be what `Deno.listenDatagram()` returns. */
 export type AnyDatagramConn =
   & Pick<AdoptedDatagramConn, "send" | "close">
   & { receive(p?: Uint8Array): Promise<[Uint8Array, Deno.Addr]> }

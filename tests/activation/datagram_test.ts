@@ -20,7 +20,6 @@ import { CASES } from "./datagram_suite.ts";
 
 const HOSTS = ["127.0.0.1", ...(HAS_IPV6 ? ["::1"] : [])];
 
-/** A socket of this process. */
 function own(hostname: string): Deno.DatagramConn & Disposable {
   const conn = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
   return Object.assign(conn, {
@@ -60,7 +59,6 @@ for (const hostname of HOSTS) {
 const addrOf = (address: string) =>
   ({ ...hostAndPort(address)!, transport: "udp" }) as const;
 
-/** Activates a program that echoes; returns a function that does so with one byte. */
 async function echoing(wrapper: string[] = []) {
   const program = await activate({
     kind: "IPv4",
@@ -105,7 +103,6 @@ for (const error of ["ENOMEM", "ECONNREFUSED"]) {
 
 const FROM = { address: "127.0.0.1", port: 1 };
 
-/** A handle that does nothing else. */
 const handleWith = (methods: Partial<UdpHandle>): UdpHandle => ({
   onmessage() {},
   open: () => 0,
@@ -198,7 +195,6 @@ Deno.test("other sockets are refused, and can still be adopted", async () => {
     await printed(
       kinds.map((kind) => `${kind}=${kind}`).join(),
       `for (const fd of [3, 4, 5]) console.log(await failure(listenDatagram(fd)));
-      console.log(await failure(listenDatagram("other")));
       for (const fd of [3, 4]) console.log(await failure(listen(fd)));`,
     ),
     [
@@ -207,7 +203,6 @@ Deno.test("other sockets are refused, and can still be adopted", async () => {
           3 + i
         } "${kind}": ${problem}; use ListenDatagram= with a UDP port`
       ),
-      'wrong-name: Cannot take the socket "other": it was not passed (passed: 3 "unix", 4 "tcp", 5 "unix-datagram"); set FileDescriptorName=other in the socket unit',
       ...["adopted", "adopted"],
     ],
   );

@@ -147,7 +147,6 @@ testConn("writeChunk waits for the peer to read", async (conn, peer) => {
   assertEquals([...bytes.subarray(sent.length)], [1, 2, 3]);
 });
 
-/** Receives on command. */
 class ScriptedTransport implements Transport {
   readonly localAddr = UNIX_ADDR;
   readonly remoteAddr = UNIX_ADDR;
@@ -181,7 +180,6 @@ async function withQueued(...texts: string[]) {
   return { conn, transport };
 }
 
-/** A callback that records each chunk, then calls `then`. */
 function recording(then: (text: string) => void | Promise<void>) {
   const seen: string[] = [];
   const onChunk = (chunk: Uint8Array) => {

@@ -27,12 +27,12 @@ const CLIENTS: Record<string, (url: string) => Promise<string>> = {
 };
 
 for (const [module, ask] of Object.entries(CLIENTS)) {
-  Deno.test({
-    name: `listenServer: ${module}`,
-    async fn() {
-      await using program = await activate({
-        kind: "IPv4",
-        script: `import { createServer } from "${module}";
+  // Clients of node:http2 and fetch keep resources.
+  const off = { sanitizeOps: false, sanitizeResources: false };
+  Deno.test(`listenServer: ${module}`, off, async () => {
+    await using program = await activate({
+      kind: "IPv4",
+      script: `import { createServer } from "${module}";
           const server = createServer((_, response) => response.end("hello"));
           const sockets = new Set();
           server.on("connection", (socket) => sockets.add(socket));
@@ -47,17 +47,13 @@ for (const [module, ask] of Object.entries(CLIENTS)) {
             // Under load, Deno's http2 may keep a session whose client has gone.
             for (const socket of sockets) socket.destroy();
           });`,
-      });
-      const url = `http://localhost:${hostAndPort(program.address)!.port}`;
-      const asked = soon("the server answers", ask(url), { within: 20_000 });
-      assertEquals(await asked, "hello");
-      const [message] = await program.stdout.atLeast(1);
-      assertMatch(message!, /it was adopted before, and is open/);
-      program.kill("SIGTERM");
-      assertEquals((await program.end()).at(-1), "closed");
-    },
-    // Clients of node:http2 and fetch keep resources.
-    sanitizeOps: false,
-    sanitizeResources: false,
+    });
+    const url = `http://localhost:${hostAndPort(program.address)!.port}`;
+    const asked = soon("the server answers", ask(url), { within: 20_000 });
+    assertEquals(await asked, "hello");
+    const [message] = await program.stdout.atLeast(1);
+    assertMatch(message!, /it was adopted before, and is open/);
+    program.kill("SIGTERM");
+    assertEquals((await program.end()).at(-1), "closed");
   });
 }

@@ -19,7 +19,6 @@ import {
 } from "../support/peer.ts";
 import { Random } from "../support/random.ts";
 
-/** Any listener that claims to be what `Deno.listen()` returns. */
 export type AnyListener = Deno.Listener<Deno.Conn>;
 
 /** One behaviour, as a program written for `Deno.listen()` relies on it. */

@@ -36,7 +36,6 @@ for (const { name, run } of CASES) {
   });
 }
 
-/** Runs the suite on adopted sockets of this kind. */
 const adopted = (
   what: string,
   kind: Kind,

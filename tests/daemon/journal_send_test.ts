@@ -59,7 +59,6 @@ for (const [what, fields] of Object.entries(REFUSED)) {
   });
 }
 
-/** Closes the socket that journalSend() and loggers keep. */
 const keptSocket = () => ({ [Symbol.dispose]: forgetJournalSocket });
 
 Deno.test("journalSend sends one datagram, and returns false without a journal", async () => {

@@ -37,7 +37,6 @@ function newLife(
 
 const pass = (ms = 0) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Resolves after all callbacks that are due. */
 async function turns(): Promise<void> {
   for (let turn = 0; turn < 3; turn++) await pass();
 }

@@ -38,7 +38,6 @@ Deno.test("the interval of the watchdog is that of WATCHDOG_USEC, if it is ours"
   }
 });
 
-/** Receives the pings of a service with this interval. */
 function watched(intervalMs: number): NotifyReceiver {
   const receiver = new NotifyReceiver();
   receiver.env.set("WATCHDOG_USEC", `${intervalMs * 1000}`);
