@@ -37,17 +37,13 @@ testConn("pending reads are served in order", async (conn, peer) => {
 testConn("no two chunks of readChunk share memory", async (conn, peer) => {
   const sending = send(peer, new Random(1).bytes(2_000_000))
     .then(() => peer.closeWrite());
-  const chunks: Uint8Array<ArrayBuffer>[] = [];
+  const memory: ArrayBuffer[] = [];
   for (let chunk; (chunk = await conn.readChunk()) !== null;) {
     assert(chunk.length > 0);
-    chunks.push(chunk);
+    memory.push(chunk.buffer);
   }
   await sending;
-  const copies = chunks.map((chunk) => chunk.slice());
-  chunks[0]!.fill(0);
-  for (const [i, copy] of copies.entries()) {
-    if (i > 0) assertSameBytes(chunks[i]!, copy);
-  }
+  assertEquals(new Set(memory).size, memory.length);
 });
 
 testListener("reads of any kind lose no byte", async (listener) => {
