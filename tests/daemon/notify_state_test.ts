@@ -16,6 +16,7 @@ const WRITTEN: [state: NotifyState, text: string][] = [
   [{ mainPid: 4711 }, "MAINPID=4711"],
   [{ watchdog: true }, "WATCHDOG=1"],
   [{ watchdog: "trigger" }, "WATCHDOG=trigger"],
+  [{ watchdog: false }, ""],
   [{ watchdogUsec: 20_000_000 }, "WATCHDOG_USEC=20000000"],
   [{ extendTimeoutUsec: 5_000_000 }, "EXTEND_TIMEOUT_USEC=5000000"],
   [{ notifyAccess: "all" }, "NOTIFYACCESS=all"],
