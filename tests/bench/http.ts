@@ -242,7 +242,10 @@ const freePort = () => String(freePorts("127.0.0.1", 1)[0]);
 async function listening(address: string): Promise<void> {
   const [file, pattern] = isPath(address) ? ["unix", ` ${address}\n`] : [
     "tcp",
-    `:${Number(address).toString(16).toUpperCase().padStart(4, "0")} `,
+    // Its port, no peer, and the state TCP_LISTEN: others may be left of older sockets.
+    `:${
+      Number(address).toString(16).toUpperCase().padStart(4, "0")
+    } 00000000:0000 0A `,
   ];
   await eventually(
     `a server listens on ${address}`,
