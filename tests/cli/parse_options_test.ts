@@ -5,7 +5,7 @@ import { UsageError } from "../../cli/exit_status.ts";
 /** Parses arguments that are separated by single spaces. */
 function parse(line: string) {
   return parseOptions(line.split(" "), {
-    "name": { value: "NAME", default: "nobody", help: "" },
+    "name": { value: "NAME", default: "main", help: "" },
     "drain-timeout": { value: "TIME", default: "5s", help: "" },
     "quiet": { help: "" },
     "help": { letter: "h", help: "" },
@@ -28,7 +28,7 @@ const UNDERSTOOD: [rule: string, line: string, expected: Expected][] = [
   ["a value may begin with a dash", "--name=-x", { values: { name: "-x" } }],
   ["a number stays text", "--name 007", { values: { name: "007" } }],
   ["the last value counts", "--name a -name=b", { values: { name: "b" } }],
-  ["the default may be given", "--name nobody", { values: { name: "nobody" } }],
+  ["the default may be given", "--name main", { values: { name: "main" } }],
   ["a flag", "--quiet", { flags: ["quiet"] }],
   ["a flag given twice, with one dash", "--quiet -quiet", { flags: ["quiet"] }],
   ["-h is --help", "-h", { flags: ["help"] }],
@@ -63,7 +63,7 @@ Deno.test("options: values, flags and operands are distinguished", () => {
       given: named(given),
       flags: named(flags),
     }, {
-      values: { "name": "nobody", "drain-timeout": "5s", ...expected.values },
+      values: { "name": "main", "drain-timeout": "5s", ...expected.values },
       given: Object.keys(expected.values ?? {}),
       flags: expected.flags ?? [],
       operands: expected.operands ?? [],
