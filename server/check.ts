@@ -9,7 +9,7 @@ import {
   moreDescriptors,
 } from "./descriptors.ts";
 import { type Finding, note, ok } from "./finding.ts";
-import type { ServerOptions } from "./options.ts";
+import type { IpcServerOptions } from "./options.ts";
 
 /**
  * Prints what the service manager passed and the errors in it, one finding on each line.
@@ -20,7 +20,7 @@ import type { ServerOptions } from "./options.ts";
  * @returns `EXIT.ok` if the server would start, otherwise `EXIT.config`.
  */
 export async function check(
-  options: ServerOptions,
+  options: IpcServerOptions,
   { env, pid, sink }: { env: ActivationEnv; pid: number; sink: LineSink },
 ): Promise<number> {
   const findings = [
@@ -42,7 +42,7 @@ export async function check(
 }
 
 /** The settings of units that limit the server. */
-function limits(options: ServerOptions): Finding[] {
+function limits(options: IpcServerOptions): Finding[] {
   const { maxConnections, maxWaiting, backlog } = options;
   const held = connectionsHeld(options);
   const free = freeDescriptors(held);

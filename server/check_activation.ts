@@ -8,14 +8,14 @@ import {
 } from "../mod.ts";
 import { chooseSocket, PASS_A_SOCKET } from "./choose_socket.ts";
 import { type Finding, ok, wrong } from "./finding.ts";
-import type { ServerOptions } from "./options.ts";
+import type { IpcServerOptions } from "./options.ts";
 
 /** The most descriptors to check: one is expected, and a forged count may be huge. */
 const CHECKED_MAX = 8;
 
 /** Returns findings about the passed descriptors. */
 export async function checkActivation(
-  options: Pick<ServerOptions, "name" | "backlog">,
+  options: Pick<IpcServerOptions, "name" | "backlog">,
   env: ActivationEnv,
   pid: number,
 ): Promise<Finding[]> {

@@ -1,7 +1,10 @@
-import type { ServerOptions } from "./options.ts";
+import type { IpcServerOptions } from "./options.ts";
 
 /** The options that descriptors depend on. */
-type Limits = Pick<ServerOptions, "maxConnections" | "maxWaiting" | "backlog">;
+type Limits = Pick<
+  IpcServerOptions,
+  "maxConnections" | "maxWaiting" | "backlog"
+>;
 
 /** The most connections that the runtime accepts before JavaScript runs. */
 const ACCEPTED_AT_ONCE = 128;

@@ -7,9 +7,9 @@ import { chooseSocket } from "./choose_socket.ts";
 import { Echo } from "./echo.ts";
 import { LineLog } from "./line_log.ts";
 import {
+  type IpcServerOptions,
   parseServerOptions,
   SERVER_USAGE,
-  type ServerOptions,
 } from "./options.ts";
 import type { Reporting } from "./reporting.ts";
 
@@ -47,7 +47,7 @@ async function run(args: readonly string[]): Promise<number> {
   }
 }
 
-async function serve(options: ServerOptions): Promise<number> {
+async function serve(options: IpcServerOptions): Promise<number> {
   const { name } = chooseSocket(listenFds(), options.name);
   const loading = Promise.withResolvers<Reporting>();
   const loaded = loading.promise;

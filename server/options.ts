@@ -2,7 +2,7 @@ import { EXIT, UsageError } from "../cli/exit_status.ts";
 import { COMMON_OPTIONS, type ProgramUsage } from "../cli/program_usage.ts";
 
 /** The options of `ipc-server`. */
-export interface ServerOptions {
+export interface IpcServerOptions {
   /** Only print the help or the version. */
   show: "help" | "version" | undefined;
   /** Only check the passed socket. */
@@ -26,7 +26,7 @@ export interface ServerOptions {
 }
 
 /** The options of an empty command line, which needs no parser. */
-export const SERVER_DEFAULTS: ServerOptions = {
+export const SERVER_DEFAULTS: IpcServerOptions = {
   show: undefined,
   check: false,
   name: "ipc-server.socket",
@@ -120,7 +120,7 @@ const COUNT_MAX = 1_000_000;
  */
 export async function parseServerOptions(
   args: readonly string[],
-): Promise<ServerOptions> {
+): Promise<IpcServerOptions> {
   if (args.length === 0) return SERVER_DEFAULTS;
   const { parseOptions } = await import("../cli/parse_options.ts");
   const { parseCount, parseDuration } = await import("../cli/parse_value.ts");

@@ -1,7 +1,7 @@
 import { type Logger, logger, type NotifyError } from "../mod.ts";
 import { moreDescriptors } from "./descriptors.ts";
 import { LineLog } from "./line_log.ts";
-import type { ServerOptions } from "./options.ts";
+import type { IpcServerOptions } from "./options.ts";
 import { notifyProblem } from "./notify_problem.ts";
 
 /** The shortest interval between two reports of refused connections, in milliseconds. */
@@ -26,7 +26,7 @@ export class Reporting {
 
   constructor(
     name: string,
-    options: ServerOptions,
+    options: IpcServerOptions,
   ) {
     // Like the log, warnings must not block on a journal that does not read.
     this.#warnings = new LineLog(Deno.stderr, () => {});

@@ -1,9 +1,9 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { UsageError } from "../../cli/exit_status.ts";
 import {
+  type IpcServerOptions,
   parseServerOptions,
   SERVER_DEFAULTS,
-  type ServerOptions,
 } from "../../server/options.ts";
 
 /** Those of the usage. */
@@ -13,7 +13,7 @@ Deno.test("ipc-server: no arguments mean the defaults of the usage", () => {
   assertEquals(SERVER_DEFAULTS, DEFAULTS);
 });
 
-const UNDERSTOOD: [line: string, changed: Partial<ServerOptions>][] = [
+const UNDERSTOOD: [line: string, changed: Partial<IpcServerOptions>][] = [
   ["--name other.socket", { name: "other.socket" }],
   ["--quiet", { quiet: true }],
   ["--check", { check: true }],
