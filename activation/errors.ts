@@ -3,15 +3,15 @@
  *
  * - `"not-activated"`: no socket was passed to this process.
  * - `"malformed"`: a `LISTEN_*` variable cannot be parsed.
- * - `"wrong-name"`: no socket of that name was passed, one was passed without being
- *   wanted, or several have the name of one.
+ * - `"wrong-name"`: no socket of that name was passed, a socket was not expected, or
+ *   several have the same name.
  * - `"wrong-kind"`: the descriptor is not of the wanted kind, or Deno cannot adopt it.
  * - `"unsupported"`: this Deno cannot adopt sockets of that kind.
  * - `"not-passed"`: the number is none of the passed descriptors.
  * - `"owned"`: the descriptor was adopted before, and is open.
  * - `"closed"`: the descriptor was adopted before, and is closed.
  *
- * @example Listen on a port when no socket was passed
+ * @example Print advice when no socket was passed
  * ```ts
  * import { ActivationError, claim } from "@ipc/ipc";
  *

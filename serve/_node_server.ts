@@ -18,8 +18,8 @@ import { ClientState } from "./_request.ts";
 import { CLIENT_ERRORS, REASONS } from "./_statuses.ts";
 
 /**
- * Opens a server of `node:http` or `node:https`, which a callback makes listen: the
- * insurance for a runtime whose internals have another shape.
+ * Opens a server of `node:http` or `node:https`, which a callback makes listen. Used if
+ * the runtime's internals fail validation.
  *
  * @param holders Receives the object that replaces the certificate.
  * @throws {Deno.errors.InvalidData} The certificate or the key is invalid, or they do

@@ -39,8 +39,8 @@ interface SocketSource {
  * one fails, closes the others.
  *
  * Deno's own HTTP server takes TCP connections without TLS. The parser below
- * `node:http` serves all others, and all services with WebSockets. `node:http` is the
- * insurance: it serves where a runtime has other internals.
+ * `node:http` serves all others, and all services with WebSockets. `node:http` itself
+ * serves all sockets if the runtime's internals fail validation.
  *
  * @param holders Receives an object that replaces the certificate of each socket.
  * @throws {ActivationError} There is no socket, or one cannot be adopted.

@@ -37,7 +37,7 @@ export interface RunningConnServer extends RunningServer {
  * @throws {Deno.errors.AddrInUse} The fallback is in use; also other errors of
  * `Deno.listen()`.
  *
- * @example An echo server that ends idle connections when it stops
+ * @example An echo server that half-closes its connections when it stops
  * ```ts
  * import { serveConns } from "@ipc/ipc/serve";
  * import { assertEquals } from "@std/assert";

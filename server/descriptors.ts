@@ -14,7 +14,7 @@ const RESERVE = 64;
 
 /**
  * Returns the lowest `LimitNOFILE=` with which the server cannot run out of
- * descriptors: the inequality of docs/limits.md.
+ * descriptors: the inequality of ipc-server.socket(5).
  */
 export function descriptorsNeeded(limits: Limits): number {
   return connectionsHeld(limits) + RESERVE;

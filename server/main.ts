@@ -69,7 +69,7 @@ async function serve(options: IpcServerOptions): Promise<number> {
       // An error of one peer does not affect the others.
       onError() {},
       onRefused: async () => (await loaded).refused(),
-      // The member below is notified for, when the first client has its echo.
+      // The member below notifies systemd, once the first client has its echo.
       notify: false,
     },
   );
