@@ -76,7 +76,7 @@ export async function bench(
     const running = connections.map(async (connection) => {
       silence.watch(connection);
       await connection.run((ms) => latencies.add(ms));
-      silence.leave(connection);
+      silence.unwatch(connection);
     });
     if (options.signal?.aborted) stop();
     await Promise.race([Promise.all(running), silence.broken]);
@@ -123,7 +123,7 @@ class SilenceWatch implements Disposable {
     this.#watched.set(connection, { received: 0, silentMs: 0 });
   }
 
-  leave(connection: BenchConnection): void {
+  unwatch(connection: BenchConnection): void {
     this.#watched.delete(connection);
   }
 

@@ -12,8 +12,8 @@ export interface RequestSource {
   headers(): [string, string][];
   /** All of the body, or the rest of it. Called once, when the handler needs it. */
   body(): CompleteBody | ReadableStream<Uint8Array<ArrayBuffer>> | null;
-  /** Calls back when the client leaves. */
-  onLeave(callback: () => void): void;
+  /** Calls back when the client disconnects. */
+  onDisconnect(callback: () => void): void;
 }
 
 let newRequest: ((source: RequestSource) => Request | undefined) | undefined;
@@ -92,7 +92,7 @@ function requestFactory(): NonNullable<typeof newRequest> {
     }
 
     onCancel(callback: () => void): void {
-      this.#source.onLeave(callback);
+      this.#source.onDisconnect(callback);
     }
   }
   // For the properties that a request of a server does not set.
@@ -112,20 +112,20 @@ function requestFactory(): NonNullable<typeof newRequest> {
 }
 
 function isLikeRequest(create: (source: RequestSource) => Request): boolean {
-  let leave = () => {};
+  let disconnect = () => {};
   const source = {
     method: "PUT",
     url: () => "http://localhost/a",
     headers: (): [string, string][] => [["Content-Type", "text/x"]],
     body: () => new ReadableStream(),
-    onLeave: (callback: () => void) => leave = callback,
+    onDisconnect: (callback: () => void) => disconnect = callback,
   };
   const without = create({ ...source, body: () => null });
   const request = create(source);
   const received = create({ ...source, body: () => new Uint8Array(1) });
   const { signal } = request;
   const wasAborted = signal.aborted;
-  leave();
+  disconnect();
   const copies = [request, new Request(without), without.clone()];
   return without.body === null && request.body instanceof ReadableStream &&
     received.body instanceof ReadableStream &&

@@ -102,7 +102,7 @@ async function sendByNode(
   }
   const reader = response.body.getReader();
   const cancel = (reason?: Error) => reader.cancel(reason).catch(() => {});
-  client.onLeave(() => cancel(clientGone()));
+  client.onDisconnect(() => cancel(clientGone()));
   try {
     await sendChunks(reader, outgoing, client);
   } finally {

@@ -154,8 +154,8 @@ export class ConnServer implements ServiceServer {
   }
 
   /**
-   * Closes connections that are idle, or whose peer has left while they wait. Checks all
-   * at a time: a timer for each message would cost more.
+   * Closes connections that are idle, or whose peer disconnects while they wait. Checks
+   * all at a time: a timer for each message would cost more.
    */
   #sweep(): void {
     const { connectionTimeoutMs = 0 } = this.#options;

@@ -142,11 +142,11 @@ export class Exchange {
     if (!this.#isOver) this.#over(true);
   }
 
-  /** The connection is closed. */
-  leave(): void {
+  /** Ends the exchange without a complete response: the connection is closed. */
+  abort(): void {
     if (this.#isOver) return;
     this.#over(false);
-    this.client.leave();
+    this.client.disconnect();
   }
 
   #continue(): void {

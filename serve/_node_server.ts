@@ -92,7 +92,7 @@ function answerRequests(server: Server, options: MessageOptions): void {
     next.isStarted = true;
     const { message, outgoing, client } = next;
     outgoing.once("close", () => {
-      if (!outgoing.writableFinished) client.leave();
+      if (!outgoing.writableFinished) client.disconnect();
       exchanges.shift();
       answerNext(socket, exchanges);
     });

@@ -31,19 +31,19 @@ const DEFAULT_HOST = "localhost";
 /** A host with an optional port, without characters that start a path. */
 const AUTHORITY = /^(?:\[[0-9a-f:.]+\]|[\w.~!$&'()*+,;=%-]+)(?::[0-9]*)?$/i;
 
-/** Whether the client of a request is still there. */
+/** Whether the client of a request has disconnected. */
 export class ClientState {
   isGone = false;
   #callbacks: (() => void)[] | undefined;
 
-  /** Calls back when the client has gone. */
-  onLeave(callback: () => void): void {
+  /** Calls back when the client disconnects. */
+  onDisconnect(callback: () => void): void {
     if (this.isGone) callback();
     else (this.#callbacks ??= []).push(callback);
   }
 
-  /** Records that the client has closed the connection. */
-  leave(): void {
+  /** Records that the client has disconnected. */
+  disconnect(): void {
     if (this.isGone) return;
     this.isGone = true;
     this.#callbacks?.forEach((callback) => callback());
@@ -156,7 +156,7 @@ export function toRequest(
     url: () => url,
     headers: () => headers.pairs,
     body: mayHaveBody(head) ? body : () => null,
-    onLeave: (callback) => client.onLeave(callback),
+    onDisconnect: (callback) => client.onDisconnect(callback),
   };
   return requestOnDemand(source) ?? requestAtOnce(source);
 }
@@ -168,10 +168,10 @@ export function mayHaveBody({ method }: RequestHead): boolean {
 
 /** Returns a request with the constructor of `Request`. */
 function requestAtOnce(
-  { method, url, headers, body, onLeave }: RequestSource,
+  { method, url, headers, body, onDisconnect }: RequestSource,
 ): Request {
   const controller = new AbortController();
-  onLeave(() =>
+  onDisconnect(() =>
     controller.abort(new DOMException("The client has gone", "AbortError"))
   );
   return new Request(url(), {

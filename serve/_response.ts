@@ -116,7 +116,7 @@ async function sendStream(
 ): Promise<void> {
   const reader: ReadableStreamDefaultReader<unknown> = stream.getReader();
   const cancel = (reason?: Error) => reader.cancel(reason).catch(() => {});
-  exchange.client.onLeave(() => cancel(clientGone()));
+  exchange.client.onDisconnect(() => cancel(clientGone()));
   try {
     let reading = reader.read();
     // The first chunk may take long: the client gets the headers now.

@@ -129,7 +129,7 @@ export class ServedConnection implements ExchangeConnection {
     }, GRACE_MS);
   }
 
-  /** Looks for a client that is too slow, or has gone. Called once a second. */
+  /** Closes the connection of a client that is too slow, or gone. Called once a second. */
   check(now: number): void {
     if (this.#exchanges.length > 0) this.#closeIfGone();
     else if (now <= this.#deadline || this.#closing !== undefined) return;
@@ -143,7 +143,7 @@ export class ServedConnection implements ExchangeConnection {
     clearTimeout(this.#closing);
     this.conn[Symbol.dispose]();
     this.#parser.close();
-    for (const exchange of this.#exchanges.splice(0)) exchange.leave();
+    for (const exchange of this.#exchanges.splice(0)) exchange.abort();
     this.#room?.resolve();
     this.#options.onClosed(this);
   }
@@ -336,7 +336,7 @@ export class ServedConnection implements ExchangeConnection {
     this.#isLingering = true;
     this.#ignoresInput = true;
     this.#receiving = undefined;
-    for (const exchange of this.#exchanges.splice(0)) exchange.leave();
+    for (const exchange of this.#exchanges.splice(0)) exchange.abort();
     if (this.#isEnded) return this.destroy();
     this.conn.closeWrite().catch(() => {});
     const time = this.isStopping ? GRACE_MS : LINGER_MS;

@@ -19,7 +19,7 @@ Deno.test("the header list of a response follows its headers", () => {
 
 Deno.test("a request on demand makes its headers once, and can be copied", async () => {
   let calls = 0;
-  let leave = () => {};
+  let disconnect = () => {};
   const request = requestOnDemand({
     method: "PUT",
     url: () => "http://localhost/a",
@@ -28,7 +28,7 @@ Deno.test("a request on demand makes its headers once, and can be copied", async
       return [["x-y", "z"]];
     },
     body: () => new Blob(["body"]).stream(),
-    onLeave: (callback) => leave = callback,
+    onDisconnect: (callback) => disconnect = callback,
   })!;
   const { url, method } = request;
   assertEquals([url, method, calls], ["http://localhost/a", "PUT", 0]);
@@ -38,7 +38,7 @@ Deno.test("a request on demand makes its headers once, and can be copied", async
   const copy = new Request(request, { headers: { a: "b" } });
   assertEquals([await clone.text(), await copy.text()], ["body", "body"]);
   assertEquals([clone.headers.get("x-y"), copy.headers.get("a")], ["z", "b"]);
-  leave();
+  disconnect();
   for (const { signal } of [request, clone, copy]) {
     assertEquals([signal.aborted, signal.reason.name], [true, "AbortError"]);
   }
