@@ -61,8 +61,8 @@ export interface ChunkConn {
 /** A connection over an adopted socket, as this project uses it. */
 export interface HandledConn extends Deno.Conn, ChunkConn {
   /**
-   * Whether the peer has reset the connection, or has closed a unix socket. Needs no read,
-   * and distinguishes that from a half-close. False when unknown.
+   * Whether the peer has reset the connection, or has closed a unix socket; false after a
+   * half-close, and when unknown. Does not read.
    */
   hasLostPeer(): boolean;
   /** Closes the connection so that the peer detects that bytes are missing. */

@@ -109,7 +109,7 @@ export class UdpDatagramConn {
     }
   }
 
-  /** Receives only while a receive is pending: the kernel keeps what arrives. */
+  /** Receives only while a receive is pending: the kernel queues other datagrams. */
   #update(): void {
     if (this.#isClosed) return;
     const isPending = this.#pending.length > 0;
@@ -135,7 +135,7 @@ export class UdpDatagramConn {
     if (this.#pending.length === 0) this.#update();
   }
 
-  /** recvfrom(2) has failed, for lack of memory for example, and lost nothing. */
+  /** Called when recvfrom(2) has failed, for lack of memory for example: nothing is lost. */
   #retry(): void {
     this.#stop();
     // After the callback: at its end, the handle continues to receive.
@@ -162,7 +162,7 @@ export class UdpDatagramConn {
   }
 }
 
-/** Copies a datagram, whose memory is much larger than most. */
+/** Copies a datagram: the memory that it arrived in is larger than most datagrams. */
 function received(
   bytes: Uint8Array,
   into: Uint8Array | undefined,

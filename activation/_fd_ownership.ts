@@ -46,7 +46,7 @@ const USES = {
  * be the runtime's own, and adopting it would break the process. The number in an
  * object is not checked: objects come from `listenFds()`.
  *
- * When `open` throws a `RefusedFdError` that is open, the descriptor becomes
+ * When `open` throws a `RefusedFdError` and has not closed the descriptor, it becomes
  * available again. After any other error its number may have been reused.
  *
  * @throws {ActivationError} The descriptor was not passed to this process, is owned

@@ -164,7 +164,7 @@ export class HandleTransport implements Transport {
     this.#buffer = undefined;
   }
 
-  /** Sends no bytes, which fails then. A half-close does not matter to it. */
+  /** Writes zero bytes: this fails if the peer is gone, but not after its half-close. */
   hasLostPeer(): boolean {
     if (!this.#polled && this.handle.getBytesRead?.() === 0) return false;
     const status = this.handle.writeBuffer(
@@ -214,7 +214,7 @@ export class HandleTransport implements Transport {
     return new Promise((resolve) => {
       this.#settleShutdown = resolve;
       const oncomplete = () => resolve();
-      // The call fails when the peer has gone, which needs no notice.
+      // The call fails if the peer is gone, which gets no end then.
       if (this.handle.shutdown({ oncomplete }) !== 0) resolve();
     });
   }
@@ -305,7 +305,7 @@ export class HandleAcceptor<C> implements Acceptor<C> {
   readonly #handle: ServerHandle;
   readonly #stopRearming: () => void;
   readonly #onClosed: () => void;
-  /** Accepted before `start`. */
+  /** Connections accepted before `start`. */
   readonly #queue: C[] = [];
   #onConnection = (conn: C): void => void this.#queue.push(conn);
 

@@ -98,7 +98,7 @@ export class SocketTransport implements Transport {
     const socket = this.#socket;
     if (socket.destroyed || socket.writableFinished) return;
     const ended = Promise.withResolvers<void>();
-    // "finish" is not emitted in every case, "close" is.
+    // "close" is emitted in every case, "finish" is not.
     for (const event of ["finish", "close"]) socket.on(event, ended.resolve);
     socket.end();
     await ended.promise;
@@ -137,7 +137,7 @@ export class SocketTransport implements Transport {
   }
 }
 
-/** Two timers: on a busy machine, the first may expire before the first poll. */
+/** Waits for a poll: on a busy machine, the first of two timers may expire before it. */
 async function polled(): Promise<void> {
   for (let turn = 0; turn < 2; turn++) {
     await new Promise((resolve) => setTimeout(resolve, POLL_MS));
@@ -149,7 +149,7 @@ export class ServerAcceptor<C, S extends Socket = Socket>
   implements Acceptor<C> {
   readonly addr: Deno.NetAddr | Deno.UnixAddr;
   readonly #server: Server;
-  /** Accepted before `start`. */
+  /** Connections accepted before `start`. */
   readonly #queue: C[] = [];
   #onConnection = (conn: C): void => void this.#queue.push(conn);
 
@@ -216,7 +216,7 @@ export function adoptServer(
 /**
  * Makes a server of `node:net`, or of a module built on it, listen on a new socket.
  *
- * @throws The errors of `Deno.listen()`, which those of `node:net` are not.
+ * @throws The errors of `Deno.listen()`, in place of those of `node:net`.
  */
 export function listenAt(
   server: Server,

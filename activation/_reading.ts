@@ -50,7 +50,7 @@ export class ReadQueue implements Reading {
     return this.#pendingReads.length > 0;
   }
 
-  /** Waits for the next chunk, of an empty queue. */
+  /** Waits for the next chunk. The queue must be empty. */
   wait<T>(into: Uint8Array | null): Promise<T | null> {
     if (this.#paused) this.#resume();
     return new Promise((resolve, reject) => {
@@ -80,7 +80,7 @@ export class ReadQueue implements Reading {
     return count;
   }
 
-  /** Empties the queue without reading on. */
+  /** Empties the queue, and does not resume reading. */
   takeAll(): Chunk[] {
     this.#bytes = 0;
     return this.#chunks.splice(0);

@@ -8,10 +8,10 @@ import { TIMER_MAX_MS } from "./_timer.ts";
 /** The time in which a client must complete its handshake, in milliseconds. */
 export const HANDSHAKE_TIMEOUT_MS = 10_000;
 
-/** That time once the listener is closed. */
+/** The same after the listener is closed, in milliseconds. */
 const LAST_HANDSHAKE_MS = 250;
 
-/** The time in which the peer must take the last bytes of a closed connection. */
+/** The time for the peer to take the last bytes of a closed connection, in milliseconds. */
 const LAST_BYTES_MS = 1_000;
 
 /** A certificate and its private key. */
@@ -158,7 +158,7 @@ class TlsTransport extends SocketTransport {
     this.#socket = socket;
   }
 
-  /** The bytes that the socket has room for are copied, and need no promise. */
+  /** Copies the chunk, and needs no promise, if the socket has room for it. */
   override write(chunk: Uint8Array): Promise<void> | undefined {
     const socket = this.#socket;
     const isRoom = this.#waiting === 0 && !socket.destroyed &&

@@ -26,7 +26,7 @@ export interface Transport {
   setSink(sink: Sink, reuseBuffer: boolean): void;
   /** Starts reading from the kernel. */
   resume(): void;
-  /** Stops reading; the kernel keeps what arrives. */
+  /** Stops reading; the kernel queues later bytes. */
   pause(): void;
   /**
    * Sends a chunk, which must not change until it is sent.

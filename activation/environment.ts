@@ -21,7 +21,7 @@ export const ACTIVATION_VARIABLES: readonly string[] = [
   LISTEN_FDNAMES,
 ];
 
-/** For a program that may not read one of these, it is not set. */
+/** Treated as not set if the program may not read them. */
 const OPTIONAL_VARIABLES: readonly string[] = [
   LISTEN_PIDFDID,
   SYSTEMD_EXEC_PID,
@@ -230,9 +230,9 @@ export function describeFds(fds: readonly ListenFd[]): string {
   return fds.map(({ fd, name }) => `${fd} "${name}"`).join(", ");
 }
 
-/** The processes that explain why no socket was passed to this one. */
+/** Processes that may have received the sockets in place of this one. */
 export interface PassedTo {
-  /** The process in `LISTEN_PID`, which has been removed. */
+  /** The process in `LISTEN_PID`, as it was before its removal. */
   listenPid: number | undefined;
   /** The process that systemd started, in `SYSTEMD_EXEC_PID`. */
   execPid: number | undefined;

@@ -53,8 +53,8 @@ export interface AdoptedDatagramConn
  * Adopts a UDP socket that the service manager passed (`ListenDatagram=` with a port),
  * over IPv4 or IPv6.
  *
- * When receiving fails, it is tried again: a failed recvfrom(2) loses nothing. Deno
- * cannot adopt datagram sockets of unix.
+ * When recvfrom(2) fails, receiving is retried: no datagram is lost. Deno cannot adopt
+ * unix datagram sockets.
  *
  * Needs `--allow-env=LISTEN_PID,LISTEN_FDS,LISTEN_FDNAMES`; sending
  * needs `--allow-net`.
@@ -63,9 +63,9 @@ export interface AdoptedDatagramConn
  *
  * @param which The descriptor, or the name of the only socket with that name.
  * @returns The socket.
- * @throws {ActivationError} It was not passed to this process, was adopted before, or
- * is no UDP socket; several sockets have the name; or this Deno has no handle for UDP
- * (`code` is `"unsupported"`), for which there is no documented API.
+ * @throws {ActivationError} The descriptor was not passed to this process, was adopted
+ * before, or is no UDP socket; several sockets have the name; or this Deno has no handle
+ * for UDP (`code` is `"unsupported"`), for which there is no documented API.
  *
  * @example A service that echoes datagrams
  * ```ts

@@ -60,7 +60,7 @@ export class Holds {
     clearTimeout(timer);
   }
 
-  /** Aborts all work, and waits for it no longer. */
+  /** Aborts all work, and resolves a pending drain. */
   abort(): void {
     if (this.#all.size === 0) return;
     const aborted = [...this.#all];

@@ -8,7 +8,7 @@ import { type Logger, logger } from "./logger.ts";
  *
  * @param problem The failed action, as the start of a sentence.
  * @param error Its error, if any.
- * @param level By default an error; a warning when the service loses nothing by it.
+ * @param level A warning if the service can continue without a loss.
  */
 export function logFailure(
   problem: string,
@@ -19,7 +19,7 @@ export function logFailure(
   ownLogger()[level](line.replaceAll(/\s*[\r\n]+\s*/g, " "));
 }
 
-/** Logs where a program listens that was run by hand. */
+/** Logs the address of a fallback. */
 export function logAddress(addr: Deno.NetAddr | Deno.UnixAddr): void {
   const where = "path" in addr
     ? addr.path

@@ -46,7 +46,7 @@ export class NotifySender implements Disposable {
       await this.#socket.send(path, new TextEncoder().encode(message));
       return true;
     } catch (cause) {
-      // A message that was sent too late blocks those after it.
+      // A send that has timed out is still pending, and would delay later ones.
       this[Symbol.dispose]();
       throw new NotifyError(
         `Cannot notify ${JSON.stringify(address)}: ${

@@ -5,12 +5,12 @@ import { Holds } from "./_holds.ts";
 import type { JoinOptions, Member, Service } from "./service_interfaces.ts";
 
 /**
- * The time between two signals of one Ctrl-C, which `deno task` delivers twice, is
- * shorter; that between two of a person is longer. In milliseconds.
+ * The time in which another SIGINT belongs to the same Ctrl-C, in milliseconds: `deno task`
+ * delivers it twice.
  */
 const ONE_CTRL_C_MS = 1_000;
 
-/** The time that a program has to exit by itself after its service has stopped. */
+/** The time for a program to exit by itself after its service stopped, in milliseconds. */
 const EXIT_MS = 1_000;
 
 const DRAIN_TIMEOUT_MS = 10_000;
@@ -18,7 +18,7 @@ const DRAIN_TIMEOUT_MS = 10_000;
 /** The reason of the signals that are aborted when a service stops. */
 const STOPPING = "The service is stopping";
 
-/** The process and the service manager, as far as a {@linkcode ServiceLife} uses them. */
+/** The parts of the process and the service manager that a {@linkcode ServiceLife} uses. */
 export interface Surroundings {
   /** Whether the service manager starts the process again with its next client. */
   isActivated(): boolean;
@@ -42,7 +42,7 @@ class LifeMember implements Member {
   readonly notifies: boolean;
   readonly onNotifyError: JoinOptions["onNotifyError"];
   readonly holds: Holds;
-  /** The time of the last work. */
+  /** The end of the last work, by `performance.now()`. */
   idleSince: number = performance.now();
   readonly #life: ServiceLife;
   readonly #stopping = new AbortController();
@@ -99,7 +99,7 @@ export class ServiceLife implements Service {
   #isReady = false;
   #readyTimer: ReturnType<typeof setTimeout> | undefined;
   readonly idleTimeoutMs: number | undefined;
-  /** Keeps the order of the notifications. Whether the last one was sent. */
+  /** Whether the last notification was sent. Each waits for the one before. */
   #notified = Promise.resolve(true);
   #pings: Promise<Disposable | undefined> | undefined;
   #isActivated: boolean | undefined;
@@ -172,7 +172,7 @@ export class ServiceLife implements Service {
     this.#surroundings.log(problem, error);
   }
 
-  /** The service manager has a time-out of its own for a stop. */
+  /** A second SIGTERM changes nothing: the service manager has a time-out of its own. */
   readonly #onTerminate = (): void => void this.stop();
 
   readonly #onInterrupt = (): void => {
@@ -198,7 +198,7 @@ export class ServiceLife implements Service {
     if (this.#members.has(member)) this.#becomeReady();
   }
 
-  /** Waits for a turn, in which the program may start another member. */
+  /** Waits for one turn of the event loop: the program may start another member in it. */
   #becomeReady(): void {
     this.#readyTimer ??= setTimeout(() => {
       this.#readyTimer = undefined;
@@ -224,7 +224,7 @@ export class ServiceLife implements Service {
     });
   }
 
-  /** A failure is no reason not to serve: it is logged, and the last attempt. */
+  /** A failure is logged, and ends the notifications. The service continues. */
   #notify(state: NotifyState): void {
     this.#notified = this.#notified.then(async (isNotified) => {
       try {
@@ -245,7 +245,7 @@ export class ServiceLife implements Service {
     return (await Promise.all(all)).every(Boolean);
   }
 
-  /** Schedules the idle exit for the time at which all members may be idle enough. */
+  /** Schedules the idle exit for the earliest time at which it may be due. */
   #checkIdle(): void {
     if (this.#idleTimer !== undefined) return;
     const idleInMs = this.#idleInMs();

@@ -63,8 +63,8 @@ const encoder = new TextEncoder();
  *   sd-daemon(3), `<3>` for an error, which the journal removes.
  * - Otherwise it starts with the names of the program and the level: `web: error: `.
  *
- * Standard error is the journal when `JOURNAL_STREAM` names its device and inode. The
- * first record looks, which loads `node:fs` if the variable is set.
+ * Standard error is the journal when `JOURNAL_STREAM` names its device and inode. They
+ * are compared at the first record, which loads `node:fs` if the variable is set.
  *
  * A text of several lines becomes several lines of the same level. Other control
  * characters are escaped: text of a peer cannot forge a record or control a terminal.
@@ -75,9 +75,9 @@ const encoder = new TextEncoder();
  * text as `MESSAGE`, the level as `PRIORITY`, and the name of the program as
  * `SYSLOG_IDENTIFIER`. It arrives also when the program ends, throws or hangs at once.
  * The lines before it may be recorded after it. If it cannot be sent, or standard error
- * is not the journal, the fields follow the text in its line. So do those of records of
- * the first turn of the event loop after the logger was made: its socket is not usable
- * before.
+ * is not the journal, the fields follow the text in its line. The same applies to records
+ * in the first turn of the event loop after the logger was created, in which its socket
+ * cannot send.
  *
  * Needs `--allow-env=JOURNAL_STREAM`; for fields also the permissions of
  * {@linkcode journalSend}.
@@ -169,7 +169,7 @@ function writeRecord(
       written += sink.writeSync(bytes.subarray(written));
     }
   } catch {
-    // A failed log has no place to report it.
+    // There is no other place to report it.
   }
 }
 
@@ -184,7 +184,7 @@ function namedJournal(
 
 /** Whether standard error is the stream of this device and inode. */
 function isStderr(stream: string): boolean {
-  // Importing it would cost programs that are not run by systemd.
+  // An import would slow the start of programs that systemd does not run.
   const { getBuiltinModule } = Reflect.get(globalThis, "process");
   try {
     const options = { bigint: true };

@@ -124,8 +124,8 @@ export function status(
 
 /**
  * Returns CLOCK_MONOTONIC in microseconds. `performance.now()` and `process.hrtime()`
- * count from the start of the process instead. V8 stamps the start of a CPU profile
- * with that clock, so this takes an empty profile, which costs about 50 ms.
+ * count from the start of the process instead. V8 records the start of a CPU profile by
+ * CLOCK_MONOTONIC: this function makes an empty profile, in about 50 ms.
  *
  * Needs `--allow-sys`; Deno 2.9.6 refuses `--allow-sys=inspector`.
  */

@@ -165,8 +165,8 @@ const INFINITY_USEC = 2n ** 64n - 1n;
  * - Otherwise the interval, in milliseconds. Ping at half of it, as
  *   {@linkcode watchdog} does.
  *
- * Stricter than libsystemd in one point: integers are plain decimal. An infinite interval
- * is no error.
+ * Stricter than libsystemd in one point: integers are plain decimal. Laxer in one: an
+ * infinite interval is no error.
  *
  * Needs `--allow-env=WATCHDOG_USEC,WATCHDOG_PID`.
  *

@@ -21,7 +21,7 @@ let newRequest: ((source: RequestSource) => Request | undefined) | undefined;
 /**
  * Returns a `Request` that makes its headers and its signal on demand, as those of
  * `Deno.serve()` do: with the constructor they take longer than the rest of a small
- * answer. Undefined when the internals of a `Request` fail validation.
+ * response. Undefined when the internals of a `Request` fail validation.
  */
 export function requestOnDemand(source: RequestSource): Request | undefined {
   newRequest ??= requestFactory();
@@ -42,7 +42,7 @@ export function innerRequest<Inner>(request: Request): Inner | undefined {
 /** Null when a `Request` has no such property. */
 let requestSymbol: symbol | null | undefined;
 
-/** Returns a body in the form in which Deno keeps that of a request. */
+/** Returns Deno's inner object of a body, as a request has it. */
 export function innerBody(body: CompleteBody | ReadableStream): unknown {
   return innerResponse(new Response(body))?.body;
 }

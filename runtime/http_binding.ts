@@ -91,7 +91,7 @@ export class HttpBinding {
       if (isGone(error)) return undefined;
       throw error;
     }
-    // Nothing else gets a number in the same synchronous turn.
+    // Numbers are consecutive, and nothing else gets one in the same synchronous turn.
     const number = resource + 1;
     this.#isNumbered ??= core.resources()[number] === "http";
     if (abort === undefined || !this.#isNumbered) {

@@ -70,7 +70,7 @@ export function limitBody(
 const sources = new WeakMap<object, ReadableStream<Bytes>>();
 
 /**
- * Lets Deno itself send the body of a request back, if a response has it: once a response
+ * If the body of a response is that of a request, lets Deno itself copy it: once a response
  * has begun, Deno (2.9) receives nothing for other readers.
  */
 export function passBodyThrough(response: Response): void {

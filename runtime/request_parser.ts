@@ -8,7 +8,7 @@ export interface ParsedHead {
   rawHeaders: string[];
   /** Whether the parser reads no request after this one. */
   isUpgrade: boolean;
-  /** Whether the client takes another response on this connection. */
+  /** Whether the connection stays open after the response. */
   keepAlive: boolean;
 }
 
@@ -58,7 +58,7 @@ let loadingParser: Promise<NewParser | undefined> | undefined;
 
 /**
  * Returns the parser below `node:http`, whose own messages and streams take most of the
- * time of a small answer; undefined when it fails validation.
+ * time of a small response; undefined when it fails validation.
  */
 export function requestParser(): Promise<NewParser | undefined> {
   return loadingParser ??= import("node:process").then(
@@ -82,7 +82,7 @@ export function parserOf(module: unknown): NewParser {
   return (events) => {
     const parser = new HTTPParser();
     parser.initialize(HTTPParser.REQUEST);
-    // Headers come in parts when they span chunks.
+    // The parser passes headers on in parts when they span chunks.
     let early: string[] = [];
     let earlyUrl = "";
     let parsed: Uint8Array | undefined;
@@ -107,7 +107,7 @@ export function parserOf(module: unknown): NewParser {
       keepAlive: boolean,
     ) => {
       const rawHeaders = headers ?? early;
-      // Trailers come the same way.
+      // Trailers are passed on by the same callback.
       early = [];
       events.onHead({
         method: allMethods[method]!,

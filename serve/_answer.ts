@@ -28,7 +28,7 @@ export function answer(exchange: Exchange, options: AnswerOptions): void {
   const { client } = exchange;
   let request: Request | undefined;
   const { upgrade } = exchange;
-  /** The response to an upgrade has a status that no other may have. */
+  /** Checks a response. That to an upgrade has status 101, which no other may have. */
   const verified = (result: Response) =>
     upgrade?.isAcceptedBy(result) ? result : checked(result);
   const respond = (response: Response) => {

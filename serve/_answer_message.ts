@@ -67,7 +67,7 @@ export async function answerMessage(
   const isLast = options.isStopping() || awaitsContinue ||
     message.headers.upgrade !== undefined;
   await send(response, isLast);
-  // Otherwise the next request on the connection would not be read.
+  // Without this, the next request on the connection would not be read.
   message.removeAllListeners("readable");
   message.resume();
   if (message.complete) return;

@@ -126,7 +126,7 @@ export class ConnServer implements ServiceServer {
       await serving;
       await end(conn, signal);
     } catch (error) {
-      // Of a connection that is over, the error is a consequence.
+      // An error after the end of the connection is its consequence.
       if (!signal.aborted) this.#report(error);
     }
     conn[Symbol.dispose]();
@@ -192,7 +192,7 @@ async function end(conn: AdoptedConn, signal: AbortSignal): Promise<void> {
   const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
   try {
     await conn.closeWrite();
-    // Also behind a read of the handler that is still pending.
+    // A read of the handler that is still pending comes before these.
     while (await conn.readChunk() !== null);
   } catch {
     // The peer has gone, or its last byte was read by `forEachChunk`.

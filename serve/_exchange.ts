@@ -22,13 +22,13 @@ export interface ExchangeConnection {
   onRead(): void;
   /** Hands the connection over to the WebSocket of the exchange. */
   upgrade(exchange: Exchange): Promise<void>;
-  /** The exchange needs the service no longer. */
+  /** The exchange has ended: it no longer holds the service. */
   onOver(): void;
   /** The kernel has taken the last byte of the response. */
   onAnswered(exchange: Exchange): void;
   /** Closes the connection at once. */
   destroy(): void;
-  /** Closes it so that the client detects that bytes are missing. */
+  /** Closes the connection so that the client detects that bytes are missing. */
   reset(): void;
 }
 
@@ -133,11 +133,11 @@ export class Exchange {
   cut(): void {
     const { length, isChunked } = this.#framing;
     if (isChunked || length !== undefined) this.connection.destroy();
-    // The end of the connection is that of the body.
+    // The end of the connection marks the end of the body.
     else this.connection.reset();
   }
 
-  /** The connection is that of a WebSocket. */
+  /** Ends the exchange: its connection is now that of a WebSocket. */
   complete(): void {
     if (!this.#isOver) this.#over(true);
   }

@@ -35,7 +35,7 @@ export function bodyTooLong(maxBodyBytes: number): RefusedRequest {
   );
 }
 
-/** Of a handler that upgrades as those of `Deno.serve()` do. */
+/** The error of a handler that upgrades as those of `Deno.serve()` do. */
 export const WRONG_UPGRADE =
   "The handler called Deno.upgradeWebSocket(); use upgradeWebSocket() and the option webSocket of serve()";
 

@@ -29,7 +29,7 @@ const BUFFERED_BYTES = 64 * 1024;
 /** The announced length of a body for which Deno may reserve memory. */
 const RESERVED_BYTES_MAX = 16 * 1024 * 1024;
 
-/** The time in which a client must read the response to a body that is too long. */
+/** The time for a client to read the response to a body that is too long, in milliseconds. */
 const LAST_BYTES_MS = 100;
 
 /** Serves the connections of a TCP socket by Deno's own HTTP server. */
@@ -111,7 +111,7 @@ class NativeConnection {
     this.#requests = requests;
   }
 
-  /** @returns Whether the client is still there. */
+  /** @returns Whether the client is still connected. */
   open(binding: HttpBinding, handle: StreamHandle): boolean {
     const http = binding.serve(
       handle,
@@ -239,8 +239,8 @@ class NativeConnection {
   }
 
   /**
-   * Closes an idle connection later, if its client has not sent a request by then. A
-   * client of HTTP/2 may not close it: it is cut.
+   * Closes an idle connection after the grace period, unless its client sends a request.
+   * A client of HTTP/2 may keep it open: it is then closed at once.
    */
   #closeAfterGrace(): void {
     const later = (ms: number, call: () => void) => {

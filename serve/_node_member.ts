@@ -58,7 +58,7 @@ export class NodeMember implements ServiceServer {
       this.#before(
         event,
         (message: IncomingMessage, response: ServerResponse) => {
-          // Those of HTTP/2 are streams of a session.
+          // Requests of HTTP/2 are streams of a session.
           if (message.httpVersionMajor < 2) {
             this.#begin(message.socket, response);
           }
@@ -88,7 +88,8 @@ export class NodeMember implements ServiceServer {
   async drain(): Promise<void> {
     this.#isStopping = true;
     const closed = new Promise<void>((resolve) => {
-      // That of an HTTP server also closes idle connections, whatever they have received.
+      // `close()` of an HTTP server would also close idle connections that have received
+      // a request.
       Server.prototype.close.call(this.#server, () => resolve());
     });
     for (const session of this.#sessions) session.close();
@@ -125,7 +126,7 @@ export class NodeMember implements ServiceServer {
     };
   }
 
-  /** Calls back before the listeners of the program, if there is any. */
+  /** Calls back before the listeners of the program, if it has any. */
   #before<A extends unknown[]>(
     event: string,
     callback: (...args: A) => void,
@@ -133,7 +134,7 @@ export class NodeMember implements ServiceServer {
     const listener = callback as (...args: unknown[]) => void;
     const server = this.#server;
     const add = () => server.prependListener(event, listener);
-    // A listener changes what the server does with such a request.
+    // A listener alone would change how the server handles such requests.
     if (server.listenerCount(event) > 0) {
       add();
       return;

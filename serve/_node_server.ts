@@ -117,11 +117,11 @@ function answerRequests(server: Server, options: MessageOptions): void {
       } else answerNext(socket, exchanges);
     });
   }
-  // Bytes that are not a request.
+  // Emitted for bytes that are not a request.
   server.on("clientError", (error: Error & { code?: string }, socket) => {
     const status = CLIENT_ERRORS[error.code ?? ""] ?? 400;
     const exchanges = open.get(socket);
-    // The response to a request must not be taken for that to another.
+    // The client would take this response for that to a pending request.
     const isPending = exchanges?.some(({ isStarted }) => isStarted);
     exchanges?.splice(0);
     if (!socket.writable || isPending || error.code === "ECONNRESET") {

@@ -10,8 +10,8 @@ export interface ServerOptions {
    */
   name?: string | undefined;
   /**
-   * The address to listen on when the process was not activated. It is not used below a
-   * shell that got the socket in place of this process: the call then throws.
+   * The address to listen on when the process was not activated. If a shell has received
+   * the socket in place of this process, the call throws instead.
    *
    * @default {undefined}
    */

@@ -1,6 +1,6 @@
 import type { ChunkConn } from "../activation/_conn.ts";
 
-/** The room for the head of a small response, before that for its body. */
+/** The sizes of the buffers for the head and the body of a small response. */
 const HEAD_BYTES = 4 * 1024;
 const BODY_BYTES = 16 * 1024;
 
@@ -22,7 +22,7 @@ export function encode(text: string): Uint8Array {
 /**
  * Sends a part of a response: at once when it is small, otherwise without copying it.
  *
- * @param head A text of bytes: headers have no other characters.
+ * @param head Characters below U+0100: headers have no others.
  * @returns Undefined when the kernel took all of it.
  */
 export function sendParts(

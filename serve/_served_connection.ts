@@ -113,11 +113,11 @@ export class ServedConnection implements ExchangeConnection {
   }
 
   /**
-   * Closes a connection that is idle later, if its client has not sent a request by then.
+   * Closes an idle connection after the grace period, unless its client sends a request.
    * Called when the server begins to stop.
    */
   stop(): void {
-    // It has its last response: less time is enough.
+    // Less time is enough for a client that has its last response.
     if (this.#isLingering) return this.#linger();
     if (!this.isIdle || this.#closing !== undefined) return;
     // In the second turn, bytes that the kernel has received by now are read.
@@ -278,7 +278,7 @@ export class ServedConnection implements ExchangeConnection {
     const isPadded = this.#receiving !== undefined && this.#isPadded(chunk);
     this.#offerUpgrade(chunk);
     if (error?.code === "HPE_CLOSED_CONNECTION") {
-      // A client that has announced its last request has no other.
+      // The client has announced that its last request is the last.
       this.#ignoresInput = true;
     } else if (error !== undefined) {
       return this.#refuse(error.code, error.message);

@@ -3,8 +3,8 @@ export interface ServiceServerEvents {
   /** accept(2) has failed. */
   onAcceptError(error: unknown): void;
   /**
-   * A request has begun, or a WebSocket is open: the service is not idle. Call the
-   * result once at its end.
+   * A request has begun, or a WebSocket is open: the service is not idle until the
+   * returned function is called, once.
    */
   hold(): () => void;
 }

@@ -22,7 +22,8 @@ export class WatchedTransport implements Transport {
   }
 
   /**
-   * Whether nothing was received or sent for a time, in the resolution of the calls.
+   * Whether nothing was received or sent for a time, as precisely as the interval between
+   * calls.
    *
    * @param now The result of `performance.now()`.
    */

@@ -14,8 +14,8 @@ import { upgrades } from "./_upgrade.ts";
  * @param options The subprotocol, and `idleTimeout`: the time in seconds after which a
  * silent client is pinged, and closed when it does not answer.
  * @returns The socket, and the response that the handler must return.
- * @throws {TypeError} The request does not ask for a WebSocket, it is a copy, or its
- * connection cannot be upgraded.
+ * @throws {TypeError} The request does not ask for a WebSocket, is a copy, or has a
+ * connection that cannot be upgraded.
  * @throws {Deno.errors.Http} The request is already upgraded.
  *
  * @example
