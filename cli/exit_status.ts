@@ -1,6 +1,4 @@
-/**
- * The exit statuses of both programs; 64 and 78 are those of sysexits(3).
- */
+/** The exit statuses of both programs; 64 and 78 are those of sysexits(3). */
 export const EXIT = {
   /** Success. */
   ok: 0,

@@ -63,7 +63,7 @@ export function parseOptions(
     boolean: withoutValue,
     string: [...withValue.keys()],
     collect: [...withValue.keys()],
-    // Called for operands as well, before the library converts some to numbers.
+    // Also called for operands, before the library converts some to numbers.
     unknown(arg, key) {
       if (key !== undefined) throw new UsageError(`Unknown option "${arg}"`);
       operands.push(arg);

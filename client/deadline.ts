@@ -18,8 +18,5 @@ export async function deadline<T>(
   }
 }
 
-/**
- * The time in which a server must close its side after the last reply, in
- * milliseconds.
- */
+/** The time for the server to close its side after the last reply, in milliseconds. */
 export const LINGER_MS = 1_000;

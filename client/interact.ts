@@ -41,7 +41,7 @@ export async function interact(
   const receiving = receive();
   await Promise.race([
     receiving,
-    // Receiving reports a closed connection with a better reason.
+    // For a closed connection, the error of receiving has the better reason.
     sending.then((sentAll) => sentAll ? waitForRest() : receiving),
   ]);
 

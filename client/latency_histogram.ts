@@ -8,9 +8,7 @@ const DIVISIONS = 2 ** DIVISION_BITS;
 /** The longest distinguished latency, about 7 minutes; the maximum stays exact. */
 const STEPS_MAX = 2 ** 32 - 1;
 
-/**
- * Counts latencies in buckets of growing width, in constant memory.
- */
+/** Counts latencies in buckets of growing width, in constant memory. */
 export class LatencyHistogram {
   readonly #buckets = new Float64Array(bucketOf(STEPS_MAX) + 1);
   #count = 0;

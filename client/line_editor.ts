@@ -44,9 +44,7 @@ export class LineEditor implements Stdio, Disposable {
     this.#takeTerminal();
   }
 
-  /**
-   * Takes over the terminal of standard input and output. Loads node:readline only now.
-   */
+  /** Takes over the terminal of standard input and output. Loads node:readline. */
   static async open(): Promise<LineEditor> {
     const [readline, process] = await Promise.all([
       import("node:readline"),
@@ -95,7 +93,7 @@ export class LineEditor implements Stdio, Disposable {
     for (const [name, status] of Object.entries(FATAL)) {
       on(name as keyof typeof FATAL, () => Deno.exit(status));
     }
-    // The shell has used the terminal in between.
+    // While the program was stopped, the shell has used the terminal.
     on("SIGCONT", () => {
       restoreMode();
       setCbreak();

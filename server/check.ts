@@ -41,7 +41,7 @@ export async function check(
   return isWrong ? EXIT.config : EXIT.ok;
 }
 
-/** The settings of units that limit the server. */
+/** Returns findings about the settings of units that limit the server. */
 function limits(options: IpcServerOptions): Finding[] {
   const { maxConnections, maxWaiting, backlog } = options;
   const held = connectionsHeld(options);

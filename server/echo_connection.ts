@@ -31,7 +31,7 @@ export class EchoConnection {
    *
    * @param onChunk Called with each chunk after its write has started; the chunk is valid
    * during the call.
-   * @throws {Error} The peer has gone.
+   * @throws {Error} The peer has closed or reset the connection.
    */
   async serve(onChunk?: (chunk: Uint8Array) => void): Promise<void> {
     const conn = this.#conn;

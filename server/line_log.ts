@@ -127,7 +127,7 @@ export class LineLog {
   }
 }
 
-/** Returns the end of the longest part that is written in one piece, or of a longer line. */
+/** Returns the end of the longest part of whole lines that is written in one piece. */
 function endOfPart(bytes: Uint8Array, start: number): number {
   const limit = start + WHOLE_BYTES;
   if (bytes.length <= limit) return bytes.length;

@@ -28,7 +28,7 @@ export class Reporting {
     name: string,
     options: IpcServerOptions,
   ) {
-    // Like the log, warnings must not block on a journal that does not read.
+    // Like the log, warnings must not block when the journal does not read them.
     this.#warnings = new LineLog(Deno.stderr, () => {});
     const log = this.#log = logger({
       name,

@@ -44,7 +44,7 @@ export class StatusReport {
         return this.#onLackOfDescriptors();
       }
     }
-    // The service has reported that its manager cannot be notified.
+    // There is no notify socket, or its error was reported with READY=1.
     this[Symbol.dispose]();
   }
 }

@@ -1,8 +1,8 @@
 import { basename, dirname, resolve } from "node:path";
 
 /**
- * Bundles a program and compiles it. An executable would load imports by absolute
- * path from the disk, at each start: a bundle has them all. It is made beside the
+ * Bundles a program and compiles it. Without the bundle, the executable would load
+ * imports by absolute path from the disk, at each start. The bundle is made beside the
  * program, where the same deno.json applies and relative paths are the same.
  *
  * @throws {Error} Deno refuses; the message is Deno's.
@@ -54,10 +54,10 @@ async function run(
 }
 
 /**
- * Verifies units with systemd-analyze(1), as copies that start the built executable:
- * it need not be installed.
+ * Verifies units with systemd-analyze(1), as copies that start the built executable,
+ * which may not be installed yet.
  *
- * @returns The exposure that systemd rates; nothing where it cannot.
+ * @returns The exposure level; undefined if this systemd cannot rate it.
  * @throws {Error} systemd finds a fault in the units.
  */
 export async function verify(
@@ -69,7 +69,7 @@ export async function verify(
   try {
     const paths: string[] = [];
     for (const [name, text] of Object.entries(files)) {
-      // Of a template, an instance.
+      // A template is verified as an instance.
       paths.push(`${folder}/${name.replace("@.", "@1.")}`);
       const copy = text.replace(`=${installed}\n`, `=${built}\n`);
       await Deno.writeTextFile(paths.at(-1)!, copy);

@@ -88,7 +88,7 @@ async function main(args: readonly string[]): Promise<void> {
   };
   const count = Number(values.instances ?? 1);
   if (!(count >= 1 && count < 100)) throw new Error("Give --instances 1 to 99");
-  // Faults of the description are found before anything is written.
+  // Throws for an invalid description before anything is written.
   const names = Object.keys(unitFiles(description).files);
   const units = names.map((name) => join(values.output, name));
   const built = values.executable ?? join(values.output, name);

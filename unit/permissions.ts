@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 const KINDS = "read write net env sys import run ffi".split(
   " ",
 ) as (keyof Permissions)[];
-/** Those of the first six. */
+/** The short forms of the first six. */
 const LETTERS = "RWNESI";
 
 /** The extent of a permission: everything, or the listed names. */

@@ -215,7 +215,7 @@ function paths(directive: string, paths: readonly string[]) {
   return when(values.length > 0, `${name}=${values.join(" ")}`);
 }
 
-/** Returns the rest of those that begin with a text. */
+/** Returns the paths that begin with `start`, without it. */
 function below(paths: readonly string[], start: string): string[] {
   return paths.filter((path) => path.startsWith(start))
     .map((path) => path.slice(start.length));

@@ -5,7 +5,7 @@ import type { UnitDescription } from "./unit_description.ts";
 
 /** The kernel queues this number of connections for each socket, as `serve()` asks. */
 const BACKLOG = 4096;
-/** In seconds: `drainTimeoutMs` of `serve()`, the exit after it, and a margin. */
+/** `drainTimeoutMs` of `serve()`, the exit after it, and a margin, in seconds. */
 const STOP_S = 10 + 1 + 4;
 
 /** The directives of every service. */
@@ -98,13 +98,13 @@ export function unitFiles(
     ...[`Sockets=${names.join(" ")}`, `ExecStart=${unitPath(it.executable)}`],
     ...it.idleMs ? [`Environment=${IDLE_TIMEOUT}=${it.idleMs}`] : [],
     ...["Restart=on-failure", "RestartSec=250ms", `TimeoutStopSec=${STOP_S}s`],
-    // For the backlogs, and as many connections as one of them.
+    // The backlog of each socket, and as many connections as one backlog.
     `LimitNOFILE=${BACKLOG * (it.listen.length + 1)}`,
     ...["LimitCORE=0", "TasksMax=256"],
     ...["", "# In every unit", ...EVERYWHERE],
-    // A dynamic user implies the second.
+    // DynamicUser= implies RemoveIPC=.
     ...it.user ? [`User=${it.user}`, "RemoveIPC=yes"] : ["DynamicUser=yes"],
-    // Instances share their directories, and none may remove them.
+    // Instances share their directories: the stop of one must not remove them.
     ...template && it.user === undefined && created.length > 0
       ? [`User=${name}`, "RuntimeDirectoryPreserve=yes"]
       : [],
