@@ -1,4 +1,4 @@
-// The least that echoes on an inherited unix socket: the runtime's own handles.
+// The least that echoes on a passed unix socket: the runtime's own handles.
 import process from "node:process";
 
 // deno-lint-ignore no-explicit-any -- Deno documents none of these names
