@@ -5,7 +5,7 @@ import { page } from "../docs/pages.ts";
 import { ActivatedServer } from "../integration/activated_server.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { echoOf } from "../support/peer.ts";
-import { REPOSITORY, run } from "../support/program.ts";
+import { output, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const PODMAN = `${REPOSITORY}tests/containers/podman`;
@@ -24,8 +24,7 @@ Deno.test.beforeAll(async () => {
   }
   const script = `set -e; podman() { ${PODMAN} "$@"; }; ${commands}`;
   const options = { cwd: directory.path, env };
-  const { code, stdout, stderr } = await run("bash", ["-c", script], options);
-  assertEquals(code, 0, stdout + stderr);
+  await output("bash", ["-c", script], options);
 });
 Deno.test.afterAll(async () => {
   // A container outlives the command that runs it, if that is killed.

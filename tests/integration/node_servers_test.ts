@@ -3,7 +3,7 @@
 import { assertEquals } from "@std/assert";
 import { freePorts, listenFor } from "../support/activate.ts";
 import { soon } from "../support/eventually.ts";
-import { REPOSITORY, run } from "../support/program.ts";
+import { output, REPOSITORY } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
@@ -18,16 +18,12 @@ Deno.test("the examples with npm packages type-check with their lock file", asyn
   const args = ["check", "--quiet", CONFIG, ...modules];
   // It fetches the packages.
   const options = { env: Deno.env.toObject(), within: 180_000 };
-  const { code, stderr } = await run(Deno.execPath(), args, options);
-  assertEquals(code, 0, stderr);
+  await output(Deno.execPath(), args, options);
 });
 
-async function curl(...args: string[]): Promise<string> {
-  const { stdout, stderr, code } = await run("curl", [
-    ...["--silent", "--show-error", "--fail", "--max-time", "20", ...args],
-  ]);
-  assertEquals(code, 0, stderr);
-  return stdout;
+function curl(...args: string[]): Promise<string> {
+  const flags = ["--silent", "--show-error", "--fail", "--max-time", "20"];
+  return output("curl", [...flags, ...args]);
 }
 
 /** Waits for an event of a WebSocket; its error rejects. */

@@ -1,23 +1,25 @@
 /** Trees to build in, and packages made from them, as a packager makes them. */
 
-import { REPOSITORY, run, type RunOptions } from "../support/program.ts";
+import {
+  type Finished,
+  REPOSITORY,
+  run,
+  type RunOptions,
+  stdoutOf,
+} from "../support/program.ts";
 
-/** Runs commands of bash, with any exit code; stdout and stderr are one. */
-export async function attempt(
+/** Runs commands of bash, with any exit code; stderr is part of stdout. */
+export function attempt(
   script: string,
   options: RunOptions = {},
-): Promise<{ code: number; output: string }> {
+): Promise<Finished> {
   const args = ["-e", "-o", "pipefail", "-c", `exec 2>&1\n${script}`];
-  const limit = { within: 120_000, ...options };
-  const { code, stdout: output } = await run("bash", args, limit);
-  return { code, output };
+  return run("bash", args, { within: 120_000, ...options });
 }
 
 /** As {@linkcode attempt}, but an exit code other than 0 is an error. */
 export async function sh(script: string, options?: RunOptions) {
-  const { code, output } = await attempt(script, options);
-  if (code === 0) return output;
-  throw new Error(`"${script}" ended with code ${code}\n${output}`);
+  return stdoutOf([script], await attempt(script, options));
 }
 
 /** The Deno of this checkout and its compile runtime, as make takes them. */
@@ -33,7 +35,7 @@ export async function toolchain(): Promise<Record<string, string>> {
   return DENORT_BIN === undefined ? { DENO } : { DENO, DENORT_BIN };
 }
 
-/** Those of these variables that are set. */
+/** Returns those of these variables that are set. */
 export function inherited(...names: string[]): Record<string, string> {
   return Object.fromEntries(
     names.map((name) => [name, Deno.env.get(name)])

@@ -327,17 +327,17 @@ Deno.test("the archive of executables installs where there is neither Deno nor a
   const make = (...args: string[]) =>
     attempt(`make ${args.join(" ")}`, { cwd: tree, env });
   for (const target of ["install", "installcheck"]) {
-    const { code, output } = await make(target, `DESTDIR=${root}`);
-    assertEquals(code, 0, output);
+    const { code, stdout } = await make(target, `DESTDIR=${root}`);
+    assertEquals(code, 0, stdout);
   }
   const plain = await installed();
   assertEquals(await contents(`${root}/usr`), await contents(`${plain}/usr`));
-  assertStringIncludes((await make()).output, "Nothing to be done for 'all'");
-  assertStringIncludes((await make("run")).output, "client | recv:close\n");
+  assertStringIncludes((await make()).stdout, "Nothing to be done for 'all'");
+  assertStringIncludes((await make("run")).stdout, "client | recv:close\n");
   for (const target of ["check", "dist", "clean"]) {
-    const { code, output } = await make(target);
-    assertEquals(code, 2, output);
-    assertStringIncludes(output, `"make ${target}" needs the sources`);
+    const { code, stdout } = await make(target);
+    assertEquals(code, 2, stdout);
+    assertStringIncludes(stdout, `"make ${target}" needs the sources`);
   }
 });
 

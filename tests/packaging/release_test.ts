@@ -39,9 +39,9 @@ Deno.test("a release has its version everywhere, and is committed and tagged", a
   using directory = new TempDir();
   const tree = directory.join("tree");
   const { git, release } = await clone(tree);
-  const { code, output } = await release("7.8.9");
-  assertEquals(code, 0, output);
-  assertStringIncludes(output, "git push --follow-tags");
+  const { code, stdout } = await release("7.8.9");
+  assertEquals(code, 0, stdout);
+  assertStringIncludes(stdout, "git push --follow-tags");
   const read = (file: string) => Deno.readTextFile(`${tree}/${file}`);
   assertStringIncludes(await read("deno.json"), '"version": "7.8.9"');
   assertStringIncludes(
@@ -60,7 +60,7 @@ Deno.test("a release has its version everywhere, and is committed and tagged", a
 
   const again = await release("7.8.9");
   assertEquals(again.code, 2);
-  assertStringIncludes(again.output, 'the tag "v7.8.9" exists');
+  assertStringIncludes(again.stdout, 'the tag "v7.8.9" exists');
 });
 
 Deno.test("an invalid release is refused, and the tree is unchanged", async () => {
@@ -68,9 +68,9 @@ Deno.test("an invalid release is refused, and the tree is unchanged", async () =
   const tree = directory.join("tree");
   const { git, release } = await clone(tree);
   const refused = async (version: string, why: string, checks?: string) => {
-    const { code, output } = await release(version, checks);
-    assertEquals(code, 2, output);
-    assertStringIncludes(output, why);
+    const { code, stdout } = await release(version, checks);
+    assertEquals(code, 2, stdout);
+    assertStringIncludes(stdout, why);
   };
   const malformed = ["1", "1.2", "01.2.3", "v1.2.3", "1.2.3-", "1.2.3-a_b"];
   for (const version of ["", "seven", "1.2.3+b", ...malformed]) {

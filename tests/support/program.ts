@@ -72,6 +72,26 @@ export async function run(
   }
 }
 
+/** Returns the stdout of a program; an exit code other than 0 is an error. */
+export function stdoutOf(
+  command: readonly string[],
+  { code, stdout, stderr }: Finished,
+): string {
+  if (code === 0) return stdout;
+  throw new Error(
+    `"${command.join(" ")}" ended with code ${code}\n${stdout}${stderr}`,
+  );
+}
+
+/** As {@linkcode run}, but an exit code other than 0 is an error. Returns the stdout. */
+export async function output(
+  command: string,
+  args: readonly string[] = [],
+  options: RunOptions = {},
+): Promise<string> {
+  return stdoutOf([command, ...args], await run(command, args, options));
+}
+
 /** The output of a running program, as lines. */
 export class Lines {
   /** The lines that were completed so far. */

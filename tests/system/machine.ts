@@ -2,7 +2,8 @@
  * A throw-away machine with a real systemd, for tests that act as its operator.
  *
  * It boots in about a second from a copy-on-write view of this host's root (see
- * `machine.sh`), and is gone without a trace when the tests end or die. The host's own systemd and units, its `/run` and `/tmp` are not touched.
+ * `machine.sh`), and is gone without a trace when the tests end or die. The host's own
+ * systemd and units, its `/run` and `/tmp` are not touched.
  */
 
 import { assert, assertEquals } from "@std/assert";
@@ -12,8 +13,10 @@ import { echoOf } from "../support/peer.ts";
 import {
   ENVIRONMENT as PROGRAM_ENVIRONMENT,
   type Finished,
+  output,
   REPOSITORY,
   run as runProgram,
+  stdoutOf,
 } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -47,13 +50,8 @@ const attempt: Attempt = (...command) => {
   return runProgram(program!, args, { env: ENVIRONMENT });
 };
 
-const checked = (attempt: Attempt) => async (...command: string[]) => {
-  const { code, stdout, stderr } = await attempt(...command);
-  if (code === 0) return stdout;
-  throw new Error(
-    `"${command.join(" ")}" ended with code ${code}\n${stdout}${stderr}`,
-  );
-};
+const checked = (attempt: Attempt) => async (...command: string[]) =>
+  stdoutOf(command, await attempt(...command));
 
 /**
  * As {@linkcode Attempt}, on this host, but an exit code other than 0 is an error.
@@ -318,12 +316,11 @@ export class Machine extends Manager {
   async compile(source: string, path: string, flags: string[]): Promise<void> {
     using directory = new TempDir();
     const program = directory.join("program");
-    const { code, stderr } = await runProgram(Deno.execPath(), [
+    await output(Deno.execPath(), [
       ...["compile", "--quiet", "--no-check", "--no-prompt", "--no-code-cache"],
       ...[`--config=${REPOSITORY}deno.json`, "--frozen", ...flags],
       ...[`--output=${program}`, source],
     ], { env: denoEnv(), within: 60_000 });
-    assertEquals(code, 0, stderr);
     await this.copy(program, path);
   }
 

@@ -1,8 +1,7 @@
 /** Programs that tests compile into a machine: `service.ts`, and those of `examples/`. */
 
-import { assertEquals } from "@std/assert";
 import { page } from "../docs/pages.ts";
-import { REPOSITORY, run } from "../support/program.ts";
+import { output, REPOSITORY } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import type { Machine } from "./machine.ts";
 
@@ -53,7 +52,6 @@ export async function compileExample(
   // It may have to fetch packages, by settings of the environment.
   const env = { ...Deno.env.toObject(), DENO: Deno.execPath(), NO_COLOR: "1" };
   const options = { cwd: REPOSITORY, env, within: 180_000 };
-  const { code, stderr } = await run("sh", ["-c", script], options);
-  assertEquals(code, 0, stderr);
+  await output("sh", ["-c", script], options);
   await machine.copy(directory.join(name!), `/usr/local/bin/${name}`);
 }

@@ -3,7 +3,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import config from "../../deno.json" with { type: "json" };
-import { REPOSITORY, run } from "../support/program.ts";
+import { output, REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
 const LISTED = `${REPOSITORY}toolchain/std_code.sha256`;
@@ -29,11 +29,8 @@ async function modules(): Promise<{ folder: string; names: string[] }> {
   return { folder, names: [...names].sort() };
 }
 
-async function codeOf(folder: string, names: string[]): Promise<string> {
-  const command = `${REPOSITORY}toolchain/std_code`;
-  const { code, stdout, stderr } = await run(command, names, { cwd: folder });
-  assertEquals(code, 0, stderr);
-  return stdout;
+function codeOf(folder: string, names: string[]): Promise<string> {
+  return output(`${REPOSITORY}toolchain/std_code`, names, { cwd: folder });
 }
 
 Deno.test("each module of deno-std that is imported is the code of denoland/std", async () => {
