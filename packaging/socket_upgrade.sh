@@ -1,7 +1,7 @@
 # shellcheck shell=sh
-# An upgrade restarts the sockets whose units it changed: systemd has the others go on
-# listening. One job restarts a socket with all units that require it; stopped first and
-# started then, they would stay stopped.
+# An upgrade restarts the sockets whose units it changed; the others keep listening. One
+# job restarts a socket with all units that require it: a stop and a start of the socket
+# alone would leave them stopped.
 records=/run/ipc-server.upgrade
 
 # Before the files change: the text of the active sockets' units, and their paths.

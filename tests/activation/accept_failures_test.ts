@@ -142,7 +142,7 @@ Deno.test("new clients are served after a system call has failed", async (t) => 
   await sideBySide(t, Object.fromEntries(steps));
 });
 
-/** How to ask at a second socket, a unix path, that has no connections. */
+/** The services, and the request to a second socket, a unix path without connections. */
 const FILLED: [service: Service, askOther?: Ask][] = [
   ["listen, unix path"],
   ["listen, TCP"],
@@ -175,7 +175,7 @@ async function survivesPeers(service: Service, askOther?: Ask): Promise<void> {
       (count) => count === DESCRIPTORS,
     );
     if (askOther) peers.use(await dial(other));
-    // A peer that closes silently before its TLS handshake is waited for.
+    // The server would wait for a TLS handshake of silent peers.
     if (ask === echoOverTls) {
       for (const peer of dialled) await send(peer, "That is no TLS.");
     }

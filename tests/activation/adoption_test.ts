@@ -1,4 +1,5 @@
-// Passed descriptors: which are adopted, with which are refused, and what is kept open.
+// Passed descriptors: which are adopted, which are refused with which error, and which
+// stay open.
 
 import { assertEquals } from "@std/assert";
 import {

@@ -6,7 +6,7 @@ import { type Random, withRandom } from "../support/random.ts";
 
 type Environment = Record<string, string | undefined>;
 
-/** What an implementation makes of an environment; an error is an error. */
+/** The result of an implementation for an environment. */
 interface Verdict {
   listen: string[] | "error";
   watchdog: number | "error";
@@ -14,7 +14,7 @@ interface Verdict {
 
 const PID = 4242;
 
-/** Environments worth a look each, and the pools that random ones are of. */
+/** The values of each variable, which random environments combine. */
 const POOLS: Record<string, Environment[string][]> = {
   LISTEN_PID: [
     ...Array(6).fill("$PID"),

@@ -116,7 +116,7 @@ const handleWith = (methods: Partial<UdpHandle>): UdpHandle => ({
   ...methods,
 });
 
-Deno.test("receiving that fails again and again is tried again, later", async () => {
+Deno.test("a failed receive is retried at once, and then after a pause", async () => {
   let starts = 0;
   const handle = handleWith({
     recvStart() {
@@ -131,7 +131,7 @@ Deno.test("receiving that fails again and again is tried again, later", async ()
   });
   using conn = new UdpDatagramConn(handle, () => {});
   const receiving = soon("a datagram is received", conn.receive());
-  // Once at once.
+  // The first retry needs no pause.
   await new Promise((resolve) => setTimeout(resolve));
   assertEquals(starts, 2);
   const [bytes] = await receiving;

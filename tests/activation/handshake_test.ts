@@ -15,7 +15,7 @@ const COUNT = 200;
 /** Descriptors of the runtime itself, and of the first connection, come and go. */
 const SPARE = 5;
 
-/** The begin of a TLS record. */
+/** The start of a TLS record. */
 const BYTES = Uint8Array.of(22, 3, 1, 2, 0, 1);
 
 async function clients(port: number, how: string): Promise<Disposable> {

@@ -25,7 +25,7 @@ async function sleepsAfter(then: string): Promise<number> {
     return Number(/^voluntary_ctxt_switches:\s+(\d+)$/m.exec(status)![1]);
   };
   const wait = (ms: number) => new Promise((done) => setTimeout(done, ms));
-  // The end of the start, and of a timer, is soon over.
+  // By then the start of the program, and the timer of a closed listener, are over.
   await wait(1_200);
   const before = sleeps();
   await wait(WINDOW_MS);

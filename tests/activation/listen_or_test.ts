@@ -34,7 +34,7 @@ const CHOICES: [
   ["unix=a,tcp=a", "a", `${SEVERAL} 3 "a", 4 "a"); ${NAME_EACH}`],
   ["unix=other", "web", ABSENT],
 ];
-Deno.test("the only socket is taken: that of the name, or without one of all", async () => {
+Deno.test("the only socket is adopted: the only one of the name, or without a name of all", async () => {
   for (const [passed, name, outcome, ...codes] of CHOICES) {
     const script = `const options = ${JSON.stringify({ name, port: 0 })};
       console.log(await failure(listenOr(options)));

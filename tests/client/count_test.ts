@@ -111,7 +111,7 @@ for (const [what, peer, lines, failure] of COUNTS) {
   });
 }
 
-Deno.test("count: sends one line a time, and pauses after each", async () => {
+Deno.test("count: sends one line at a time, and pauses after each", async () => {
   assertEquals(await counted(echo, { count: 0 }), [CLOSE, ""]);
   const [packets, arrivals]: [string[], number[]] = [[], []];
   await counted(

@@ -1,11 +1,11 @@
-// docs/architecture.md and the tree: the page names existing files, and existing files
-// it names, and imports go the way of its arrows.
+// docs/architecture.md and the tree: the page names every folder, and no file that does
+// not exist; and imports follow its tables.
 
 import { assert, assertEquals } from "@std/assert";
 import { files, imports, page, quoted, tableRows } from "./pages.ts";
 
 const PAGE = page("docs/architecture.md");
-const ARROWS = new Map(
+const ALLOWED = new Map(
   tableRows(PAGE, "of", "imports").map(([of, imported]) =>
     [quoted(of!)[0]!, quoted(imported!)] as const
   ),
@@ -21,7 +21,7 @@ function part(path: string): string {
   const [first, second, ...rest] = path.split("/");
   if (second === undefined) return path;
   const inner = `${first}/${second}/`;
-  return rest.length > 0 && ARROWS.has(inner) ? inner : `${first}/`;
+  return rest.length > 0 && ALLOWED.has(inner) ? inner : `${first}/`;
 }
 
 const unique = (texts: string[]) => [...new Set(texts)].sort();
@@ -51,22 +51,22 @@ Deno.test("the architecture page names no file that is not there", () => {
 Deno.test("every folder imports what the architecture page says, and nothing else", () => {
   const across = PRODUCT.filter(({ fromPart, toPart }) => fromPart !== toPart);
   for (const { fromPart, toPart, text } of across) {
-    assert(ARROWS.get(fromPart)?.includes(toPart), text);
+    assert(ALLOWED.get(fromPart)?.includes(toPart), text);
   }
-  for (const [from, allowed] of ARROWS) {
+  for (const [from, allowed] of ALLOWED) {
     if (from === "tests/") continue;
     const used = across.filter(({ fromPart }) => fromPart === from);
     assertEquals(unique(used.map(({ toPart }) => toPart)), unique(allowed));
   }
-  const said = tableRows(PAGE, "private module", "also imported by", "why")
+  const listed = tableRows(PAGE, "private module", "also imported by", "why")
     .map(([module, by]) => `${quoted(module!)[0]} by ${quoted(by!)[0]}`);
   const found = across.filter(({ to }) => /\/_\w+\.ts$/.test(to))
     .map(({ to, fromPart }) => `${to} by ${fromPart}`);
-  assertEquals(unique(found), said.toSorted());
+  assertEquals(unique(found), listed.toSorted());
 });
 
-Deno.test("neither modules nor the arrows of the architecture page lead to a circle", () => {
-  assertNoCircle(new Map([...ARROWS].filter(([of]) => of !== "tests/")));
+Deno.test("neither modules nor folders import each other in a cycle", () => {
+  assertNoCircle(new Map([...ALLOWED].filter(([of]) => of !== "tests/")));
   const byFile = Map.groupBy(IMPORTS, ({ from }) => from);
   assert(byFile.size > 100, `only ${byFile.size} modules import anything`);
   assertNoCircle(
@@ -74,12 +74,12 @@ Deno.test("neither modules nor the arrows of the architecture page lead to a cir
   );
 });
 
-/** Checks that these arrows form no cycle. */
+/** Checks that these imports form no cycle. */
 function assertNoCircle(graph: ReadonlyMap<string, readonly string[]>): void {
   const finished = new Set<string>();
   const visit = (node: string, way: string[]) => {
     if (finished.has(node)) return;
-    assert(!way.includes(node), `a circle: ${[...way, node].join(" → ")}`);
+    assert(!way.includes(node), `a cycle: ${[...way, node].join(" → ")}`);
     for (const next of graph.get(node) ?? []) visit(next, [...way, node]);
     finished.add(node);
   };

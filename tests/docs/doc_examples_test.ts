@@ -1,5 +1,5 @@
-// Examples in doc comments and pages that are services: they go on after the end of
-// their module.
+// Examples in doc comments and pages that are services: they keep working after their
+// module has ended.
 
 import { assert, assertEquals } from "@std/assert";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
@@ -19,7 +19,7 @@ Deno.test("no example disposes at the end of its module of what a service needs"
 });
 
 for (const path of ["daemon/mod.ts", "daemon/watchdog.ts"]) {
-  Deno.test(`the pings of the example in ${path} go on after its module has ended`, async () => {
+  Deno.test(`the pings of the example in ${path} continue after its module has ended`, async () => {
     using directory = new TempDir();
     using receiver = new NotifyReceiver();
     const code = examples(path).find((code) => code.includes("watchdog("));

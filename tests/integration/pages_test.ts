@@ -62,7 +62,7 @@ async function assertEchoes(dial: () => Promise<Deno.Conn>): Promise<void> {
   assertEquals(await echoOf(conn, "as README says\n"), "as README says\n");
 }
 
-/** The lines of an output, without what is another one each time. */
+/** The lines of an output, without the parts that differ each time. */
 function unchanging(output: string): string[] {
   return output.trimEnd().replaceAll(/\/\S+\/tmp\.\w+\//g, "DIRECTORY/")
     .replaceAll(/\bLISTEN_PID=\d+/g, "LISTEN_PID=PID")

@@ -1,4 +1,4 @@
-// What the packages have in them, judged by the tools of each distribution.
+// The content of the packages, by the tools of each distribution.
 
 import {
   assert,
@@ -413,7 +413,7 @@ Deno.test("two builds give the same executables, packages and archives", async (
 
 Deno.test("lintian reports nothing", async () => {
   let deb = file(".deb");
-  // It takes a minute to read the executables, which is for CI to wait.
+  // Reading the executables takes a minute: only CI does it.
   if (Deno.env.get("REQUIRE_SYSTEM") !== "1") {
     const root = directory.join("without-executables");
     await sh(`
@@ -425,7 +425,7 @@ Deno.test("lintian reports nothing", async () => {
       dpkg-deb --build --root-owner-group -Zgzip . ${root}.deb`);
     deb = `${root}.deb`;
   }
-  // Debian's archive takes no package compressed the way that is fast.
+  // Debian's archive refuses packages with the fast compression.
   const options = "--allow-root --display-info --tag-display-limit=0";
   const output = await sh(
     `lintian ${options} --suppress-tags=malformed-deb-archive ${deb}`,

@@ -153,5 +153,5 @@ export function streamOf(
   });
 }
 
-/** A promise that a test keeps when it wants a handler to go on. */
+/** A promise that a test resolves to let a handler continue. */
 export const gate = () => Promise.withResolvers<void>();

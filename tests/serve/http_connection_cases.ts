@@ -1,4 +1,4 @@
-/** The HTTP suite: several requests on a connection, clients that leave, and the stop. */
+/** The HTTP suite: several requests on a connection, clients that disconnect, and the stop. */
 
 import {
   assert,
@@ -126,7 +126,7 @@ test("a client that half-closes is answered, and its request is not aborted", {
   Deno: "a half-close counts as leaving",
   node: "the same",
 }, async (place) => {
-  // The server looks once a second for clients that have gone.
+  // The server checks once a second for clients that have disconnected.
   const pause = () => new Promise((resolve) => setTimeout(resolve, 1_500));
   await using _service = await place.serve(async (request) => {
     const parts = ["got ", await request.text()];

@@ -199,7 +199,7 @@ Deno.test("connections beyond maxWaiting are closed and counted, and those that 
   assertEquals(order, [0, 1]);
 });
 
-Deno.test("a unix peer that leaves while it waits frees its place", async () => {
+Deno.test("a unix peer that disconnects while it waits frees its place", async () => {
   await using conns = await withWaiting("unix", 1);
   conns.waiting[0]!.close();
   const { server } = conns;

@@ -1,7 +1,4 @@
-/**
- * A service to be started with sockets, and with as few permissions as a test
- * likes. Its argument are the options of `serve()`, as JSON.
- */
+/** A service for tests. Its argument has the options of `serve()`, as JSON. */
 
 import { serve } from "../../serve/mod.ts";
 

@@ -1,4 +1,4 @@
-/** Echoes the messages of WebSockets. Its argument are the options of `serve()`. */
+/** Echoes the messages of WebSockets. Its argument has the options of `serve()`, as JSON. */
 
 import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 

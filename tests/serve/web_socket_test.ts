@@ -80,7 +80,7 @@ for (const kind of KINDS) {
     }
   });
 
-  Deno.test(`${kind}: clients that ask for an upgrade and leave leave nothing behind`, async () => {
+  Deno.test(`${kind}: clients that disconnect after asking for an upgrade leak no descriptor`, async () => {
     await using program = await start(kind);
     (await open(program)).close();
     const fds = `/proc/${program.pid}/fd`;

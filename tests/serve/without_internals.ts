@@ -1,4 +1,4 @@
-/** For `deno run --preload`: a runtime that has nothing but its documented API. */
+/** For `deno run --preload`: a runtime with its documented API only. */
 
 import "../activation/without_handles.ts";
 import "./without_http_server.ts";

@@ -55,7 +55,7 @@ export async function soon<Value>(
 export async function untilSteady(read: () => number): Promise<void> {
   let before = 0;
   let same = 0;
-  await eventually("it has come to rest", () => {
+  await eventually("the number stays the same", () => {
     const now = read();
     same = now > 0 && now === before ? same + 1 : 0;
     before = now;

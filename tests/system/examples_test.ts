@@ -1,5 +1,5 @@
-// examples/ and the servers of docs/web-service.md, compiled and installed as their pages
-// say.
+// examples/ and the servers of docs/web-service.md, compiled and installed by the commands
+// of their pages.
 
 import { assertEquals, assertMatch } from "@std/assert";
 import { examples } from "../docs/pages.ts";

@@ -150,7 +150,7 @@ export class Manager {
 export interface MachineOptions {
   /** The Debian that it runs; by default `MACHINE_ROOT`, or this host's root. */
   release?: "trixie";
-  /** What is done to the tree before it boots; by default {@linkcode install}. */
+  /** Prepares the tree before it boots; by default {@linkcode install}. */
   prepare?: (tree: Tree) => Promise<unknown>;
 }
 
@@ -183,7 +183,7 @@ export class Machine extends Manager {
   #process?: Deno.ChildProcess;
   /** The pid of its systemd. */
   #leader = 0;
-  /** Those added later have names that follow, and so win. */
+  /** The number in the name of the next drop-in: later ones override earlier ones. */
   #dropIns = 10;
 
   constructor(options: MachineOptions = {}) {

@@ -15,7 +15,7 @@ const CONNECTIONS = 8, WAITING = 4, BACKLOG = 8;
 
 /** For these: 8 + 4 peers, 128 accepted at a time, 64 to spare. */
 const ENOUGH = 204;
-/** In a burst there are none left for a moment. */
+/** In a burst, all are in use for a moment. */
 const TOO_FEW = 64;
 
 const machine = new Machine();
@@ -27,8 +27,8 @@ Deno.test.beforeAll(async () => {
 });
 
 /**
- * Peers that connect at once, each waiting in the kernel for its turn, which
- * Deno's own connect does not. Prints how many are connected, and keeps them.
+ * Connects N peers at once, prints their number, and keeps the connections. While the
+ * backlog is full, connect(2) blocks: that of Deno fails.
  */
 const PEERS = `
 import concurrent.futures, socket, sys, threading
@@ -73,14 +73,13 @@ for (const descriptors of [ENOUGH, TOO_FEW]) {
     await allServed("a");
     const pid = await machine.mainPid(SERVER);
 
-    // As many as could be open at all, ten times.
     const peers = `${10 * descriptors}`;
     const burst = machine.spawn("python3", "-c", PEERS, peers);
     const connected = new Lines("the burst", burst.stdout);
     await allServed("b");
     assertEquals(await connected.atLeast(1), [peers]);
     await allServed("c");
-    // What follows is about an amount of time: it has to pass.
+    // Not a wait: the processor time of one second is the tested condition.
     const before = await ticks(pid);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const used = await ticks(pid) - before;

@@ -56,13 +56,13 @@ const behaviours: Record<string, () => Promise<void>> = {
     await ready();
     await signalled("SIGTERM");
   },
-  /** Answers over HTTP with what a proxy has sent. */
+  /** Responds with the method, URL and host that a proxy has sent. */
   async web() {
     await serve(({ method, url, headers }) =>
       new Response(`${method} ${url} ${headers.get("host")}\n`)
     );
   },
-  /** Returns what it gets; its argument are options, with TLS if it has credentials. */
+  /** Echoes bodies. Its argument has the options; with credentials, it serves TLS. */
   async posting() {
     console.log("start");
     const tls = await credential("cert.pem").then(

@@ -6,11 +6,11 @@ import { existsSync } from "node:fs";
 import { REPOSITORY, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-/** What the npm packages hold, as the test's checksums have it pinned. */
+/** The runtime base in the npm packages, whose checksum the test pins. */
 const PINNED = "the pinned base\n";
 const OTHER = "another\n";
 
-/** Notes the base of each compilation and each bundler, and recovers what $HELD holds. */
+/** Records the base of each compilation and the bundler, and recovers $HELD. */
 const DENO = `#!/bin/sh
 while :; do
   case $1 in
