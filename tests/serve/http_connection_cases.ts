@@ -95,7 +95,7 @@ test("a client that disconnects cancels the response, also while it is paused", 
 });
 
 test(
-  "a client that leaves before its response aborts the request, and is no error",
+  "a client that disconnects before its response aborts the request, and is no error",
   { "over TCP": "only a reset shows it" },
   async (place) => {
     const called = gate();

@@ -171,7 +171,7 @@ test("bodies flow both ways at once, chunk by chunk", async (place) => {
   assertEquals(await receiveAllText(conn), `0${CRLF}${CRLF}`);
 });
 
-test("reading the body fails when the client leaves within it, also one of 100 GB", async (place) => {
+test("reading the body fails when the client disconnects within it, also one of 100 GB", async (place) => {
   const called = gate();
   const failure = Promise.withResolvers<unknown>();
   await using _service = await place.serve(async (request) => {
