@@ -10,7 +10,7 @@ export const JOURNAL_SOCKET = "/run/systemd/journal/socket";
  */
 let kept: UnixDatagramSocket | undefined;
 
-/** The paths at which there is a journal. */
+/** The paths at which a journal has received a record. */
 const reached = new Set<string>();
 
 /** Sends a record. */
@@ -32,14 +32,14 @@ export async function sendToJournal(
  * Opens the socket. Sends an empty record, which the journal ignores: from its success
  * on, records are sent at once.
  */
-export function reachJournal(path: string): void {
+export function probeJournal(path: string): void {
   if (reached.has(path)) return;
-  // Without a journal, or the permission to send to it, records are lines.
+  // Without a journal, or the permission to send to it, loggers write lines.
   sendToJournal(path, new Uint8Array()).catch(() => {});
 }
 
-/** Whether a record is sent at once. */
-export function reachesJournal(path: string): boolean {
+/** Whether there is a journal, and a record is sent to it at once. */
+export function hasJournal(path: string): boolean {
   return reached.has(path);
 }
 

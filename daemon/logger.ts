@@ -1,8 +1,4 @@
-import {
-  JOURNAL_SOCKET,
-  reachesJournal,
-  reachJournal,
-} from "./_journal_socket.ts";
+import { hasJournal, JOURNAL_SOCKET, probeJournal } from "./_journal_socket.ts";
 import { JOURNAL_STREAM, type ReadableEnv } from "./environment.ts";
 import { escapeControl } from "./escape_control.ts";
 import { type JournalFields, journalSend } from "./journal_send.ts";
@@ -112,7 +108,7 @@ export function logger(options: LoggerOptions = {}): Logger {
   const { level = "info", sink = Deno.stderr } = options;
   const { journalSocket = JOURNAL_SOCKET } = options;
   const mayBeJournal = options.journal ?? namedJournal(options) !== undefined;
-  if (mayBeJournal) reachJournal(journalSocket);
+  if (mayBeJournal) probeJournal(journalSocket);
   let journal = mayBeJournal ? options.journal : false;
   const threshold = LEVELS.indexOf(level);
   const program = options.name === undefined ? "" : `${options.name}: `;
@@ -122,7 +118,7 @@ export function logger(options: LoggerOptions = {}): Logger {
       const prefix = journal ? `<${severity}>` : `${program}${name}: `;
       if (fields === undefined) return writeRecord(sink, prefix, text);
       const line = () => writeRecord(sink, prefix, withFields(text, fields));
-      if (!journal || !reachesJournal(journalSocket)) return line();
+      if (!journal || !hasJournal(journalSocket)) return line();
       journalSend({
         ...(options.name === undefined
           ? {}

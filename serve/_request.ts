@@ -105,7 +105,7 @@ export function readHeaders(
     }
     headers.pairs.push(pair);
   }
-  const reason = refusal(headers, httpVersion);
+  const reason = refusalReason(headers, httpVersion);
   if (reason !== undefined) throw new RefusedRequest(400, reason);
   if (FORBIDDEN.includes(method)) {
     throw new RefusedRequest(501, `the method "${method}" is not supported`);
@@ -114,7 +114,7 @@ export function readHeaders(
   return headers;
 }
 
-function refusal(
+function refusalReason(
   { hosts, isChunked }: RequestHeaders,
   httpVersion: string,
 ): string | undefined {

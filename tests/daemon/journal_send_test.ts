@@ -1,7 +1,7 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import {
   forgetJournalSocket,
-  reachesJournal,
+  hasJournal,
 } from "../../daemon/_journal_socket.ts";
 import { formatJournalFields } from "../../daemon/journal_send.ts";
 import {
@@ -103,7 +103,7 @@ async function reaching(receiver: NotifyReceiver, name?: string) {
   const journalSocket = receiver.socket;
   const log = logger({ sink, journal: true, journalSocket, name });
   assertEquals(await receiver.next(), "");
-  const reaches = () => reachesJournal(journalSocket);
+  const reaches = () => hasJournal(journalSocket);
   await eventually("the journal is reached", reaches, Boolean);
   return { log, lines };
 }

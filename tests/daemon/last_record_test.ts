@@ -13,7 +13,7 @@ function logging(script: string, flags = FLAGS) {
   const receiver = new NotifyReceiver();
   const module = `${REPOSITORY}daemon/_journal_socket.ts`;
   const [command, ...args] = scriptCommand(
-    `import { reachesJournal } from ${JSON.stringify(`file://${module}`)};
+    `import { hasJournal } from ${JSON.stringify(`file://${module}`)};
     import process from "node:process";
     const journalSocket = ${JSON.stringify(receiver.socket)};
     const log = logger({ journal: true, journalSocket });
@@ -34,7 +34,7 @@ function logging(script: string, flags = FLAGS) {
   };
 }
 
-const REACHED = `while (!reachesJournal(journalSocket)) {
+const REACHED = `while (!hasJournal(journalSocket)) {
   await new Promise((resolve) => setTimeout(resolve));
 }`;
 const LOG = 'log.critical("up\\n", { JOB: "7" });';
