@@ -45,13 +45,16 @@ export class HttpBinding {
   /** Whether a new server has the number after that of its connection. */
   #isNumbered: boolean | undefined;
 
-  /** @throws {TypeError} The runtime has no HTTP server of the known shape. */
-  constructor(internals: unknown) {
+  /**
+   * @param tcp The handles of accepted connections.
+   * @throws {TypeError} The runtime has no HTTP server of the known shape.
+   */
+  constructor(internals: unknown, tcp: { prototype: object }) {
     this.#internals = internals as Internals;
     const { serveHttpOnConnection, core } = this.#internals;
     const functions = [
       ...[serveHttpOnConnection, core.resources, core.tryClose],
-      core.ops.op_http_cancel,
+      ...[core.ops.op_http_cancel, Reflect.get(tcp.prototype, "takeStream")],
     ];
     if (
       typeof core.internalRidSymbol !== "symbol" ||
@@ -73,9 +76,13 @@ export class HttpBinding {
     onError: (error: unknown) => Response | Promise<Response>,
   ): HttpConnection | undefined {
     const { core, serveHttpOnConnection } = this.#internals;
-    const resource = handle.takeStream!();
-    // The handle is empty now, and would stay in memory.
-    handle.close();
+    let resource: number;
+    try {
+      resource = handle.takeStream!();
+    } finally {
+      // The handle is empty now, and would stay in memory.
+      handle.close();
+    }
     let abort: (() => void) | undefined;
     let server;
     try {
@@ -95,7 +102,7 @@ export class HttpBinding {
     const number = resource + 1;
     this.#isNumbered ??= core.resources()[number] === "http";
     if (abort === undefined || !this.#isNumbered) {
-      core.tryClose(number);
+      for (const each of [resource, number]) core.tryClose(each);
       throw new TypeError("The runtime's HTTP server has another shape");
     }
     return {
@@ -128,8 +135,13 @@ function isGone(error: unknown): boolean {
 export async function httpBinding(): Promise<HttpBinding | undefined> {
   // Loads the operations of the HTTP server, too.
   await streamBinding();
+  const { default: process } = await import("node:process");
   try {
-    return new HttpBinding(Reflect.get(Deno, Reflect.get(Deno, "internal")));
+    const { TCP } = (process as unknown as {
+      binding(name: string): { TCP: { prototype: object } };
+    }).binding("tcp_wrap");
+    const internals = Reflect.get(Deno, Reflect.get(Deno, "internal"));
+    return new HttpBinding(internals, TCP);
   } catch {
     return undefined;
   }

@@ -5,13 +5,15 @@ import { HttpBinding } from "../../runtime/http_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 
 /** Internals of the known shape, with changes, and the calls of their functions. */
-function internals({ newServerIs = "http", own = {}, ofCore = {} } = {}) {
+function internals(
+  { newServerIs = "http", own = {}, ofCore = {}, ofTcp = {} } = {},
+) {
   const calls: unknown[][] = [];
   const log = (name: string) => (...args: unknown[]) => {
     calls.push([name, ...args]);
   };
   const rid = Symbol();
-  const handle = { takeStream: () => 7, close: log("close") };
+  const handle = { takeStream: () => 7, close: log("close"), ...ofTcp };
   const binding = () =>
     new HttpBinding({
       serveHttpOnConnection(
@@ -36,7 +38,7 @@ function internals({ newServerIs = "http", own = {}, ofCore = {} } = {}) {
         ...ofCore,
       },
       ...own,
-    });
+    }, { prototype: handle });
   const respond = () => new Response();
   const serve = () =>
     binding().serve(handle as unknown as StreamHandle, respond, respond);
@@ -52,9 +54,10 @@ Deno.test("validation refuses an HTTP server of another shape", () => {
       "no resources": { ofCore: { resources: undefined } },
       "no tryClose": { ofCore: { tryClose: undefined } },
       "no cancel": { ofCore: { ops: {} } },
+      "no stream": { ofTcp: { takeStream: undefined } },
     })
   ) assertThrows(internals(change).binding, TypeError, undefined, what);
-  assertThrows(() => new HttpBinding(undefined), TypeError);
+  assertThrows(() => new HttpBinding(undefined, Object), TypeError);
 });
 
 Deno.test("a connection is drained and aborted by its server's resource", async () => {
@@ -81,7 +84,7 @@ Deno.test("a server that cannot be closed is an error, and closed", () => {
   ) {
     const { calls, serve } = internals(change);
     assertThrows(serve, TypeError, "another shape", what);
-    assertEquals(calls.at(-1), ["tryClose", 8]);
+    assertEquals(calls.slice(-2), [["tryClose", 7], ["tryClose", 8]]);
   }
 });
 
@@ -96,4 +99,10 @@ Deno.test("a connection that cannot be served is closed; if its peer has gone, w
   failure = new TypeError("not known");
   assertThrows(serve, TypeError, "not known");
   assertEquals(calls, [["close"], ["tryClose", 7]]);
+  const takeStream = () => {
+    throw failure;
+  };
+  const untaken = internals({ ofTcp: { takeStream } });
+  assertThrows(untaken.serve, TypeError, "not known");
+  assertEquals(untaken.calls, [["close"]]);
 });
