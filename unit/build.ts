@@ -27,7 +27,9 @@ export async function build(
 async function deno(command: string, ...args: string[]): Promise<void> {
   const all = [command, "--quiet", ...args];
   const { success, text } = await run(Deno.execPath(), ...all);
-  if (!success) throw new Error(`deno ${command}: ${text.trim()}`);
+  if (success) return;
+  const [message = ""] = text.trim().split("\n\nStack backtrace:");
+  throw new Error(`deno ${command}: ${message.trim()}`);
 }
 
 /** Returns the files that ldd(1) lists for an executable or a library. */

@@ -32,9 +32,10 @@ const USAGE =
   `Usage: deno run -A ipc/unit/main.ts PROGRAM --listen ADDRESS [OPTION...] [-- PERMISSION...]
 
   --listen [NAME=]ADDRESS  a port, 127.0.0.1:PORT, [::1]:PORT, /PATH or @NAME; repeatable
-  --name NAME              the name of the service (default: that of PROGRAM)
+  --name NAME              the name of the service (default: that of PROGRAM, or of the
+                           folder of a main.ts)
   --output FOLDER          the folder for the files (default: dist)
-  --idle TIME              exit after TIME without work: 500ms, 30s, 10min, 1h
+  --idle TIME              exit after TIME without work: 500ms, 30s, 10m, 1h
   --type TYPE              notify (default), notify-reload, or exec without READY=1
   --user USER              the user (default: a dynamic one)
   --instances N            template units: N processes share the ports
@@ -57,7 +58,7 @@ const OPTIONS = {
 /** Without a JIT, `MemoryDenyWriteExecute=` does not end the program. */
 const NO_JIT = "--v8-flags=--lite-mode,--single-threaded";
 const PATH = ["/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin"];
-const MS: Record<string, number> = { ms: 1, s: 1e3, min: 6e4, h: 36e5 };
+const MS: Record<string, number> = { ms: 1, s: 1e3, m: 6e4, min: 6e4, h: 36e5 };
 
 const printLine = (word: string, text: string) =>
   console.log(`${word.padEnd(11)} ${text}`);
@@ -77,7 +78,15 @@ async function main(args: readonly string[]): Promise<void> {
     return set === undefined ? arg : namedSet(dirname(resolve(program)), name);
   });
   const { permissions, others } = parsePermissions(asked);
-  const name = values.name ?? basename(program).replace(/\.\w+$/, "");
+  const path = resolve(program);
+  const isCompiled = values.executable !== undefined;
+  if (!isCompiled && !existsSync(path)) {
+    throw new Error(`Cannot find the program "${program}"`);
+  }
+  // "deno compile" would refuse it.
+  const unknown = others.find((arg) => /^--allow-(?!scripts)/.test(arg));
+  if (isCompiled && unknown) throw new Error(`"${unknown}" is no permission`);
+  const name = values.name ?? nameOf(path);
   const description: UnitDescription = {
     ...{ name, permissions, listen: values.listen, type: values.type },
     executable: resolve(values.executable ?? `/usr/local/bin/${name}`),
@@ -87,16 +96,18 @@ async function main(args: readonly string[]): Promise<void> {
     ...{ jit: !values["no-jit"], template: values.instances !== undefined },
   };
   const count = Number(values.instances ?? 1);
-  if (!(count >= 1 && count < 100)) throw new Error("Give --instances 1 to 99");
+  if (!(Number.isInteger(count) && count >= 1 && count < 100)) {
+    throw new Error("Give --instances 1 to 99");
+  }
   // Throws for an invalid description before anything is written.
   const names = Object.keys(unitFiles(description).files);
   const units = names.map((name) => join(values.output, name));
   const built = values.executable ?? join(values.output, name);
-  const made = values.executable === undefined ? [...units, built] : units;
+  const made = isCompiled ? units : [...units, built];
   const existing = values.force ? "" : made.filter(existsSync).join(", ");
   if (existing) throw new Error(`Cannot overwrite ${existing}: give --force`);
-  await Deno.mkdir(values.output, { recursive: true });
-  if (values.executable === undefined) {
+  if (values.user === undefined) refuseUser(name);
+  if (!isCompiled) {
     const all = parsePermissions([...asked, ...ownPermissions(description)]);
     const flags = [...flagsOf(all.permissions), ...others];
     if (!description.jit) flags.push(NO_JIT);
@@ -106,10 +117,11 @@ async function main(args: readonly string[]): Promise<void> {
   const listed = await libraries(built);
   if (listed.length === 0) throw new Error(`ldd lists nothing for "${built}"`);
   const { files, limits } = unitFiles({ ...description, libraries: listed });
+  const rated = await verify(files, description.executable, resolve(built));
+  await Deno.mkdir(values.output, { recursive: true });
   for (const [name, text] of Object.entries(files)) {
     await Deno.writeTextFile(join(values.output, name), text);
   }
-  const rated = await verify(files, description.executable, resolve(built));
   printLine("wrote", `${units.join(" ")} (exposure ${rated ?? "not rated"})`);
   limits.forEach((limit) => printLine("limit", limit));
   if (others.some((arg) => /^--(deny|ignore)-/.test(arg))) {
@@ -135,8 +147,23 @@ async function main(args: readonly string[]): Promise<void> {
   printLine("change", `sudo systemctl edit ${names.at(-1)}`);
 }
 
+/** Returns the name of a program, by the rule of `deno compile`. */
+function nameOf(path: string): string {
+  const name = basename(path).replace(/\.\w+$/, "");
+  return /^(main|mod|index|cli)$/.test(name) ? basename(dirname(path)) : name;
+}
+
+/** A dynamic user with the name of another one would be that one. */
+function refuseUser(name: string): void {
+  const users = Deno.readTextFileSync("/etc/passwd").split("\n");
+  if (!users.some((line) => line.startsWith(`${name}:`))) return;
+  throw new Error(
+    `Cannot name a service "${name}", like a user: give --name, or --user ${name}`,
+  );
+}
+
 function milliseconds(time: string): number {
-  const [, digits, unit = "s"] = /^([\d.]+)(ms|s|min|h)?$/.exec(time) ?? [];
+  const [, digits, unit = "s"] = /^([\d.]+)(ms|s|m|min|h)?$/.exec(time) ?? [];
   const result = Math.round(Number(digits) * MS[unit]!);
   if (result > 0 && result < 2 ** 31) return result;
   throw new Error(`Cannot parse --idle "${time}": give a time such as 30s`);
@@ -175,9 +202,13 @@ async function programs({ run, ffi }: Permissions): Promise<string[]> {
     const paths = PATH.map((folder) => resolve(folder, program));
     const path = paths.find(existsSync);
     if (path !== undefined) return path;
-    throw new Error(`Cannot find "${program}", which --allow-run names`);
+    throw new Error(
+      `Cannot find "${program}" of --allow-run in ${PATH.join()}`,
+    );
   });
   const all = [...commands, ...ffi === true ? [] : ffi];
+  const missing = all.find((path) => !existsSync(path));
+  if (missing) throw new Error(`Cannot find "${missing}" of --allow-ffi`);
   const needed = await Promise.all(all.map(libraries));
   return [...new Set([...all, ...needed.flat()])];
 }
@@ -186,7 +217,13 @@ if (import.meta.main) {
   try {
     await main(Deno.args);
   } catch (error) {
-    console.error(`unit: ${error instanceof Error ? error.message : error}`);
+    const message = error instanceof Error ? error.message : `${error}`;
+    // Node's advice for an unknown option does not help here.
+    const own = message.replace(
+      /\. To specify .*/,
+      "; permissions go behind --",
+    );
+    console.error(`unit: ${own}`);
     Deno.exit(1);
   }
 }

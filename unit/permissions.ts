@@ -5,6 +5,8 @@ const KINDS = "read write net env sys import run ffi".split(
 ) as (keyof Permissions)[];
 /** The short forms of the first six. */
 const LETTERS = "RWNESI";
+/** Those whose names are paths. */
+const PATHS = ["read", "write", "ffi"];
 
 /** The extent of a permission: everything, or the listed names. */
 export type Grant = true | readonly string[];
@@ -69,7 +71,7 @@ export function flagsOfSet(set: object, folder: string): string[] {
 
 /** A service has another working directory than the shell. */
 function absolute(kind: string, names: string[], folder: string): string[] {
-  return ["read", "write", "ffi"].includes(kind)
-    ? names.map((name) => resolve(folder, name))
-    : names;
+  const isPath = (name: string) =>
+    kind === "run" ? name.includes("/") : PATHS.includes(kind);
+  return names.map((name) => isPath(name) ? resolve(folder, name) : name);
 }

@@ -7,13 +7,18 @@ export interface Row {
   permission: string;
   /** The arguments for which the table shows the lines; by default none. */
   example?: string | undefined;
-  /** The part that systemd cannot enforce: a cell of the table, and a line of the output. */
+  /**
+   * The part that systemd cannot enforce: a cell of the table, and a line of the output.
+   * PATH stands for each path of `limited`.
+   */
   limit?: string | undefined;
 }
 
 interface Rule extends Row {
   /** Returns lines of the service; nothing if the rule does not apply. */
   lines(it: ReturnType<typeof factsOf>): string[] | undefined;
+  /** The paths that the limit is about. */
+  limited?: ("sockets" | "created" | "bound") | undefined;
 }
 
 const TEMPORARY = ["/tmp", "/var/tmp"];
@@ -49,6 +54,7 @@ const RULES: readonly Rule[] = [
     example: "--allow-net=unix:/run/db/db.sock",
     lines: (it) => paths("BindReadOnlyPaths=-", it.sockets),
     limit: "If its server creates PATH anew, restart this service too",
+    limited: "sockets",
   },
   {
     permission: "`read`, `write`, `run`, `ffi`: none, or a list",
@@ -88,12 +94,14 @@ const RULES: readonly Rule[] = [
       return when(lines.length > 0, ...lines);
     },
     limit: "PATH is a directory, and can also be read",
+    limited: "created",
   },
   {
     permission: "`write=PATH` elsewhere, with `--user`",
     example: "--allow-write=/srv/web",
     lines: (it) => paths("BindPaths=", it.bound),
-    limit: "PATH exists, belongs to the user, and can also be read",
+    limit: "PATH must exist and belong to the user, and can also be read",
+    limited: "bound",
   },
   {
     permission: "`write` without a list",
@@ -154,13 +162,19 @@ const RULES: readonly Rule[] = [
  * that apply; and the paths that systemd creates or binds for writing.
  */
 export function applyRules(it: UnitDescription): {
-  rules: (Row & { lines: string[] | undefined })[];
+  rules: (Row & { lines: string[] | undefined; limits: string[] })[];
   created: string[];
   bound: string[];
 } {
   const facts = factsOf(it);
   const { created, bound } = facts;
-  const rules = RULES.map((rule) => ({ ...rule, lines: rule.lines(facts) }));
+  const rules = RULES.map((rule) => {
+    const { limit = [], limited } = rule;
+    const limits = limited === undefined
+      ? [limit].flat()
+      : facts[limited].flatMap((path) => `${limit}`.replace("PATH", path));
+    return { ...rule, lines: rule.lines(facts), limits };
+  });
   return { rules, created, bound };
 }
 

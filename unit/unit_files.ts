@@ -8,6 +8,8 @@ const BACKLOG = 4096;
 /** `drainTimeoutMs` of `serve()`, the exit after it, and a margin, in seconds. */
 const STOP_S = 10 + 1 + 4;
 
+const TYPES = ["notify", "notify-reload", "exec"];
+
 /** The directives of every service. */
 const EVERYWHERE = [
   ...["PrivateUsers", "PrivateTmp", "PrivateDevices", "PrivateMounts"],
@@ -52,6 +54,13 @@ export function unitFiles(
   const { name, template } = it;
   const { rules, created, bound } = applyRules(it);
   const listen = it.listen.map((text) => parseListen(text, template));
+  if (!TYPES.includes(it.type)) {
+    fail(`make a service of the type "${it.type}": give ${TYPES.join(", ")}`);
+  }
+  const twice = listen.find(({ address }, index) =>
+    listen.slice(0, index).some((other) => other.address === address)
+  );
+  if (twice) fail(`listen on "${twice.address}" twice`);
   if (!/^[a-z_][a-z0-9_-]{0,30}$/i.test(name)) {
     fail(`name a service "${name}": give --name with letters, digits, _ and -`);
   }
@@ -96,6 +105,8 @@ export function unitFiles(
     ...["", "[Service]", `Type=${it.type}`],
     ...notifies ? ["NotifyAccess=main", "WatchdogSec=30s"] : [],
     ...[`Sockets=${names.join(" ")}`, `ExecStart=${unitPath(it.executable)}`],
+    // For uncaught errors, whose colours the journal would record.
+    "Environment=NO_COLOR=1",
     ...it.idleMs ? [`Environment=${IDLE_TIMEOUT}=${it.idleMs}`] : [],
     ...["Restart=on-failure", "RestartSec=250ms", `TimeoutStopSec=${STOP_S}s`],
     // The backlog of each socket, and as many connections as one backlog.
@@ -114,7 +125,7 @@ export function unitFiles(
       return lines.length > 0 ? ["", comment, ...lines] : [];
     }),
   );
-  return { files, limits: applied.flatMap(({ limit }) => limit ?? []) };
+  return { files, limits: applied.flatMap(({ limits }) => limits) };
 }
 
 function text(...lines: string[]): string {
@@ -126,7 +137,8 @@ function parseListen(text: string, template: boolean) {
   const { name, port, path } =
     /^(?:(?<name>[\w-]+)=)?(?:(?<port>(?:[\d.]+:|\[[\da-f:.]+\]:)?\d+)|(?<path>[@/].+))$/i
       .exec(text)?.groups ?? {};
-  if (port !== undefined) return { name, address: port };
+  const number = Number(/\d+$/.exec(port ?? "")?.[0]);
+  if (port && number > 0 && number < 65536) return { name, address: port };
   if (path !== undefined && !template) return { name, address: unitPath(path) };
   return fail(
     `listen on "${text}": give a port, 127.0.0.1:PORT or [::1]:PORT; without --instances also /PATH or @NAME`,

@@ -19,7 +19,7 @@ const CASES: [args: string, normal: string][] = [
     "--allow-read=here --allow-ffi=/x.so",
     `--allow-read=${Deno.cwd()}/here --allow-ffi=/x.so`,
   ],
-  ["--allow-run=git,/usr/bin/env", "--allow-run=git,/usr/bin/env"],
+  ["--allow-run=git,./own", `--allow-run=git,${Deno.cwd()}/own`],
   ["--deny-net=a --include=x", "--deny-net=a --include=x"],
   [
     "--allow-scripts=npm:x --unstable-kv",

@@ -91,7 +91,8 @@ const [notify, journal] = ["notify", "journal"]
 const SERVICES: Record<string, Row> = {
   "Type=notify has the notify socket and a watchdog": {
     args: "",
-    has: [`BindReadOnlyPaths=${notify}`, "WatchdogSec=30s"],
+    has: [`BindReadOnlyPaths=${notify}`, "WatchdogSec=30s"]
+      .concat("Environment=NO_COLOR=1"),
   },
   "Type=exec has neither": {
     ...{ args: "", options: { type: "exec" } },
@@ -145,7 +146,10 @@ for (
 Deno.test("limits are those of the rules that apply, one line each", () => {
   assertEquals(unitFiles(describe("")).limits, []);
   const { limits } = unitFiles(describe("--allow-all"));
-  for (const about of [/hosts, ports/, /files of the machine/, /--user/]) {
+  const created = /^\/var\/lib\/web is a directory/;
+  for (
+    const about of [/hosts, ports/, /files of the machine/, /--user/, created]
+  ) {
     assertEquals(limits.filter((limit) => about.test(limit)).length, 1);
   }
   assert(limits.every((limit) => !limit.includes("\n")));
@@ -154,7 +158,12 @@ Deno.test("limits are those of the rules that apply, one line each", () => {
 const REFUSED: [RegExp, args: string, Partial<UnitDescription>?][] = [
   [/"\/srv\/web" as a dynamic user: give --user/, "--allow-write=/srv/web"],
   [/name a service "a\/b"/, "", { name: "a/b" }],
-  [/"host:80": give a port/, "", { listen: ["host:80"] }],
+  ...["host:80", "0", "[::1]:65536"].map((listen): typeof REFUSED[number] => [
+    /: give a port/,
+    ...["", { listen: [listen] }] as const,
+  ]),
+  [/listen on "80" twice/, "", { listen: ["80", "a=80"] }],
+  [/type "foo": give notify/, "", { type: "foo" }],
   [/without --instances/, "", { listen: ["/run/x"], template: true }],
   [/--allow-write has it/, "--allow-write=/run/a", { listen: ["/run/a/b"] }],
   [/special characters/, "--allow-read=/a b"],
