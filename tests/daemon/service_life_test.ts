@@ -4,6 +4,7 @@ import { assert, assertEquals, assertThrows } from "@std/assert";
 import { ServiceLife, type Surroundings } from "../../daemon/_service_life.ts";
 import type { NotifyState } from "../../daemon/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
+import { runScript } from "../support/script.ts";
 import { sideBySide } from "../support/side_by_side.ts";
 
 function newLife(
@@ -117,14 +118,17 @@ Deno.test("the idle time of the unit replaces that of every member", async () =>
 for (const whose of ["a member", "the program"]) {
   Deno.test(`an idle exit waits for work of ${whose}, then until every member is idle`, async () => {
     const { life, states } = newLife();
-    const quick = life.join({ idleTimeoutMs: 20 });
+    life.join({ idleTimeoutMs: 20 });
     const slow = life.join({ idleTimeoutMs: 80 });
-    const work = (whose === "a member" ? quick : life).hold();
+    const work = (whose === "a member" ? slow : life).hold();
     await pass(120);
     assertEquals(life.stopping.aborted, false);
     assertEquals(slow.stopping.aborted, false);
+    const start = performance.now();
     work[Symbol.dispose]();
     await soon("the service stops", life.finished);
+    const elapsed = performance.now() - start;
+    assert(whose === "the program" || elapsed > 70, `after ${elapsed} ms`);
     assertEquals(slow.stopping.aborted, true);
     assertEquals(states.at(-1), { stopping: true });
   });
@@ -207,7 +211,7 @@ const SLOW: Record<string, () => Promise<void>> = {
   async "a second SIGTERM and an immediate SIGINT change nothing, a later SIGINT cuts"() {
     const { life, states, signal } = newLife();
     let isAborted = false;
-    const member = life.join();
+    const member = life.join({ drainTimeoutMs: 60_000 });
     await turns();
     member.hold(() => isAborted = true);
     for (const name of ["SIGTERM", "SIGTERM", "SIGINT"]) signal(name);
@@ -245,10 +249,24 @@ const SLOW: Record<string, () => Promise<void>> = {
   },
   async "work after the end ends with the longest time for a drain"() {
     const { life, exited } = newLife();
-    const member = life.join({ drainTimeoutMs: 100 });
+    life.join({ drainTimeoutMs: 1 });
+    const member = life.join({ drainTimeoutMs: 1_300 });
+    const start = performance.now();
     await life.stop();
-    member.hold();
+    let elapsed = 0;
+    member.hold(() => elapsed = performance.now() - start);
     await soon("it exits", exited.promise, { within: 5_000 });
+    assert(elapsed > 1_200, `it is aborted after ${elapsed} ms`);
+  },
+  async "the exit of a process calls its exit listeners"() {
+    const { code, stdout, stderr } = await runScript(
+      `import process from "node:process";
+      process.on("exit", () => console.log("exit"));
+      setInterval(() => {}, 1_000);
+      service().join();
+      service().stop();`,
+    );
+    assertEquals([code, stdout], [0, "exit\n"], stderr);
   },
 };
 Deno.test("the end of a service takes time", (t) => sideBySide(t, SLOW));

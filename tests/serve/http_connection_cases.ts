@@ -8,7 +8,12 @@ import {
   assertStringIncludes,
 } from "@std/assert";
 import { eventually, soon } from "../support/eventually.ts";
-import { receiveAllText, receiveUpTo, send } from "../support/peer.ts";
+import {
+  receiveAllText,
+  receiveUpTo,
+  send,
+  sendBlocking,
+} from "../support/peer.ts";
 import {
   ask,
   CRLF,
@@ -195,14 +200,23 @@ test("during a shutdown each kept-alive connection has one more response", {
   using idle = await dialWith(place, request("GET /"));
   const first = await receiveUpTo(idle, `${CRLF}heard`);
   assertEquals(first.includes("connection"), false, first);
+  using late = await dialWith(place, request("GET /"));
+  await receiveUpTo(late, `${CRLF}heard`);
+  const graceEnd = performance.now() + 250;
   const stopped = service.shutdown();
+  const assertLast = async (conn: Deno.Conn) => {
+    const last = await receiveAllText(conn);
+    assertMatch(last, /^HTTP\/1\.1 200 [^]*^connection: close\r$[^]*heard$/im);
+  };
   goOn.resolve();
   await receiveUpTo(busy, `two${CRLF}0${CRLF}${CRLF}`);
   for (const conn of [idle, busy]) {
     await send(conn, request("GET /"));
-    const last = await receiveAllText(conn);
-    assertMatch(last, /^HTTP\/1\.1 200 [^]*^connection: close\r$[^]*heard$/im);
+    await assertLast(conn);
   }
+  // At the end of the grace period, a connection is read once more.
+  await sendBlocking(late, request("GET /"), graceEnd + 50);
+  await assertLast(late);
   await soon("the service has stopped", stopped);
 });
 

@@ -69,7 +69,12 @@ for (const transport of ["tcp", "unix"] as const) {
     await using conns = await served(
       transport,
       (conn, info) => handlers.shift()!(conn, info),
-      { onError: (error) => errors.push(error) },
+      {
+        onError(error) {
+          errors.push(error);
+          throw error;
+        },
+      },
     );
     using other = await conns.dial();
     assertEquals(await echoOf(other, "a"), "a");
@@ -136,7 +141,9 @@ for (const transport of ["tcp", "unix"] as const) {
   Deno.test(`${transport}: more than maxConnections wait unread for their turn, also while stopping`, async () => {
     let open = 0;
     let most = 0;
-    await using conns = await served(transport, async (conn) => {
+    let told = 0;
+    await using conns = await served(transport, async (conn, { stopping }) => {
+      stopping.addEventListener("abort", () => told++);
       most = Math.max(most, ++open);
       await echo(conn);
       open--;
@@ -153,15 +160,25 @@ for (const transport of ["tcp", "unix"] as const) {
       peer.close();
     }
     await stopped;
-    assertEquals([most, open], [2, 0]);
+    assertEquals([most, open, told], [2, 0, 4]);
   });
 
   Deno.test(`${transport}: connectionTimeoutMs closes silent connections, and no others`, async () => {
-    await using conns = await served(transport, echo, {
-      connectionTimeoutMs: 250,
-    });
+    const tick: ConnHandler = async (conn, { signal }) => {
+      while (!signal.aborted) {
+        await conn.writeChunk(Uint8Array.of(1));
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    const handlers = [echo, echo, tick];
+    await using conns = await served(
+      transport,
+      (conn, info) => handlers.shift()!(conn, info),
+      { connectionTimeoutMs: 250 },
+    );
     using silent = await conns.dial();
     using busy = await conns.dial();
+    using listening = await conns.dial();
     let isOver = false;
     receiveRest(silent).finally(() => isOver = true);
     await eventually("the silent connection is closed", async () => {
@@ -170,6 +187,7 @@ for (const transport of ["tcp", "unix"] as const) {
     }, (over) => over);
     assertEquals(await echoOf(busy, "b"), "b");
     await busy.closeWrite();
+    assertEquals((await receive(listening, 12)).length, 12);
   });
 }
 

@@ -14,6 +14,7 @@ import {
   receiveAllText,
   receiveUpTo,
   send,
+  sendBlocking,
 } from "../support/peer.ts";
 import { onSocket } from "./on_socket.ts";
 
@@ -74,7 +75,8 @@ for (const kind of KINDS) {
     await using node = await served(kind);
     using used = await node.dial();
     using idle = await node.dial();
-    for (const conn of [used, idle]) {
+    using late = await node.dial();
+    for (const conn of [used, idle, late]) {
       await send(conn, REQUEST);
       const first = await receiveUpTo(conn, "hello\n");
       assertEquals(/\r\nconnection: close\r\n/i.test(first), false, first);
@@ -84,9 +86,13 @@ for (const kind of KINDS) {
     // Connections are accepted in order: by then, the server has the others.
     await send(last, REQUEST);
     await receiveUpTo(last, "hello\n");
+    const graceEnd = performance.now() + 250;
     const stopped = node.stops();
     await send(used, REQUEST);
     assertMatch(await receiveAllText(used), LAST);
+    // At the end of the grace period, a connection is read once more.
+    await sendBlocking(late, REQUEST, graceEnd + 50);
+    assertMatch(await receiveAllText(late), LAST);
     await stopped;
     assertEquals(await receiveAllText(idle), "");
     assertEquals(await receiveAllText(unused), "");

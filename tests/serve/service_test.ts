@@ -1,7 +1,7 @@
 // serve() as a service manager sees it: processes with sockets, signals and a
 // notify socket, and no more permissions than they need.
 
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch } from "@std/assert";
 import type { ServeOptions } from "../../serve/mod.ts";
 import {
   activate,
@@ -100,13 +100,22 @@ Deno.test("SIGTERM drains the request in progress, and the manager is notified a
 });
 
 for (const kind of ["unix path", "IPv4"] as const) {
-  Deno.test(`${kind}: with idleTimeoutMs it stops without a connection, and only then`, async () => {
-    await using program = await start({ idleTimeoutMs: 150 }, { kind });
+  Deno.test(`${kind}: with idleTimeoutMs it stops without a request in progress, and only then`, async () => {
+    const variable = kind === "IPv4" ? ["IPC_IDLE_TIMEOUT_MS"] : [];
+    const idleTimeoutMs = kind === "IPv4" ? 3_600_000 : 150;
+    await using program = await start({ idleTimeoutMs }, {
+      kind,
+      env: Object.fromEntries(variable.map((name) => [name, "150"])),
+      allow: [[ALLOW_ACTIVATION, ...variable].join()],
+    });
+    // Between two requests, a connection does not count.
+    using kept = await program.dial();
+    await send(kept, GET("/").replace("close", "keep-alive"));
     const conn = await program.dial();
     await send(conn, GET("/endless"));
-    await receive(conn, 15);
+    for (const each of [kept, conn]) await receive(each, 15);
     await new Promise((resolve) => setTimeout(resolve, 500));
-    assert(program.running, "it stopped with a connection");
+    assertMatch(await ask(program.address, GET("/")), / 200 OK/);
     conn.close();
     assertEquals((await program.end()).at(-1), "finished");
   });
@@ -130,20 +139,64 @@ for (const kind of ["unix path", "IPv4"] as const) {
   });
 }
 
-Deno.test("a notify socket that cannot be reached is a warning, once", async () => {
-  using manager = new NotifyReceiver();
-  const NOTIFY_SOCKET = `${manager.socket}.not`;
-  await using program = await start(
-    {},
-    notifying(manager, { NOTIFY_SOCKET, WATCHDOG_USEC: "20000" }),
-  );
-  assertMatch(await ask(program.address, GET("/")), / 200 OK/);
-  const warning = /^warning: Cannot (notify|ping) /;
-  await program.stderr.line(warning);
-  program.kill("SIGTERM");
-  await program.exits(0);
-  const lines = program.stderr.seen.filter((line) => warning.test(line));
-  assertEquals(lines.length, 1, lines.join("\n"));
+for (
+  const [what, env] of [
+    ["a notify socket that cannot be reached", { NOTIFY_SOCKET: "/none" }],
+    ["a malformed interval of the watchdog", { WATCHDOG_USEC: "soon" }],
+  ] as const
+) {
+  Deno.test(`${what} is a warning, once`, async () => {
+    using manager = new NotifyReceiver();
+    const variables = { WATCHDOG_USEC: "20000", ...env };
+    await using program = await start({}, notifying(manager, variables));
+    assertMatch(await ask(program.address, GET("/")), / 200 OK/);
+    const warning = /^warning: Cannot (notify|ping) /;
+    await program.stderr.line(warning);
+    program.kill("SIGTERM");
+    await program.exits(0);
+    const lines = program.stderr.seen.filter((line) => warning.test(line));
+    assertEquals(lines.length, 1, lines.join("\n"));
+  });
+}
+
+const WORK: [what: string, server: string][] = [
+  [
+    "a connection",
+    "serveConns((conn) => conn.forEachChunk(() => {}), options)",
+  ],
+  ["a request of node:http", "node((_, response) => response.write('x'))"],
+  [
+    "an upgraded connection of node:http",
+    "node().then(() => created.on('upgrade', (_, it) => it.pipe(it)))",
+  ],
+];
+for (const [what, server] of WORK) {
+  Deno.test(`${what} prevents the idle exit`, async () => {
+    await using program = await activate({
+      script: `import { createServer } from "node:http";
+        const options = { idleTimeoutMs: 100, notify: false };
+        let created;
+        const node = (listener) =>
+          serveNode(() => created = createServer(listener), options);
+        service().stopping.onabort = () => console.log("stopping");
+        await ${server};`,
+    });
+    const conn = await program.dial();
+    const upgrade = "keep-alive, Upgrade\r\nUpgrade: x";
+    await send(conn, GET("/").replace("close", upgrade));
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    assertEquals(program.stdout.seen, []);
+    conn.close();
+    assertEquals(await program.end(), ["stopping"]);
+  });
+}
+
+Deno.test("a failed handler of connections is one line in the log", async () => {
+  await using program = await activate({
+    script: `await serveConns(() => { throw new Error("a\\nb"); });`,
+  });
+  using _conn = await program.dial();
+  await program.stderr.line("error: Cannot serve a connection: Error: a b");
 });
 
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {

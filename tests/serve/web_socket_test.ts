@@ -3,8 +3,16 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { eventually } from "../support/eventually.ts";
-import { receive, receiveAllText, receiveUpTo, send } from "../support/peer.ts";
+import { serve, upgradeWebSocket } from "../../serve/mod.ts";
+import { eventually, soon } from "../support/eventually.ts";
+import {
+  receive,
+  receiveAll,
+  receiveAllText,
+  receiveUpTo,
+  send,
+} from "../support/peer.ts";
+import { onSocket } from "./on_socket.ts";
 
 const KINDS = ["IPv4", "unix path"] as const;
 
@@ -99,13 +107,41 @@ for (const kind of KINDS) {
     (await open(program)).close();
   });
 
-  Deno.test(`${kind}: SIGTERM sends 1001, and cuts a silent client at the end of the time`, async () => {
-    await using program = await start(kind, { drainTimeoutMs: 500 });
+  Deno.test(`${kind}: a WebSocket prevents the idle exit, and SIGTERM sends 1001`, async () => {
+    const options = { drainTimeoutMs: 500, idleTimeoutMs: 50 };
+    await using program = await start(kind, options);
     using conn = await open(program);
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    await send(conn, new Uint8Array(frame("y")));
+    assertEquals([...await receive(conn, 3)], echo("y"));
     program.kill("SIGTERM");
     assertEquals([...await receive(conn, 4)], closed(1001));
     await program.stdout.line("finished");
     await program.exits(0);
+  });
+
+  Deno.test(`${kind}: a stop also closes a WebSocket of a pending request, and cuts silent clients`, async () => {
+    const [called, goOn] = [0, 1].map(() => Promise.withResolvers<void>());
+    await using web = await onSocket(
+      kind === "IPv4" ? "tcp" : "unix",
+      (own) =>
+        serve(async (request) => {
+          called!.resolve();
+          await goOn!.promise;
+          return upgradeWebSocket(request).response;
+        }, { ...own, webSocket: true, drainTimeoutMs: 300 }),
+    );
+    using conn = await web.dial();
+    await send(conn, handshake().replace(/Sec-WebSocket-Protocol.*\r\n/, ""));
+    await soon("the handler is called", called!.promise);
+    const stopped = web.stops();
+    goOn!.resolve();
+    assertMatch(await receiveUpTo(conn, "\r\n\r\n"), /^HTTP\/1\.1 101 /);
+    assertEquals([...await receive(conn, 4)], closed(1001));
+    await stopped;
+    await receiveAll(conn).catch(({ name }) =>
+      assertEquals(name, "ConnectionReset")
+    );
   });
 }
 

@@ -18,6 +18,19 @@ export async function send(
   }
 }
 
+/** Sends shortly before a time, until which it blocks the event loop. */
+export async function sendBlocking(
+  conn: Deno.Conn,
+  data: string,
+  until: number,
+): Promise<void> {
+  const left = until - 100 - performance.now();
+  await new Promise((resolve) => setTimeout(resolve, left));
+  const sending = send(conn, data);
+  while (performance.now() < until);
+  await sending;
+}
+
 /** Reads once, and returns the text; null at the end. */
 export async function readText(
   conn: Deno.Conn,
