@@ -14,7 +14,7 @@ export function attempt(
   options: RunOptions = {},
 ): Promise<Finished> {
   const args = ["-e", "-o", "pipefail", "-c", `exec 2>&1\n${script}`];
-  return run("bash", args, { within: 120_000, ...options });
+  return run("bash", args, { within: 300_000, ...options });
 }
 
 /** As {@linkcode attempt}, but an exit code other than 0 is an error. */

@@ -92,7 +92,7 @@ export class Manager {
       `${unit} has ${wanted}`,
       async () => (await this.systemctl("show", unit, names)).split("\n"),
       (lines) => wanted.every((line) => lines.includes(line)),
-      { within: 20_000 },
+      { within: 60_000 },
     );
   }
 
@@ -142,7 +142,7 @@ export class Manager {
       `the journal of ${unit} has "${line}"`,
       () => this.journal(unit),
       (lines) => lines.includes(line),
-      { within: 40_000 },
+      { within: 60_000 },
     );
   }
 }
