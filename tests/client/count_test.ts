@@ -130,10 +130,10 @@ Deno.test("count: sends one line at a time, and pauses after each", async () => 
 
 Deno.test("count: the time-out is for each reply", async () => {
   const slow = replying(async (packet) => {
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await new Promise((resolve) => setTimeout(resolve, 400));
     return packet;
   });
-  assertEquals((await counted(slow, { timeoutMs: 600, count: 4 }))[1], "");
+  assertEquals((await counted(slow, { timeoutMs: 1_500, count: 4 }))[1], "");
 });
 
 Deno.test("count: an error in printing is not a lost connection", async () => {

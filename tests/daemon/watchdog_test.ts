@@ -112,14 +112,14 @@ for (const how of ["abort", "dispose"]) {
 }
 
 Deno.test("after a pause longer than the interval the next ping is sent at once", async () => {
-  using service = watched(200);
+  using service = watched(1_000);
   using _pings = watchdog(service);
   assertEquals(await service.next(), "WATCHDOG=1");
-  const pausedUntil = performance.now() + 500;
+  const pausedUntil = performance.now() + 1_100;
   while (performance.now() < pausedUntil);
   assertEquals(await service.next(), "WATCHDOG=1");
   const waited = performance.now() - pausedUntil;
-  assert(waited < 90, `the ping came ${waited} ms after the pause`);
+  assert(waited < 450, `the ping came ${waited} ms after the pause`);
 });
 
 Deno.test("a process pings once in an interval, when all its checks are healthy", async () => {
