@@ -191,13 +191,25 @@ for (const [what, server] of WORK) {
   });
 }
 
-Deno.test("a failed handler of connections is one line in the log", async () => {
-  await using program = await activate({
-    script: `await serveConns(() => { throw new Error("a\\nb"); });`,
+const THROW = '() => { throw new Error("a\\nb"); }';
+for (
+  const [what, script] of [
+    ["whose handler fails", `await serveConns(${THROW});`],
+    [
+      "whose stream Deno does not give",
+      `import process from "node:process";
+      process.binding("tcp_wrap").TCP.prototype.takeStream = ${THROW};
+      await serve(() => new Response());`,
+    ],
+  ] as const
+) {
+  Deno.test(`a connection ${what} is closed, and one line in the log`, async () => {
+    await using program = await activate({ script, kind: "IPv4" });
+    using conn = await program.dial();
+    await program.stderr.line("error: Cannot serve a connection: Error: a b");
+    await receiveAllText(conn);
   });
-  using _conn = await program.dial();
-  await program.stderr.line("error: Cannot serve a connection: Error: a b");
-});
+}
 
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
   await using program = await start({ cert: CERT, key: KEY }, { kind: "IPv4" });
