@@ -80,13 +80,16 @@ Deno.test("files are overwritten only with --force", async () => {
     /^unit: Cannot overwrite dist\/web\.socket, dist\/web\.service: give --force/,
   );
   assertEquals(Deno.readTextFileSync(socket), "by hand");
-  args.push("--idle", "5m", "--force", "--", "-P");
+  args.push("--idle", "5m", "--force", "--", "-P", "--deny-net=a");
   const forced = await generate(directory, ...args);
   assertEquals(forced.code, 0, forced.stderr);
+  assertMatch(forced.stdout, /^limit +Only Deno enforces --deny-\*/m);
   const service = Deno.readTextFileSync(directory.join("dist/web.service"));
   const data = directory.join("data");
   assertMatch(service, new RegExp(`^# --allow-read=${data}$`, "m"));
   assertMatch(service, /^Environment=IPC_IDLE_TIMEOUT_MS=300000$/m);
+  const both = await generate(directory, ...args.slice(0, 6), "--instances=2");
+  assertMatch(both.stdout, / --now web@1\.socket web@2\.socket$/m);
 });
 
 const REFUSED: [args: string, message: RegExp][] = [
@@ -99,6 +102,10 @@ const REFUSED: [args: string, message: RegExp][] = [
     /"--allow-nett"/,
   ],
   ["a.b/main.ts --listen 8000", /name a service "a\.b"/],
+  [
+    "web.ts --listen 1 --executable /bin/true --user nobody",
+    /verify: .*nobody/,
+  ],
   ["web.ts --listen 8000 --name root", /"root", like a user: .* --user root/],
   ["web.ts --listen 8000 --idle soon", /--idle "soon"/],
   ["web.ts --listen 8000 --instances 1.5", /--instances 1 to 99/],
