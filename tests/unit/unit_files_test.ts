@@ -75,6 +75,7 @@ Deno.test("instances share the port, the name of the socket, and directories", (
   assertEquals(of("Sockets"), ["web@%i.socket"]);
   // The user of all instances owns the directory.
   assertEquals([...of("DynamicUser"), ...of("User")], ["yes", "web"]);
+  assertEquals(of("RuntimeDirectoryPreserve"), ["yes"]);
   const alone = describe("", { template: true });
   assertEquals(values(alone, "User"), []);
 });
@@ -92,7 +93,7 @@ const SERVICES: Record<string, Row> = {
   "Type=notify has the notify socket and a watchdog": {
     args: "",
     has: [`BindReadOnlyPaths=${notify}`, "WatchdogSec=30s"]
-      .concat("Environment=NO_COLOR=1"),
+      .concat("Environment=NO_COLOR=1", "TimeoutStopSec=15s"),
   },
   "Type=exec has neither": {
     ...{ args: "", options: { type: "exec" } },
