@@ -1,6 +1,6 @@
 // The program: from a module to an executable and units that systemd accepts.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import { type Finished, REPOSITORY, run } from "../support/program.ts";
 import { denoEnv } from "../support/script.ts";
 import { TempDir } from "../support/temp_dir.ts";
@@ -80,14 +80,19 @@ Deno.test("files are overwritten only with --force", async () => {
     /^unit: Cannot overwrite dist\/web\.socket, dist\/web\.service: give --force/,
   );
   assertEquals(Deno.readTextFileSync(socket), "by hand");
-  args.push("--idle", "5m", "--force", "--", "-P", "--deny-net=a");
+  args.push("--type", "exec", "--idle", "5m", "--force");
+  args.push("--", "-P", "--deny-net=a");
   const forced = await generate(directory, ...args);
   assertEquals(forced.code, 0, forced.stderr);
   assertMatch(forced.stdout, /^limit +Only Deno enforces --deny-\*/m);
   const service = Deno.readTextFileSync(directory.join("dist/web.service"));
   const data = directory.join("data");
-  assertMatch(service, new RegExp(`^# --allow-read=${data}$`, "m"));
-  assertMatch(service, /^Environment=IPC_IDLE_TIMEOUT_MS=300000$/m);
+  for (
+    const line of [
+      ...[`# --allow-read=${data}`, `ExecStart=${executable}`, "Type=exec"],
+      "Environment=IPC_IDLE_TIMEOUT_MS=300000",
+    ]
+  ) assertStringIncludes(service, `\n${line}\n`);
   const both = await generate(directory, ...args.slice(0, 6), "--instances=2");
   assertMatch(both.stdout, / --now web@1\.socket web@2\.socket$/m);
 });
