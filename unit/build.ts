@@ -27,9 +27,7 @@ export async function build(
 async function deno(command: string, ...args: string[]): Promise<void> {
   const all = [command, "--quiet", ...args];
   const { success, text } = await run(Deno.execPath(), ...all);
-  if (success) return;
-  const [message = ""] = text.trim().split("\n\nStack backtrace:");
-  throw new Error(`deno ${command}: ${message.trim()}`);
+  if (!success) throw new Error(`deno ${command}: ${text.trim()}`);
 }
 
 /** Returns the files that ldd(1) lists for an executable or a library. */
@@ -43,7 +41,10 @@ async function run(
   command: string,
   ...args: string[]
 ): Promise<{ success: boolean; text: string }> {
-  const env = { LC_ALL: "C.UTF-8", NO_COLOR: "1", SYSTEMD_PAGER: "cat" };
+  const env = {
+    ...{ LC_ALL: "C.UTF-8", NO_COLOR: "1", SYSTEMD_PAGER: "cat" },
+    RUST_BACKTRACE: "0",
+  };
   try {
     const process = new Deno.Command(command, { args, env, stdin: "null" });
     const { success, stdout, stderr } = await process.output();
