@@ -32,11 +32,20 @@ Deno.test("a passed number gets its name; standard input is accepted without bei
 });
 
 Deno.test("an error that confirms no kind is the runtime's", async () => {
-  const listenFd = { fd: 1_020, name: "web" };
-  assertEquals(parts(await refusal(listenFd, new Error("listen EEXIST"))), [
-    `Cannot listen on fd 1020 "web": listen EEXIST (an error of Deno ${Deno.version.deno}); the oldest supported release is 2.9.2`,
-    ...["unsupported", 1_020, "web"],
-  ]);
+  const assertOf = async (fd: number, cause: Error) =>
+    assertEquals(parts(await refusal({ fd, name: "web" }, cause)), [
+      `Cannot listen on fd ${fd} "web": ${cause.message} (an error of Deno ${Deno.version.deno}); the oldest supported release is 2.9.2`,
+      ...["unsupported", fd, "web"],
+    ]);
+  await assertOf(1_020, new Error("listen EEXIST"));
+  // An old release fails with errors of wrong kinds.
+  const { version } = Deno;
+  Object.assign(Deno, { version: { ...version, deno: "2.9.1" } });
+  try {
+    await assertOf(1_021, new RefusedFdError("it is a file"));
+  } finally {
+    Object.assign(Deno, { version });
+  }
 });
 
 Deno.test("a release before the oldest supported one is recognised", () => {

@@ -125,15 +125,24 @@ Deno.test("after a pause longer than the interval the next ping is sent at once"
 Deno.test("a process pings once in an interval, when all its checks are healthy", async () => {
   using service = watched(20);
   const { stdout, stderr } = await runScript(
-    `let [first, second] = [0, 0];
-    using _a = watchdog({ healthy: () => ++first > 0 });
-    using _b = watchdog({ healthy: () => ++second > 5 });
-    while (second < 10) await new Promise((resolve) => setTimeout(resolve));
-    console.log(Math.abs(first - second) <= 1);`,
+    `let [checks, isHealthy] = [0, false];
+    using _a = watchdog({ healthy: () => (checks++, isHealthy) });
+    using _b = watchdog();
+    const until = async (count) => {
+      while (checks < count) await new Promise((resolve) => setTimeout(resolve));
+    };
+    await until(5);
+    await notify("X_UNHEALTHY=1");
+    isHealthy = true;
+    await until(10);
+    await notify("X_END=1");
+    console.log(checks - 5);`,
     { flags: ["--allow-all"], env: Object.fromEntries(service.env) },
   );
-  assertEquals(stdout, "true\n", stderr);
-  assertEquals(await service.next(), "WATCHDOG=1");
+  assertEquals(await service.next(), "X_UNHEALTHY=1", stderr);
+  let pings = 0;
+  while (await service.next() === "WATCHDOG=1") pings++;
+  assert(pings > 0 && pings <= Number(stdout), `${pings} pings, ${stdout}`);
 });
 
 Deno.test("a process without free descriptors still pings", async () => {
