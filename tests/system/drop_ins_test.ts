@@ -85,6 +85,13 @@ Deno.test("a failed check fails the unit, with the reason", async () => {
   assertStringIncludes(last ?? "", "set FileDescriptorName=web");
 });
 
+Deno.test("a check with an ExecStart= without the variable fails, and does not wait forever", async () => {
+  const serving = "1s\nExecStart=\nExecStart=/usr/libexec/ipc/ipc-server";
+  await using _ = await dropIns(["check"], (it) => it.replace("30s", serving));
+  await machine.attempt("systemctl", "start", SERVER);
+  await machine.shows(SERVER, { ActiveState: "failed", Result: "timeout" });
+});
+
 Deno.test("the executables work in another directory, and only there", async () => {
   await using _ = await dropIns(["other-directory", "other-directory-client"]);
   await machine.options("ipc-client", "--interval=10ms");
@@ -94,15 +101,12 @@ Deno.test("the executables work in another directory, and only there", async () 
   await machine.assertExposure(SERVER, 0.1);
 });
 
-/** All drop-ins that can be combined: those of the socket, and the check, cannot. */
+/** All drop-ins that can be combined: the two of the socket cannot. */
 const OTHERS = ["idle-exit", "more-logging", "other-directory"];
-for (
-  const names of [
-    ["private-socket", ...OTHERS],
-    ["tcp-listener", ...OTHERS],
-    ["private-socket", "check", ...OTHERS],
-  ]
-) {
+const SETS = ["private-socket", "tcp-listener"]
+  .flatMap((socket) => [[socket], [socket, "check"]]);
+for (const set of SETS) {
+  const names = [...set, ...OTHERS];
   Deno.test(`${names.join(", ")}: each has its effect`, async () => {
     // A strict limit, for more-logging.conf to lift.
     await using _busy = await machine.dropIn(
