@@ -92,7 +92,7 @@ Deno.test("a connection, as Accept=yes passes it, is refused; --check finds it",
   }
 });
 
-Deno.test("--check accepts a socket; the limits and the name are those of the options", async () => {
+Deno.test("--check accepts a socket with the name and limits of the options, and judges LimitNOFILE=", async () => {
   const options =
     "--check --name=web.socket --max-connections=10 --max-waiting=5 --backlog=7"
       .split(" ");
@@ -106,6 +106,10 @@ Deno.test("--check accepts a socket; the limits and the name are those of the op
     assertFindings(found, 0, "note: ", "must be 7,");
     assertFindings(found, 0, "note: ", "NOTIFY_SOCKET is not set");
   }
+  const script = 'ulimit -n 100; exec "$0" "$@"';
+  const found = await run("sh", ["-c", script, IPC_SERVER, ...options]);
+  const needed = "LimitNOFILE= of the service to at least 207, for 10 conn";
+  assertFindings(found, 78, "note: ", needed);
 });
 
 Deno.test("--check keeps the queued connections and the path of the socket", async () => {
