@@ -63,6 +63,8 @@ check_directory = $(foreach character,$(unfit),$(if $(findstring $(character),$(
 	$(if $(filter-out DESTDIR,$(1)),$(if $(filter /%,$($(1))),, \
 		$(error $(1) is "$($(1))": it must start with /)))
 $(foreach directory,$(DIRECTORIES),$(call check_directory,$(directory)))
+# A slash at the end would be doubled in units and manuals.
+$(foreach directory,$(DIRECTORIES),$(eval override $(directory) := $(patsubst %/,%,$($(directory)))))
 
 .PHONY: all
 all: $(EXECUTABLES)
@@ -131,7 +133,8 @@ install: $(filter-out $(wildcard $(EXECUTABLES)),$(EXECUTABLES))
 		[ -z "$$shared" ] || echo "$$made" | \
 		sed -n "s|.*creating directory '$(DESTDIR)\(.*\)'$$|\1|p" >>$(made_directories)
 	$(Q)$(INSTALL_PROGRAM) $(EXECUTABLES) $(DESTDIR)$(pkglibexecdir)
-	$(Q)ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
+	$(Q)[ $(DESTDIR)$(bindir) -ef $(DESTDIR)$(pkglibexecdir) ] || \
+		ln -sfr $(DESTDIR)$(pkglibexecdir)/ipc-client $(installed_link)
 	$(Q)$(INSTALL_DATA) $(SYSTEM_UNITS:%=units/%) $(DESTDIR)$(systemdsystemunitdir)
 	$(Q)$(INSTALL_DATA) $(UNITS:%=units/user/%) $(DESTDIR)$(systemduserunitdir)
 	$(Q)$(foreach section,1 5 8,$(INSTALL_DATA) $(filter %.$(section),$(MANUALS:%=cli/manual/%)) \
@@ -219,13 +222,12 @@ distdir = dist
 COMPRESSION = best
 MAINTAINER =
 HOMEPAGE =
+export COMPRESSION MAINTAINER HOMEPAGE
 PACKAGES = deb rpm arch dist
 
 .PHONY: $(PACKAGES)
 $(PACKAGES): all
-	$(Q)OUTPUT='$(distdir)' COMPRESSION='$(COMPRESSION)' MAINTAINER='$(MAINTAINER)' \
-		HOMEPAGE='$(HOMEPAGE)' \
-		packaging/make_$@
+	$(Q)OUTPUT='$(distdir)' packaging/make_$@
 
 # With make -j the archives are made last: their
 # SHA256SUMS lists all packages.

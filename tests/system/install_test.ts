@@ -51,9 +51,10 @@ const LAYOUTS: Record<
   [variables: string, move: (place: string, elsewhere: string) => string]
 > = {
   "by default": ["", (place) => place],
-  "under another prefix": [
-    "prefix=/usr/local",
-    (place) => place.replace("/usr", "/usr/local"),
+  "under another prefix, all programs in one directory": [
+    "prefix=/usr/local/ pkglibexecdir=/usr/local/bin",
+    (place) =>
+      place.replace("/libexec/ipc", "/bin").replace("/usr", "/usr/local"),
   ],
   "with each directory set": [
     `prefix=/opt/echo bindir=/opt/bin mandir=/opt/echo/manuals \
@@ -125,7 +126,9 @@ for (const [what, [variables, move]] of Object.entries(LAYOUTS)) {
     const link = root + relocated("/usr/bin/ipc-client");
     const target = root + relocated("/usr/libexec/ipc/ipc-client");
     assertEquals(await Deno.realPath(link), target);
-    assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
+    if (link !== target) {
+      assert(!(await Deno.readLink(link)).startsWith("/"), "a relative link");
+    }
 
     await make("uninstall");
     assertEquals(await listing(tree), before);
