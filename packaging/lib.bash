@@ -106,11 +106,17 @@ stage_built() {
   packaging/make_sbom bin/ipc-server >"$1/$sbom"
 }
 
-# fill FILE: replaces the @NAMES@ in a template.
+# quoted TEXT: prints it as a replacement of sed. In ${TEXT//} "&" has another meaning
+# since bash 5.2.
+# shellcheck disable=SC2001
+quoted() {
+  sed 's/[\\&|]/\\&/g' <<<"$1"
+}
+
+# fill FILE...: replaces the @NAMES@ in a template.
 fill() {
-  local maintainer_quoted=${maintainer//[\\&|]/\\&}
-  sed -i -e "s|@VERSION@|$package_version|" -e "s|@MAINTAINER@|$maintainer_quoted|" \
-    -e "s|@HOMEPAGE@|$homepage|" "$@"
+  sed -i -e "s|@VERSION@|$package_version|" -e "s|@MAINTAINER@|$(quoted "$maintainer")|" \
+    -e "s|@HOMEPAGE@|$(quoted "$homepage")|" "$@"
 }
 
 # Moves the packages to OUTPUT.

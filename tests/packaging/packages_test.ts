@@ -198,7 +198,27 @@ Deno.test("each package lists the components of its executables, and has the not
     library.map(({ name, licenseDeclared }) => [name, licenseDeclared]),
     rows.map((row) => row.slice(1, 3)),
   );
-  assertEquals(rows.filter((row) => !NOTICES.includes(row[3]!)), []);
+  // Brotli is a crate, and so its notice has no row.
+  assertEquals(
+    [...rows.map((row) => row[3]!), "brotli", "deno", "rust-crates"].sort(),
+    NOTICES,
+  );
+  const read = (path: string) =>
+    Deno.readTextFileSync(`${REPOSITORY}packaging/${path}`);
+  const unnamed = rows.filter(([_, name]) =>
+    !read("deb/copyright").includes(name!)
+  );
+  assertEquals(unnamed, []);
+  const licences = rows.flatMap((row) => row[2]!.split(/ AND | OR |[()]/));
+  assertEquals(
+    licences.filter((it) => !SPDX.includes(it) && it !== "BSL-1.0"),
+    [],
+  );
+  // Each bundled library has its own line: a wildcard would hide new ones.
+  assertMatch(
+    read("deb/ipc-server.lintian-overrides"),
+    /^(?!.*embedded-library \*)/s,
+  );
   assert(crate.length > 350, `${crate.length} crates`);
   assert(crate.filter(({ versionInfo }) => versionInfo).length > 250);
   const wanted = ["rustls", "lcms2", "cssparser", "deno_net", "std"];
@@ -348,7 +368,7 @@ Deno.test("SHA256SUMS lists every package and archive", async () => {
   );
 });
 
-Deno.test("the packages of a pre-release, made in its tree, are listed, and are no sources", async () => {
+Deno.test("the packages of a pre-release, made in its tree, name who made them, are listed, and are no sources", async () => {
   using copy = new TempDir();
   const tree = copy.join("tree");
   const version = "7.8.9-rc.1";
@@ -358,7 +378,16 @@ Deno.test("the packages of a pre-release, made in its tree, are listed, and are 
     `sed -i 's/"${VERSION}"/"${version}"/' ${tree}/deno.json; cp -R bin ${tree}`,
     { cwd: REPOSITORY },
   );
-  const made = await make(KINDS, `${tree}/out`, tree);
+  const [maintainer, homepage] = ["A O'B & C <a@b.example>", "http://a/?b&c|d"];
+  const made = await make(
+    [...KINDS, `MAINTAINER="${maintainer}" HOMEPAGE='${homepage}'`],
+    ...[`${tree}/out`, tree] as const,
+  );
+  const [deb] = made.filter((name) => name.endsWith(".deb"));
+  assertEquals(
+    await sh(`dpkg-deb --field ${tree}/out/${deb} Maintainer Homepage`),
+    `Maintainer: ${maintainer}\nHomepage: ${homepage}\n`,
+  );
   const listed = await Deno.readTextFile(`${tree}/out/SHA256SUMS`);
   assertEquals(
     lines(listed).map((line) => line.slice(66)).sort(),
