@@ -93,6 +93,26 @@ Deno.test("make checks every directory that it has a variable for", () => {
   );
 });
 
+/** The packages of programs that not every Debian has. */
+const PACKAGES: Record<string, string> = {
+  curl: "curl",
+  groff: "groff-base",
+  mandoc: "mandoc",
+  readelf: "binutils",
+};
+
+Deno.test("tests/check installs the package of each program that these tests run", () => {
+  const [, listed] = /\[integration\]="([^"]*)"/.exec(text("tests/check"))!;
+  const installed = listed!.split(/\s+/);
+  const programs = [...Deno.readDirSync(import.meta.dirname!)]
+    .map(({ name }) => text(`tests/integration/${name}`)).join("")
+    .matchAll(/\brun\("(\w+)"/g);
+  for (const [, name] of programs) {
+    if (/^(bash|make|mkfifo|sh)$/.test(name!)) continue;
+    assert(installed.includes(PACKAGES[name!]!), name);
+  }
+});
+
 Deno.test("the demonstration exits with the client's status", async () => {
   const options = { cwd: REPOSITORY, env: { INTERVAL: "nonsense" } };
   const { code, stdout } = await run("examples/run", [], options);

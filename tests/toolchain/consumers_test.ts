@@ -29,6 +29,16 @@ const OPTIONS: Record<string, Record<string, unknown>> = {
 
 const read = (path: string) => Deno.readTextFileSync(`${REPOSITORY}${path}`);
 
+Deno.test("toolchain/offline/README.md names the package that the runtime base is taken from, and its licence", () => {
+  const lock = read("toolchain/offline/denort-x86_64/package-lock.json");
+  const [, name] = /"node_modules\/([^"]+)"/.exec(lock)!;
+  const [, licence] = /"license": "([^"]+)"/.exec(lock)!;
+  const text = read("toolchain/offline/README.md");
+  for (const it of [name!, `licence ${licence}`]) {
+    assertStringIncludes(text, it);
+  }
+});
+
 /** The version that another part of the tests fetches. */
 const [TYPES_NODE] = /@types\/node@[\d.]+/.exec(
   read("examples/node-servers/deno.lock"),
