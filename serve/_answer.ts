@@ -35,7 +35,11 @@ export function answer(exchange: Exchange, options: AnswerOptions): void {
     if (upgrade?.isAcceptedBy(response)) {
       return exchange.connection.upgrade(exchange);
     }
-    upgrade?.refuse();
+    upgrade?.refuse(
+      new Deno.errors.ConnectionAborted(
+        "The handler did not return the response of the upgrade",
+      ),
+    );
     // A client that still waits for 100 may or may not send its body.
     exchange.isLast ||= exchange.awaitsContinue ||
       exchange.body?.hasFailed === true;

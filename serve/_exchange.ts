@@ -146,6 +146,7 @@ export class Exchange {
   abort(): void {
     if (this.#isOver) return;
     this.#over(false);
+    this.upgrade?.refuse(clientGone());
     this.client.disconnect();
   }
 

@@ -5,6 +5,7 @@ import type {
   RequestParser,
 } from "../runtime/request_parser.ts";
 import { answer, type AnswerOptions } from "./_answer.ts";
+import { clientGone } from "./_exchange_info.ts";
 import { Exchange, type ExchangeConnection } from "./_exchange.ts";
 import { RefusedRequest } from "./_handler_result.ts";
 import { GRACE_MS, HEADERS_TIMEOUT_MS, LINGER_MS } from "./_http_limits.ts";
@@ -161,8 +162,7 @@ export class ServedConnection implements ExchangeConnection {
     try {
       await upgrade!.accept();
     } catch {
-      // The client has gone.
-      upgrade!.refuse();
+      upgrade!.refuse(clientGone());
     }
   }
 

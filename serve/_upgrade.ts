@@ -15,6 +15,8 @@ export class Upgrade {
   readonly #binding: WebSocketBinding | undefined;
   readonly #onTaken: () => void;
   #pending: PendingUpgrade | undefined;
+  /** Whether the request has its response, or the client has gone. */
+  #isOver = false;
 
   /**
    * @param early The bytes that came after the request.
@@ -44,6 +46,11 @@ export class Upgrade {
     request: Request,
     options: Deno.UpgradeWebSocketOptions,
   ): Deno.WebSocketUpgrade {
+    if (this.#isOver) {
+      throw new TypeError(
+        "Cannot upgrade the request: it has its response, or its client has gone",
+      );
+    }
     if (this.#pending !== undefined) {
       throw new Deno.errors.Http("Already upgraded");
     }
@@ -84,18 +91,18 @@ export class Upgrade {
 
   /** Sends the head of the response, and hands the connection over to the WebSocket. */
   async accept(): Promise<void> {
+    this.#isOver = true;
     const { head, open } = this.#pending!;
     await this.#conn.writeChunk(new TextEncoder().encode(head));
+    if (this.#pending === undefined) return;
+    this.#pending = undefined;
     open();
   }
 
-  /** Emits "error" on a prepared WebSocket. */
-  refuse(): void {
-    this.#pending?.refuse(
-      new Deno.errors.ConnectionAborted(
-        "The handler did not return the response of the upgrade",
-      ),
-    );
+  /** Emits an error on a prepared WebSocket, and lets the handler prepare no other. */
+  refuse(error: Error): void {
+    this.#isOver = true;
+    this.#pending?.refuse(error);
     this.#pending = undefined;
   }
 }

@@ -5,7 +5,7 @@ import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 const service = await serve((request) => {
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/") return new Response("plain\n", { status: 426 });
-  if (pathname !== "/echo") {
+  if (!["/echo", "/slow"].includes(pathname)) {
     if (pathname === "/twice") upgradeWebSocket(request);
     try {
       upgradeWebSocket(pathname === "/copy" ? new Request(request) : request);
@@ -20,7 +20,17 @@ const service = await serve((request) => {
   });
   socket.addEventListener("message", ({ data }) => socket.send(data));
   socket.addEventListener("close", ({ code }) => console.log(`closed ${code}`));
-  return response;
+  if (pathname === "/echo") return response;
+  return new Promise((resolve) => {
+    request.signal.addEventListener("abort", () => {
+      try {
+        upgradeWebSocket(request);
+      } catch (error) {
+        console.log(String(error));
+      }
+      resolve(response);
+    });
+  });
 }, { ...JSON.parse(Deno.args[0] ?? "{}"), notify: false });
 await service.finished;
 console.log("finished");

@@ -89,15 +89,22 @@ for (const kind of KINDS) {
   });
 
   Deno.test(`${kind}: clients that disconnect after asking for an upgrade leak no descriptor`, async () => {
-    await using program = await start(kind);
+    await using program = await start(kind, { drainTimeoutMs: 60_000 });
     (await open(program)).close();
     const fds = `/proc/${program.pid}/fd`;
     const count = () => Deno.readDirSync(fds).toArray().length;
     const before = count();
+    // Over TCP, a handler does not notice it while it prepares its response.
+    const waiting = kind === "unix path" ? "/slow" : "/echo";
     for (let i = 0; i < 300; i++) {
       const conn = await program.dial();
-      await send(conn, handshake());
+      await send(conn, handshake(i % 3 === 2 ? waiting : "/echo"));
       if (i % 3 === 0) await receive(conn, 1);
+      else if (i % 3 === 1) {
+        assertMatch(await receiveUpTo(conn, "\r\n\r\n"), /^HTTP\/1\.1 101 /);
+        await send(conn, closing(4_000));
+        assertEquals([...await receive(conn, 4)], closed(4_000));
+      }
       // With unread bytes, this is a reset.
       conn.close();
     }
@@ -105,6 +112,12 @@ for (const kind of KINDS) {
     const few = (now: number) => now <= before + 3;
     await eventually("the descriptors are closed", count, few);
     (await open(program)).close();
+    program.kill("SIGTERM");
+    await program.exits(0);
+    const late = program.stdout.seen.filter((line) => line.includes("Cannot"));
+    const why =
+      "TypeError: Cannot upgrade the request: it has its response, or its client has gone";
+    assertEquals(new Set(late), new Set(kind === "unix path" ? [why] : []));
   });
 
   Deno.test(`${kind}: a WebSocket prevents the idle exit, and SIGTERM sends 1001`, async () => {
