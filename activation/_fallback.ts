@@ -15,12 +15,21 @@ const FALLBACK_HOSTNAME = "127.0.0.1";
  * @param open Listens on the address, in which the host name is set.
  * @throws {ActivationError} The socket was passed to the process that has started this
  * one: clients would not reach the fallback.
+ * @throws {TypeError} The port is not a number.
  * @throws The error of `open`, of the same class, with a message that names the address.
  */
 export async function openFallback<T>(
   where: { hostname?: string | undefined; port: number } | { path: string },
   open: (where: ListenAddress) => T | Promise<T>,
 ): Promise<T> {
+  // `Deno.listen()` takes others, such as a text, for a number; undefined for 0.
+  if (!("path" in where) && typeof where.port !== "number") {
+    throw new TypeError(
+      `Cannot listen on the fallback: its port, ${
+        Deno.inspect(where.port)
+      }, is not a number`,
+    );
+  }
   const full = "path" in where
     ? where
     : { ...where, hostname: where.hostname ?? FALLBACK_HOSTNAME };

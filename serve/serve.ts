@@ -1,5 +1,6 @@
 import type { Certificate } from "../activation/listen_tls.ts";
 import type { CertificateHolder } from "../activation/_tls_transport.ts";
+import type { AnswerOptions } from "./_answer.ts";
 import { openServers } from "./_open_servers.ts";
 import {
   type RunningServer,
@@ -48,6 +49,19 @@ export interface ServeOptions extends ServerOptions {
 
 const MAX_BODY_BYTES = 128 * 1024 * 1024;
 const KEEP_ALIVE_MS = 75_000;
+
+/** @throws {RangeError} A limit is not a number from 0 on. */
+function limit(
+  options: ServeOptions,
+  name: "maxBodyBytes" | "keepAliveTimeoutMs",
+  byDefault: number,
+): number {
+  const value: unknown = options[name] ?? byDefault;
+  if (typeof value === "number" && value >= 0) return value || Infinity;
+  throw new RangeError(
+    `Cannot serve: ${name}, ${Deno.inspect(value)}, is not a number from 0 on`,
+  );
+}
 
 /** A running web server, in the shape of `Deno.HttpServer`. */
 export interface RunningHttpServer extends RunningServer {
@@ -134,6 +148,9 @@ export interface RunningHttpServer extends RunningServer {
  * `Deno.listen()`.
  * @throws {Deno.errors.InvalidData} The certificate or the key is not in PEM
  * format, or they do not belong together.
+ * @throws {TypeError} The handler is not a function, the port of the fallback is not a
+ * number, or only one of the certificate and its key is given.
+ * @throws {RangeError} `maxBodyBytes` or `keepAliveTimeoutMs` is not a number from 0 on.
  *
  * @example
  * ```ts
@@ -157,19 +174,23 @@ export async function serve<
   handler: Deno.ServeHandler<Addr>,
   options: ServeOptions = {},
 ): Promise<RunningHttpServer> {
+  if (typeof handler !== "function") {
+    throw new TypeError(
+      "Cannot serve: the first argument, the handler, is not a function",
+    );
+  }
   const holders: CertificateHolder[] = [];
+  const answerOptions: AnswerOptions = {
+    handler: handler as ServeHandler,
+    onError: options.onError,
+    secure: options.cert !== undefined || options.key !== undefined,
+    webSocket: options.webSocket ?? false,
+    maxBodyBytes: limit(options, "maxBodyBytes", MAX_BODY_BYTES),
+    keepAliveTimeoutMs: limit(options, "keepAliveTimeoutMs", KEEP_ALIVE_MS),
+  };
   const server = await runServers(
     options,
-    () =>
-      openServers(options, {
-        handler: handler as ServeHandler,
-        onError: options.onError,
-        secure: options.cert !== undefined || options.key !== undefined,
-        webSocket: options.webSocket ?? false,
-        maxBodyBytes: (options.maxBodyBytes ?? MAX_BODY_BYTES) || Infinity,
-        keepAliveTimeoutMs: (options.keepAliveTimeoutMs ?? KEEP_ALIVE_MS) ||
-          Infinity,
-      }, holders),
+    () => openServers(options, answerOptions, holders),
   );
   return {
     ...server,

@@ -8,7 +8,11 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { service } from "../../daemon/mod.ts";
-import { serve, type ServeHandler } from "../../serve/mod.ts";
+import {
+  serve,
+  type ServeHandler,
+  type ServeOptions,
+} from "../../serve/mod.ts";
 import {
   CERT,
   KEY,
@@ -117,6 +121,37 @@ Deno.test("a certificate needs its key, and both must be valid", async () => {
   await using server = await serve(hello, HERE);
   const renewal = server.setCertificate({ cert: CERT, key: KEY });
   await assertRejects(() => renewal, TypeError, "set cert and key");
+});
+
+Deno.test("arguments of other types are refused", async () => {
+  for (
+    const [options, type, message] of [
+      [{ maxBodyBytes: "5MB" }, RangeError, 'maxBodyBytes, "5MB", is not a'],
+      [{ keepAliveTimeoutMs: NaN }, RangeError, "keepAliveTimeoutMs, NaN, is"],
+      [{ fallback: { port: "80" } }, TypeError, 'its port, "80", is not a'],
+      [hello, TypeError, "the handler, is not a function"],
+    ] as const
+  ) {
+    const starting = typeof options === "function"
+      ? Reflect.apply(serve, undefined, [HERE, options])
+      : serve(hello, { ...HERE, ...options } as ServeOptions);
+    await assertRejects(() => starting, type, message);
+  }
+});
+
+Deno.test("clients know the time for their next request, if it is limited", async () => {
+  for (
+    const [keepAliveTimeoutMs, header] of [
+      ...[[undefined, "timeout=75"], [20_500, "timeout=20"]] as const,
+      [0, null] as const,
+    ]
+  ) {
+    const options = { ...HERE, webSocket: true, keepAliveTimeoutMs };
+    await using server = await serve(hello, options);
+    const response = await fetch(urlOf(server));
+    assertEquals(await response.text(), "hello");
+    assertEquals(response.headers.get("keep-alive"), header);
+  }
 });
 
 Deno.test("a fallback that cannot listen throws Deno's error", async () => {
