@@ -37,7 +37,9 @@ const service = () =>
             await listener.setCertificate(command)
               .then(() => console.log("renewed"), () => console.log("kept"));
           }
-          await conn.writeChunk(chunk);
+          const sending = conn.writeChunk(chunk);
+          if (sending) console.log("there is no room");
+          await sending;
         }).then(() => conn.close(), () => {});
       }`,
     args: [CERT, KEY, RENEWED_CERT, RENEWED_KEY],
@@ -53,6 +55,7 @@ Deno.test("TLS needs no permission, and negotiates a protocol", async () => {
   assertEquals(await conn.handshake(), { alpnProtocol: "echo/2" });
   assertEquals(await echoOf(conn, "hello"), "hello");
   await program.stdout.line("echo/2");
+  assertEquals(program.stdout.seen, ["echo/2"]);
 });
 
 Deno.test("a listener takes a renewed certificate, and no invalid one", async () => {

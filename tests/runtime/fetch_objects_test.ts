@@ -17,6 +17,22 @@ Deno.test("the header list of a response follows its headers", () => {
   }
 });
 
+Deno.test("a program that replaces the globals changes nothing", async () => {
+  const { Request, Response } = globalThis;
+  // Loaded anew: nothing has read the objects yet.
+  const module = "../../runtime/fetch_objects.ts?anew";
+  const anew: typeof import("../../runtime/fetch_objects.ts") = await import(
+    module
+  );
+  try {
+    Object.assign(globalThis, { Request: class {}, Response: class {} });
+    assertEquals(anew.innerResponse(new Response("a"))?.status, 200);
+    assertEquals(anew.innerRequest(new Request("a:b")) === undefined, false);
+  } finally {
+    Object.assign(globalThis, { Request, Response });
+  }
+});
+
 Deno.test("a request on demand makes its headers once, and can be copied", async () => {
   let calls = 0;
   let disconnect = () => {};

@@ -44,12 +44,17 @@ test("a client that pipelines without reading does not delay others", async (pla
   let flood: Promise<void>;
   {
     let calls = 0;
+    const stop = new AbortController();
     await using _service = await place.serve(() => {
       calls++;
       return new Response("x".repeat(10_000));
-    }, { drainTimeoutMs: 100 });
+    }, { drainTimeoutMs: 100, signal: stop.signal });
     using flooding = await place.dial();
-    flood = send(flooding, request("GET /").repeat(12_000)).catch(() => {});
+    let isSent = false;
+    // More than the kernel's buffers have room for; `node:http` reads all of it.
+    const requests = place.server === "node" ? 12_000 : 300_000;
+    flood = send(flooding, request("GET /").repeat(requests))
+      .then(() => void (isSent = true), () => {});
     await eventually("the flood is handled", () => calls, (n) => n > 0);
     for (let i = 0; i < 5; i++) {
       const within = place.server === "node" ? 10_000 : 2_000;
@@ -58,6 +63,7 @@ test("a client that pipelines without reading does not delay others", async (pla
       assertMatch(head, /^HTTP\/1\.1 200 /);
     }
     assert(calls < 5_000, `${calls} requests were handled`);
+    assert(!isSent || place.server === "node", "all requests were received");
     flooding.close();
     const after = calls;
     await ask(place);
@@ -65,6 +71,7 @@ test("a client that pipelines without reading does not delay others", async (pla
       calls < after + 1_000,
       "requests of a closed connection are handled",
     );
+    stop.abort();
   }
   // A write of Deno outlasts its connection: it ends when the server closes.
   await soon("the flood has ended", flood);
