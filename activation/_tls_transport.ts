@@ -14,6 +14,10 @@ const LAST_HANDSHAKE_MS = 250;
 /** The time for the peer to take the last bytes of a closed connection, in milliseconds. */
 const LAST_BYTES_MS = 1_000;
 
+/** The certificates of a chain; the last one may be incomplete. */
+const CERTIFICATES =
+  /-----BEGIN CERTIFICATE-----[^]*?(?:-----END CERTIFICATE-----|$)/g;
+
 /** A certificate and its private key. */
 export interface Certificate {
   /** The certificate chain, in PEM format. */
@@ -112,9 +116,12 @@ export async function checkCertificate(
   { cert, key }: Certificate,
 ): Promise<void> {
   const { createPrivateKey, X509Certificate } = await import("node:crypto");
-  const certificate = parse("certificate", () => new X509Certificate(cert));
+  // `node:tls` leaves out the invalid parts of a chain, such as of a file in writing.
+  const chain = parse("certificate", () =>
+    (cert.match(CERTIFICATES) ?? [cert])
+      .map((each) => new X509Certificate(each)));
   const privateKey = parse("private key", () => createPrivateKey(key));
-  if (!certificate.checkPrivateKey(privateKey)) {
+  if (!chain[0]!.checkPrivateKey(privateKey)) {
     throw new Deno.errors.InvalidData(
       "Cannot use the certificate: the private key belongs to another one",
     );

@@ -31,8 +31,8 @@ export interface Place extends Kind {
     handler: ServeHandler,
     options?: ServeOptions,
   ): Promise<Deno.HttpServer<Deno.NetAddr | Deno.UnixAddr>>;
-  /** Connects to it. */
-  dial(): Promise<Deno.Conn>;
+  /** Connects to it, over TLS with the certificate of the tests by default. */
+  dial(cert?: string): Promise<Deno.Conn>;
 }
 
 /** The servers that differ, both of Deno, or ours over TCP, and why. */

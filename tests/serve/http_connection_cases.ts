@@ -7,6 +7,8 @@ import {
   assertRejects,
   assertStringIncludes,
 } from "@std/assert";
+import type { RunningHttpServer } from "../../serve/mod.ts";
+import { KEY, RENEWED_CERT, RENEWED_KEY } from "../support/certificate.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import {
   receiveAllText,
@@ -227,6 +229,29 @@ test("during a shutdown each kept-alive connection has one more response", {
   await soon("the service has stopped", stopped);
 });
 
+test("a renewed certificate is used by new handshakes, and connections stay", {
+  Deno: "it serves no TLS",
+}, async (place) => {
+  if (!place.secure) return;
+  await using service = await place.serve(() =>
+    new Response("heard")
+  ) as RunningHttpServer;
+  using old = await dialWith(place, request("GET /"));
+  await receiveUpTo(old, "heard");
+  const { InvalidData } = Deno.errors;
+  const invalid = service.setCertificate({ cert: RENEWED_CERT, key: KEY });
+  await assertRejects(() => invalid, InvalidData);
+  assertMatch((await ask(place)).body, /heard$/);
+
+  await service.setCertificate({ cert: RENEWED_CERT, key: RENEWED_KEY });
+  await assertRejects(() => ask(place), InvalidData);
+  using renewed = await place.dial(RENEWED_CERT);
+  for (const conn of [renewed, old]) {
+    await send(conn, GET);
+    assertMatch(await receiveAllText(conn), /heard$/);
+  }
+});
+
 test("a silent client of HTTP/2 does not delay a shutdown", {
   "Deno.serve": "it waits for the client",
   ours: "it has no HTTP/2",
@@ -241,6 +266,23 @@ test("a silent client of HTTP/2 does not delay a shutdown", {
   await send(used, Uint8Array.fromHex("000006010500000001828486010161"));
   await receiveUpTo(used, "x");
   await soon("the service has stopped", service.shutdown(), { within: 3_000 });
+});
+
+test("a shutdown waits for a client of HTTP/2 that reads late", {
+  "Deno.serve": "it waits for all",
+  ours: "it has no HTTP/2",
+  node: "the same",
+}, async (place) => {
+  const size = 16 * MIB;
+  await using service = await place.serve(() => new Response("x".repeat(size)));
+  const { port } = service.addr as Deno.NetAddr;
+  using client = Deno.createHttpClient({ http1: false });
+  const response = await fetch(`http://127.0.0.1:${port}`, { client });
+  const stopped = service.shutdown();
+  const early = soon("the response is cut", stopped, { within: 1_500 });
+  await assertRejects(() => early, Error, "Not within");
+  assertEquals((await response.bytes()).length, size);
+  await soon("the service has stopped", stopped);
 });
 
 test("a response that outlasts drainTimeoutMs is cut off", {

@@ -29,9 +29,9 @@ await runCases(casesOf(kind), ({ run }, i) => {
   return run({
     ...kind,
     serve: (handler, options) => serve(handler, { ...own, ...options }),
-    dial: () =>
+    dial: (cert = CERT) =>
       secure
-        ? Deno.connectTls({ ...hostAndPort(address)!, caCerts: [CERT] })
+        ? Deno.connectTls({ ...hostAndPort(address)!, caCerts: [cert] })
         : dial(address),
   });
 });

@@ -33,11 +33,11 @@ for (const [server, socket, own] of HERE) {
           where = service.addr as Deno.NetAddr;
           return service;
         },
-        dial: () =>
+        dial: (cert = CERT) =>
           !kind.isTcp
             ? Deno.connect({ transport: "unix", path })
             : kind.secure
-            ? Deno.connectTls({ ...where, caCerts: [CERT] })
+            ? Deno.connectTls({ ...where, caCerts: [cert] })
             : Deno.connect(where),
       });
     });
