@@ -60,12 +60,12 @@ test("each cookie has a line, and framing headers of the handler are ignored", {
       statusText: "Ignored",
       headers: [
         ...[["set-cookie", "a=1, 2"], ["set-cookie", "b=3"]],
-        ...[["transfer-encoding", "gzip"], ["connection", "x-hop"]],
+        ...[["transfer-encoding", "gzip"], ["connection", "x-hop, close"]],
         ...[["keep-alive", "timeout=9999"], ["x-kept", "é"]],
       ] as [string, string][],
     })
   );
-  using conn = await dialWith(place, GET);
+  using conn = await dialWith(place, request("GET /"));
   const text = new TextDecoder("latin1").decode(await receiveAll(conn));
   assertMatch(text, /^HTTP\/1\.1 200 OK\r\n/);
   assertMatch(text, /^set-cookie: a=1, 2\r\nset-cookie: b=3\r$/im);

@@ -1,9 +1,16 @@
 // WebSockets on adopted sockets.
 
-import { assertEquals, assertMatch } from "@std/assert";
+import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import type { HandledConn } from "../../activation/_conn.ts";
+import {
+  NoDescriptor,
+  type WebSocketBinding,
+} from "../../runtime/web_socket.ts";
+import { RefusedRequest } from "../../serve/_handler_result.ts";
+import { Upgrade } from "../../serve/_upgrade.ts";
+import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 import { eventually, soon } from "../support/eventually.ts";
 import {
   receive,
@@ -157,6 +164,21 @@ for (const kind of KINDS) {
     );
   });
 }
+
+Deno.test("without a free descriptor, an upgrade is refused with status 503", () => {
+  const upgrade = new Upgrade(
+    { handle: {} } as HandledConn,
+    new Uint8Array(),
+    {
+      upgrade() {
+        throw new NoDescriptor();
+      },
+    } as Partial<WebSocketBinding> as WebSocketBinding,
+    () => {},
+  );
+  const prepare = () => upgrade.prepare(new Request("http://here/"), {});
+  assertEquals(assertThrows(prepare, RefusedRequest).status, 503);
+});
 
 Deno.test("a silent client is pinged, and closed when it does not answer", async () => {
   await using program = await start();
