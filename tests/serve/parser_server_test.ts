@@ -123,6 +123,7 @@ for (const end of ["ends", "sends malformed bytes"]) {
 testServed("a refused upload is read in part", hello, async (peer) => {
   await send(peer, post("Content-Length: 1000000000000"));
   await receiveUpTo(peer, "Payload Too Large\n");
+  const start = performance.now();
   const chunk = new Uint8Array(1024 * 1024);
   let sent = 0;
   const sending = (async () => {
@@ -131,6 +132,7 @@ testServed("a refused upload is read in part", hello, async (peer) => {
   await untilSteady(() => sent);
   assert(sent <= 66, `${sent} MiB were read`);
   await soon("the connection is closed", sending);
+  assert(performance.now() - start > 4_000, "it is closed too early");
 });
 
 for (

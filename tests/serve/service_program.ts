@@ -8,6 +8,9 @@ const server = await serve(async (request, { remoteAddr }) => {
       return new Response(await request.text());
     case "/endless":
       return new Response(new ReadableStream({ start() {} }));
+    case "/renew":
+      await server.setCertificate(await request.json());
+      return new Response();
     case "/fail":
       throw new Error("a secret\nof two lines");
     default:

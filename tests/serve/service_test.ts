@@ -9,8 +9,14 @@ import {
   ALLOW_ACTIVATION,
   dial,
   freeAddresses,
+  hostAndPort,
 } from "../support/activate.ts";
-import { CERT, KEY } from "../support/certificate.ts";
+import {
+  CERT,
+  KEY,
+  RENEWED_CERT,
+  RENEWED_KEY,
+} from "../support/certificate.ts";
 import { soon } from "../support/eventually.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
 import { receive, receiveAllText, send } from "../support/peer.ts";
@@ -212,13 +218,24 @@ for (
 }
 
 Deno.test("TLS on an adopted socket needs no more permissions", async () => {
-  await using program = await start({ cert: CERT, key: KEY }, { kind: "IPv4" });
+  await using program = await start(
+    { cert: CERT, key: KEY },
+    { kind: "IPv4", sockets: 2 },
+  );
   // A stalled handshake delays neither others nor the end.
   using stalled = await program.dial();
   using client = Deno.createHttpClient({ caCerts: [CERT] });
   const url = `https://${program.address}/secure`;
   const response = await soon("the response", fetch(url, { client }));
   assertEquals((await response.json()).url, url);
+  const body = JSON.stringify({ cert: RENEWED_CERT, key: RENEWED_KEY });
+  const renew = `https://${program.address}/renew`;
+  await (await fetch(renew, { client, method: "POST", body })).text();
+  for (const address of program.addresses) {
+    const options = { ...hostAndPort(address)!, caCerts: [RENEWED_CERT] };
+    using conn = await Deno.connectTls(options);
+    await conn.handshake();
+  }
   program.kill("SIGTERM");
   assertEquals(await program.exitCode({ within: 5_000 }), 0);
   await receiveAllText(stalled).catch(() => {});
