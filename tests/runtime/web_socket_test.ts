@@ -2,9 +2,12 @@
 
 import process from "node:process";
 import { assertEquals, assertThrows } from "@std/assert";
+import type { HandledConn } from "../../activation/_conn.ts";
 import { streamBinding } from "../../runtime/stream_binding.ts";
 import type { StreamHandle } from "../../runtime/stream_handle.ts";
 import { NoDescriptor, WebSocketBinding } from "../../runtime/web_socket.ts";
+import { RefusedRequest } from "../../serve/_handler_result.ts";
+import { Upgrade } from "../../serve/_upgrade.ts";
 
 const load: (name: string) => object = Reflect.get(process, "binding");
 await streamBinding();
@@ -82,7 +85,18 @@ function upgrade(
 }
 
 Deno.test("a handle without a descriptor, or another request, is not upgraded", () => {
-  assertThrows(() => upgrade({ fdForIpc: () => -24 }), NoDescriptor);
+  const full = { fdForIpc: () => -24 };
+  assertThrows(() => upgrade(full), NoDescriptor);
+  const refused = new Upgrade(
+    ...[{ handle: full } as unknown as HandledConn, new Uint8Array()] as const,
+    ...[new WebSocketBinding(load, { core }), () => {}] as const,
+  );
+  const request = new Request("http://here/", { headers: HEADERS });
+  const error = assertThrows(
+    () => refused.prepare(request, {}),
+    RefusedRequest,
+  );
+  assertEquals(error.status, 503);
   assertThrows(() => upgrade({}), TypeError, "another shape");
   const close = () => {
     throw new Error("The handle was closed");

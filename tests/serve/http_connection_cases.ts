@@ -175,7 +175,7 @@ test("a shutdown closes idle connections, and lets responses come to their end",
   using busy = await dialWith(place, request("GET /busy"));
   await soon("the handler is called", inHandler.promise);
 
-  const stopped = service.shutdown();
+  const stopped = Promise.all([service.shutdown(), service.shutdown()]);
   // Deno.serve() closes it.
   if (place.server !== "Deno.serve") {
     await send(fresh, request("GET /fresh"));

@@ -21,11 +21,10 @@ function testServed(
   run: (peer: Deno.Conn, server: ParserServer) => Promise<void>,
 ): void {
   testConn(name, async (conn, peer) => {
-    let accept = (_conn: HandledConn) => {};
     let holds = 0;
     const server = new ParserServer((await requestParser())!, {
       addr: UNIX_ADDR,
-      start: (onConnection) => accept = onConnection,
+      start: (onConnection) => onConnection(conn as HandledConn),
       ...{ close() {}, ref() {}, unref() {} },
     }, {
       ...{ handler, onError: undefined, secure: false, webSocket: false },
@@ -36,7 +35,6 @@ function testServed(
       return () => holds--;
     };
     server.start({ onAcceptError() {}, hold });
-    accept(conn as HandledConn);
     try {
       await run(peer, server);
     } finally {

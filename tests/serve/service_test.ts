@@ -240,14 +240,3 @@ Deno.test("TLS on an adopted socket needs no more permissions", async () => {
   assertEquals(await program.exitCode({ within: 5_000 }), 0);
   await receiveAllText(stalled).catch(() => {});
 });
-
-Deno.test("sockets of other names are refused, whatever the fallback", async () => {
-  await using program = await start(
-    { name: "web", fallback: { port: 0 } },
-    { sockets: 2, names: "a:b" },
-  );
-  using _conn = await program.dial();
-  await program.exits(1);
-  const message = /ActivationError: Cannot take the socket "web": it was not /;
-  await program.stderr.line(message);
-});

@@ -1,13 +1,6 @@
 // WebSockets on adopted sockets.
 
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
-import type { HandledConn } from "../../activation/_conn.ts";
-import {
-  NoDescriptor,
-  type WebSocketBinding,
-} from "../../runtime/web_socket.ts";
-import { RefusedRequest } from "../../serve/_handler_result.ts";
-import { Upgrade } from "../../serve/_upgrade.ts";
+import { assertEquals, assertMatch } from "@std/assert";
 import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 import { activate, hostAndPort } from "../support/activate.ts";
 import { CERT, KEY } from "../support/certificate.ts";
@@ -59,25 +52,6 @@ const closing = (code: number) =>
   new Uint8Array([0x88, 0x82, 0, 0, 0, 0, code >> 8, code & 255]);
 const closed = (code: number) => [0x88, 2, code >> 8, code & 255];
 
-Deno.test("300 WebSockets are closed with the code of the client, or 1001 on SIGTERM", async () => {
-  await using program = await start();
-  using conns = new DisposableStack();
-  const all: Deno.Conn[] = [];
-  while (all.length < 300) all.push(conns.use(await open(program)));
-  const some = all.splice(0, 200);
-  for (const conn of some) await send(conn, closing(4_000));
-  for (const conn of some) {
-    assertEquals([...await receive(conn, 4)], closed(4_000));
-  }
-  program.kill("SIGTERM");
-  for (const conn of all) {
-    assertEquals([...await receive(conn, 4)], closed(1001));
-    await send(conn, closing(1001));
-  }
-  await program.stdout.line("finished");
-  await program.exits(0);
-});
-
 for (const kind of KINDS) {
   Deno.test(`${kind}: frames that come with the handshake are not lost`, async () => {
     await using program = await start(kind);
@@ -121,10 +95,8 @@ for (const kind of KINDS) {
     (await open(program)).close();
     program.kill("SIGTERM");
     await program.exits(0);
-    const late = program.stdout.seen.filter((line) => line.includes("Cannot"));
-    const why =
-      "TypeError: Cannot upgrade the request: it has its response, or its client has gone";
-    assertEquals(new Set(late), new Set(kind === "unix path" ? [why] : []));
+    if (kind !== "unix path") return;
+    await program.stdout.line(/Cannot upgrade .*, or its client has gone$/);
   });
 
   Deno.test(`${kind}: a WebSocket prevents the idle exit, and SIGTERM sends 1001`, async () => {
@@ -164,21 +136,6 @@ for (const kind of KINDS) {
     );
   });
 }
-
-Deno.test("without a free descriptor, an upgrade is refused with status 503", () => {
-  const upgrade = new Upgrade(
-    { handle: {} } as HandledConn,
-    new Uint8Array(),
-    {
-      upgrade() {
-        throw new NoDescriptor();
-      },
-    } as Partial<WebSocketBinding> as WebSocketBinding,
-    () => {},
-  );
-  const prepare = () => upgrade.prepare(new Request("http://here/"), {});
-  assertEquals(assertThrows(prepare, RefusedRequest).status, 503);
-});
 
 Deno.test("a silent client is pinged, and closed when it does not answer", async () => {
   await using program = await start();
