@@ -108,10 +108,11 @@ export interface RunningHttpServer extends RunningServer {
  * `webSocket`, and TCP sockets in workers and under `deno test`. Further differences
  * there:
  *
- * - HTTP/1.1 and 1.0 only. CONNECT and TRACE get status 501.
+ * - HTTP/1.1 and 1.0 only. CONNECT and TRACE get status 501, unregistered methods 400.
  * - A request of HTTP/1.1 without `Host`, lines that end without CR, and targets with
  *   other bytes than ASCII get status 400. Headers have at most 16 KiB; so have the
  *   extensions of a chunk, and trailers. Refused requests are logged.
+ * - A target that is a whole URL is normalized; only `http:` and `https:` are accepted.
  * - URLs of unix sockets begin with `http:`. If the `Host` header is not a valid URL host,
  *   such as the path that some clients of unix sockets send, the host of the URL is
  *   `localhost`.

@@ -110,6 +110,7 @@ export const REFUSED = [
 const REFUSED_BY_OURS = [
   ...["GET / HTTP/1.1", "GET / HTTP/1.1\nHost: a\n", `GET /é ${HEAD}`],
   `POST / ${HEAD}Transfer-Encoding: chunked\r\n\r\nzz`,
+  ...[`FOO / ${HEAD}`, `GET ftp://a/ ${HEAD}`],
   ...[`TRACE / ${HEAD}`, `GET / ${HEAD}X: ${"x".repeat(17 * 1024)}`],
 ];
 
