@@ -6,7 +6,9 @@ import { REPOSITORY } from "../support/program.ts";
 
 /** What each release needs: the packages of its tests. */
 const PACKAGES = {
-  trixie: ["systemd-sysv", "dbus", "nginx-light", "caddy", "python3"],
+  trixie: [
+    ...["systemd-sysv", "dbus", "nginx-light", "caddy", "haproxy", "python3"],
+  ],
   // All system tests run there.
   testing: [
     ...["systemd-sysv", "dbus", "nginx-light", "caddy", "bash-completion"],
@@ -14,13 +16,14 @@ const PACKAGES = {
   ],
 };
 
-/** Returns the root directory of a release, which is made on first use. */
+/** Returns the root directory of a release, which is made when its packages change. */
 export async function debian(release: keyof typeof PACKAGES): Promise<string> {
   const root = `${REPOSITORY}build/debian-${release}`;
-  const isThere = await Deno.stat(root).then(() => true, () => false);
-  if (isThere) return root;
-  const made = `${root}.${Deno.pid}`;
   const include = `--include=${PACKAGES[release]}`;
+  const included = await Deno.readTextFile(`${root}/included`).catch(() => "");
+  if (included === include) return root;
+  await new Deno.Command("rm", { args: ["-rf", root] }).output();
+  const made = `${root}.${Deno.pid}`;
   const { success, stdout } = await soon(
     "debootstrap has ended",
     new Deno.Command("debootstrap", {
@@ -29,6 +32,7 @@ export async function debian(release: keyof typeof PACKAGES): Promise<string> {
     { within: 900_000 },
   );
   assert(success, new TextDecoder().decode(stdout));
+  await Deno.writeTextFile(`${made}/included`, include);
   await Deno.writeTextFile(`${made}/etc/hosts`, "127.0.0.1 localhost\n");
   await Deno.rename(made, root);
   return root;

@@ -52,14 +52,25 @@ const PROXIES = [
     file: "/etc/caddy/Caddyfile",
     settings: examples(PAGE, "caddyfile")[0]!.replace("example.org", ":8081"),
   },
+  {
+    ...{ proxy: "haproxy", group: "haproxy", port: 8082 },
+    root: "/var/lib/haproxy",
+    file: "/etc/haproxy/web.cfg",
+    settings: `frontend web\n  bind :8082\n  default_backend web\n${
+      examples(PAGE, "haproxy")[0]
+    }`,
+  },
 ];
-for (const { proxy, group, port, file, settings } of PROXIES) {
+Deno.test.beforeAll(() =>
+  machine.write("/etc/default/haproxy", "EXTRAOPTS=-f /etc/haproxy/web.cfg\n")
+);
+for (const { proxy, group, port, root = "", file, settings } of PROXIES) {
   Deno.test(`${proxy} with the settings of the page starts the service, and passes requests on`, async () => {
     const path = `/run/${proxy}-web.socket`;
     await machine.write(file, settings.replace("/run/web.socket", path));
     await machine.units({
       [`${proxy}-web.socket`]:
-        `[Socket]\nListenStream=${path}\nSocketGroup=${group}\nSocketMode=0660\n`,
+        `[Socket]\nListenStream=${root}${path}\nSocketGroup=${group}\nSocketMode=0660\n`,
       [`${proxy}-web.service`]: service("web", "Type=notify"),
     });
     await machine.systemctl("start", `${proxy}-web.socket`);
