@@ -23,16 +23,6 @@ Deno.test("histogram: percentiles are those of all latencies, by nearest rank, w
   });
 });
 
-Deno.test("histogram: every latency up to 7 minutes is within 1 % of where it is counted", () => {
-  for (let ms = 0.02; ms < 420_000; ms *= 1.003) {
-    const histogram = new LatencyHistogram();
-    histogram.add(ms);
-    histogram.add(1e9);
-    const off = Math.abs(histogram.percentileMs(0.5) - ms);
-    assert(off <= 0.01 * ms, `${ms} is ${histogram.percentileMs(0.5)}`);
-  }
-});
-
 Deno.test("histogram: the longest latency is exact, and no percentile exceeds it", () => {
   const histogram = new LatencyHistogram();
   histogram.add(1.000_3);
