@@ -43,12 +43,12 @@ for (
 const PAGE = "docs/web-service.md";
 const PROXIES = [
   {
-    ...{ proxy: "nginx", group: "www-data", port: 8080 },
+    ...{ proxy: "nginx", group: "www-data", port: 8080, root: "" },
     file: "/etc/nginx/conf.d/web.conf",
     settings: `server { listen 8080;\n${examples(PAGE, "nginx")[0]}}\n`,
   },
   {
-    ...{ proxy: "caddy", group: "caddy", port: 8081 },
+    ...{ proxy: "caddy", group: "caddy", port: 8081, root: "" },
     file: "/etc/caddy/Caddyfile",
     settings: examples(PAGE, "caddyfile")[0]!.replace("example.org", ":8081"),
   },
@@ -64,7 +64,7 @@ const PROXIES = [
 Deno.test.beforeAll(() =>
   machine.write("/etc/default/haproxy", "EXTRAOPTS=-f /etc/haproxy/web.cfg\n")
 );
-for (const { proxy, group, port, root = "", file, settings } of PROXIES) {
+for (const { proxy, group, port, root, file, settings } of PROXIES) {
   Deno.test(`${proxy} with the settings of the page starts the service, and passes requests on`, async () => {
     const path = `/run/${proxy}-web.socket`;
     await machine.write(file, settings.replace("/run/web.socket", path));
