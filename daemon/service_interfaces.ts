@@ -47,6 +47,11 @@ export interface Member extends AsyncDisposable {
    */
   readonly stopping: AbortSignal;
   /**
+   * The time without work after which the member agrees to an idle exit, in milliseconds:
+   * that of the unit, or else of its options; 0 for never.
+   */
+  readonly idleTimeoutMs: number;
+  /**
    * Marks the beginning of work, such as a connection, a job or a datagram, until the
    * result is disposed. Meanwhile the service is not idle, and a stop waits.
    *

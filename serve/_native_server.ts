@@ -53,11 +53,11 @@ export class NativeServer implements ServiceServer {
     this.#options = options;
   }
 
-  start({ hold, onAcceptError }: ServiceServerEvents): void {
-    const requests = this.#hold = new RequestHold(hold);
+  start(events: ServiceServerEvents): void {
+    const requests = this.#hold = new RequestHold(events);
     this.#acceptor.start(
       (handle) => this.#serve(handle, requests),
-      onAcceptError,
+      events.onAcceptError,
     );
   }
 

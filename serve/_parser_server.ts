@@ -44,12 +44,12 @@ export class ParserServer implements ServiceServer {
     }
   }
 
-  start({ hold, onAcceptError }: ServiceServerEvents): void {
-    const requests = this.#requests = new RequestHold(hold);
+  start(events: ServiceServerEvents): void {
+    const requests = this.#requests = new RequestHold(events);
     const options: ConnectionOptions = {
       newParser: this.#newParser,
       answer: this.#options,
-      hold,
+      hold: events.hold,
       requests,
       isStopping: () => this.#drained !== undefined,
       onClosed: (connection) => this.#delete(connection),
@@ -64,7 +64,7 @@ export class ParserServer implements ServiceServer {
         Deno.unrefTimer(this.#timer);
       }
       connection.start();
-    }, onAcceptError);
+    }, events.onAcceptError);
   }
 
   async drain(): Promise<void> {

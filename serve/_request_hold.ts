@@ -4,26 +4,30 @@ import type { ServiceServerEvents } from "./_service_server.ts";
 const IDLE_AFTER_MS = 20;
 
 /**
- * Holds a service while requests are in progress. A hold of its own for each would take
- * as long as the rest of a small response.
+ * Holds a service that exits when idle, while requests are in progress. A hold of its own
+ * for each would take a third of the time of a small response; the timer takes a tenth.
  */
 export class RequestHold {
   readonly #hold: ServiceServerEvents["hold"];
+  readonly #exitsIdle: boolean;
   #requests = 0;
   #release: (() => void) | undefined;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #isStopping = false;
 
-  constructor(hold: ServiceServerEvents["hold"]) {
+  constructor({ hold, exitsIdle }: ServiceServerEvents) {
     this.#hold = hold;
+    this.#exitsIdle = exitsIdle;
   }
 
   begin(): void {
+    if (!this.#exitsIdle) return;
     this.#requests++;
     this.#release ??= this.#hold();
   }
 
   end(): void {
+    if (!this.#exitsIdle) return;
     this.#requests--;
     if (this.#requests > 0) return;
     if (this.#isStopping) return this.#settle();

@@ -127,6 +127,7 @@ export async function runServers(
     for (const server of servers) {
       server.start({
         onAcceptError: (error) => logFailure("Cannot accept", error),
+        exitsIdle: member.idleTimeoutMs > 0,
         hold() {
           const hold = member.hold();
           return () => hold[Symbol.dispose]();

@@ -2,6 +2,8 @@
 export interface ServiceServerEvents {
   /** accept(2) has failed. */
   onAcceptError(error: unknown): void;
+  /** Whether the service may exit when it is idle. */
+  readonly exitsIdle: boolean;
   /**
    * A request has begun, or a WebSocket is open: the service is not idle until the
    * returned function is called, once.

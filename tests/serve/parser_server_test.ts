@@ -34,7 +34,7 @@ function testServed(
       holds++;
       return () => holds--;
     };
-    server.start({ onAcceptError() {}, hold });
+    server.start({ onAcceptError() {}, exitsIdle: true, hold });
     try {
       await run(peer, server);
     } finally {
