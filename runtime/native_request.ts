@@ -2,6 +2,7 @@ import { innerBody, innerRequest, innerResponse } from "./fetch_objects.ts";
 
 /** The inner object of a request of Deno's own HTTP server. Any member may be missing. */
 interface NativeInner {
+  readonly method?: string;
   header?(name: string): string | null;
   _wantsUpgrade?(): unknown;
   /** Returns a body that has arrived, as a text. */
@@ -20,6 +21,11 @@ export function headerOf(request: Request, name: string): string | null {
   return typeof inner?.header === "function"
     ? inner.header(name)
     : request.headers.get(name);
+}
+
+/** Returns the method, without the checks of the documented property. */
+export function methodOf(request: Request): string {
+  return innerRequest<NativeInner>(request)?.method ?? request.method;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   forbidUpgrade,
   headerOf,
   limitBody,
+  methodOf,
   passBodyThrough,
 } from "../runtime/native_request.ts";
 import type { StreamHandle } from "../runtime/stream_handle.ts";
@@ -204,7 +205,7 @@ class NativeConnection {
    * @throws {RefusedRequest} The body is too long.
    */
   #limitBody(request: Request, info: ServeInfo): Request {
-    const { method } = request;
+    const method = methodOf(request);
     if (method === "GET" || method === "HEAD") return request;
     const { maxBodyBytes } = this.#options;
     const refuse = () => {
