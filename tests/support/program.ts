@@ -125,6 +125,7 @@ export class Lines {
       `${this.#what} has ${count} lines`,
       () => this.seen,
       (seen) => seen.length >= count,
+      { within: 60_000 },
     );
   }
 
