@@ -141,9 +141,9 @@ for (const transport of ["tcp", "unix"] as const) {
   Deno.test(`${transport}: more than maxConnections wait unread for their turn, also while stopping`, async () => {
     let open = 0;
     let most = 0;
-    let told = 0;
+    let aborted = 0;
     await using conns = await served(transport, async (conn, { stopping }) => {
-      stopping.addEventListener("abort", () => told++);
+      stopping.addEventListener("abort", () => aborted++);
       most = Math.max(most, ++open);
       await echo(conn);
       open--;
@@ -160,7 +160,7 @@ for (const transport of ["tcp", "unix"] as const) {
       peer.close();
     }
     await stopped;
-    assertEquals([most, open, told], [2, 0, 4]);
+    assertEquals([most, open, aborted], [2, 0, 4]);
   });
 
   Deno.test(`${transport}: connectionTimeoutMs closes silent connections, and no others`, async () => {
