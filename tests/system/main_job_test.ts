@@ -60,9 +60,9 @@ Deno.test("the client sends a number every 2 s, then close, and prints each repl
   // The median: a busy machine delays single lines.
   const median = pauses.toSorted((a, b) => a - b)[4]!;
   assert(median > 1.9 && median < 3, `pauses of ${pauses.join(", ")} s`);
-  await machine.reaches(CLIENT, "inactive (dead)");
   await machine.shows(CLIENT, {
-    ...{ Result: "success", ExecMainStatus: "0", NRestarts: "0" },
+    ...{ ActiveState: "inactive", Result: "success" },
+    ...{ ExecMainStatus: "0", NRestarts: "0" },
   });
 });
 
@@ -86,4 +86,15 @@ Deno.test("systemd logged no warning", async () => {
   // Of a container without all controllers (systemd 258 and newer).
   const others = warnings.replaceAll(/.*Failed to read pids\.max .*\n/g, "");
   assertEquals(others, "");
+});
+
+Deno.test("a stop of the server and the client stops the client first: it does not fail", async () => {
+  await using _ = await machine.dropIn(CLIENT, "[Service]\nKillSignal=SIGCONT");
+  await machine.systemctl("start", SERVER, CLIENT);
+  await machine.systemctl("stop", "--no-block", SERVER, CLIENT);
+  await machine.reaches(CLIENT, "deactivating (stop-sigterm)");
+  await machine.reaches(SERVER, "active (running)");
+  await machine.systemctl("kill", CLIENT);
+  await machine.reaches(CLIENT, "inactive (dead)");
+  await machine.reaches(SERVER, "inactive (dead)");
 });
