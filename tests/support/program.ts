@@ -64,10 +64,8 @@ export async function run(
     );
     const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
     return { code, stdout: text(stdout), stderr: text(stderr) };
-  } catch (error) {
-    process.kill("SIGKILL");
-    throw error;
   } finally {
+    kill(process);
     await feeding;
   }
 }
@@ -200,10 +198,19 @@ export class Program implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (!this.#ended) this.#process.kill("SIGKILL");
+    kill(this.#process);
     await this.#process.status;
     await this.stdin.abort().catch(() => {});
     await Promise.all([this.stdout.close(), this.stderr.close()]);
+  }
+}
+
+/** Kills a process, whose end this process may not have noticed yet. */
+function kill(process: Deno.ChildProcess): void {
+  try {
+    process.kill("SIGKILL");
+  } catch {
+    // It has ended.
   }
 }
 
