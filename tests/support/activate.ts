@@ -192,11 +192,19 @@ export function dial(address: string): Promise<Deno.TcpConn | Deno.UnixConn> {
     : Deno.connect(tcp);
 }
 
-/** Returns different TCP ports that are free at the moment. */
+/** Below the ephemeral ports, which the kernel gives to any socket meanwhile. */
+let lastPort = 10_000 + Math.floor(Math.random() * 20_000);
+
+/** Returns TCP ports that are free at the moment, each of them once. */
 export function freePorts(hostname: string, count: number): number[] {
-  using listeners = new DisposableStack();
-  return Array.from({ length: count }, () => {
-    const listener = listeners.use(Deno.listen({ hostname, port: 0 }));
-    return listener.addr.port;
-  });
+  const free: number[] = [];
+  while (free.length < count) {
+    try {
+      using listener = Deno.listen({ hostname, port: ++lastPort });
+      free.push(listener.addr.port);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  return free;
 }
