@@ -36,9 +36,6 @@ for (const [module, ask] of Object.entries(CLIENTS)) {
           const server = createServer((_, response) => response.end("hello"));
           const sockets = new Set();
           server.on("connection", (socket) => sockets.add(socket));
-          await listenServer(server, 3);
-          await listenServer(server, listenFds()[0])
-            .catch(({ message }) => console.log(message));
           Deno.addSignalListener("SIGTERM", () => {
             server.close(() => {
               console.log("closed");
@@ -46,7 +43,10 @@ for (const [module, ask] of Object.entries(CLIENTS)) {
             });
             // Under load, Deno's http2 may keep a session whose client has gone.
             for (const socket of sockets) socket.destroy();
-          });`,
+          });
+          await listenServer(server, 3);
+          await listenServer(server, listenFds()[0])
+            .catch(({ message }) => console.log(message));`,
     });
     const url = `http://localhost:${hostAndPort(program.address)!.port}`;
     const asked = soon("the server answers", ask(url), { within: 20_000 });
