@@ -2,6 +2,7 @@
 
 import { assertEquals } from "@std/assert";
 import { activate, ALLOW_ACTIVATION } from "../support/activate.ts";
+import { eventually } from "../support/eventually.ts";
 import { run } from "../support/program.ts";
 import {
   DENO_RUN,
@@ -143,14 +144,16 @@ Deno.test("a program that deno run --watch has restarted names the restart", asy
   });
   using _conn = await program.dial();
   await program.stdout.line("adopted");
-  // Deno may begin to watch after the program has started.
-  const changes = setInterval(() => Deno.writeTextFileSync(file, ""), 1_000);
-  try {
-    assertEquals(
-      await program.stdout.line(/Error/),
-      `ActivationError: Cannot serve: ${WITHOUT_SOCKET}`,
-    );
-  } finally {
-    clearInterval(changes);
-  }
+  // Deno may begin to watch after the program has started; each change restarts it.
+  let next = 0, pause = 500;
+  const changing = () => {
+    if (performance.now() > next) {
+      Deno.writeTextFileSync(file, "");
+      next = performance.now() + (pause *= 2);
+    }
+    return program.stdout.seen[1];
+  };
+  const within = 60_000;
+  const line = await eventually("it restarts", changing, Boolean, { within });
+  assertEquals(line, `ActivationError: Cannot serve: ${WITHOUT_SOCKET}`);
 });
