@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { eventually, soon } from "../support/eventually.ts";
+import { eventually, soon, untilSteady } from "../support/eventually.ts";
 import {
   assertSameBytes,
   readText,
@@ -111,12 +111,7 @@ testConn("close interrupts a pending write", async (conn) => {
   const waiting = assertRejects(async () => {
     for (;;) written += await conn.write(new Uint8Array(64 * 1024));
   }, Interrupted);
-  let before = -1;
-  await eventually(
-    "a write waits for the peer",
-    () => [before, before = written],
-    ([earlier, now]) => earlier === now,
-  );
+  await untilSteady(() => written);
   conn.close();
   await soon("the write is interrupted", waiting);
 });

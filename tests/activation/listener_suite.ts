@@ -9,7 +9,7 @@ import { listen, listenFds, listenTls } from "../../activation/mod.ts";
 import { dial } from "../support/activate.ts";
 import { runCases } from "../support/activated_suite.ts";
 import { CERT, KEY } from "../support/certificate.ts";
-import { eventually } from "../support/eventually.ts";
+import { untilSteady } from "../support/eventually.ts";
 import {
   assertSameBytes,
   readText,
@@ -253,12 +253,7 @@ async function waitsForReader(
     await writer.closeWrite();
   };
   const writing = write();
-  let before = 0, same = 0;
-  await eventually("the writes wait", () => written, (now) => {
-    same = now > 0 && now === before ? same + 1 : 0;
-    before = now;
-    return same === 10;
-  }, { within: 20_000 });
+  await untilSteady(() => written);
   assert(written < TOO_MUCH / 2, `${written} bytes were written unread`);
   const got = await receiveAll(reader);
   await writing;

@@ -53,12 +53,13 @@ export async function soon<Value>(
 
 /** Waits until a number has risen, and has then stayed the same for 200 ms. */
 export async function untilSteady(read: () => number): Promise<void> {
-  let before = 0;
-  let same = 0;
-  await eventually("the number stays the same", () => {
+  let before = 0, same = 0;
+  const count = () => {
     const now = read();
     same = now > 0 && now === before ? same + 1 : 0;
     before = now;
     return same;
-  }, (same) => same >= 10);
+  };
+  const within = 20_000;
+  await eventually("the number is steady", count, (n) => n >= 10, { within });
 }
