@@ -1,3 +1,5 @@
+import { setTimeLimit } from "../activation/_timer.ts";
+
 /**
  * Waits for a promise with a time limit.
  *
@@ -9,12 +11,25 @@ export async function deadline<T>(
   ms: number,
   onLate: () => Error,
 ): Promise<T> {
-  const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(onLate()), ms);
+  if (await resolvesWithin(promise, ms)) return await promise;
+  throw onLate();
+}
+
+/**
+ * Returns whether a promise resolves within a time, in milliseconds.
+ *
+ * @throws The reason of the promise, if it rejects within the time.
+ */
+export async function resolvesWithin(
+  promise: Promise<unknown>,
+  ms: number,
+): Promise<boolean> {
+  const late = Promise.withResolvers<false>();
+  const cancel = setTimeLimit(() => late.resolve(false), ms);
   try {
-    return await Promise.race([promise, late.promise]);
+    return await Promise.race([promise.then(() => true), late.promise]);
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
 

@@ -1,4 +1,5 @@
 import { adoptedConn } from "../activation/_conn.ts";
+import { READ_MS } from "../activation/_timer.ts";
 import type { Acceptor, Transport } from "../activation/_transport.ts";
 import type { AdoptedConn } from "../activation/connection.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
@@ -162,20 +163,25 @@ export class ConnServer implements ServiceServer {
     const isNeeded = connectionTimeoutMs > 0 || this.#waiting.size > 0;
     if (!isNeeded || this.#sweeper !== undefined) return;
     this.#sweeper = setInterval(() => {
-      const now = performance.now();
-      for (const { conn, transport } of this.#served) {
-        if (
-          connectionTimeoutMs > 0 &&
-          transport.isIdle(connectionTimeoutMs, now)
-        ) conn[Symbol.dispose]();
-      }
-      for (const accepted of this.#waiting) {
-        if (!accepted.transport.hasLostPeer()) continue;
-        this.#waiting.delete(accepted);
-        accepted.conn[Symbol.dispose]();
-      }
+      // After a pause of the process, the data that has arrived is read first.
+      Deno.unrefTimer(setTimeout(() => this.#closeIdle(), READ_MS));
     }, Math.max(Math.min(connectionTimeoutMs / 4 || SWEEP_MS, SWEEP_MS), 10));
     Deno.unrefTimer(this.#sweeper);
+  }
+
+  #closeIdle(): void {
+    const { connectionTimeoutMs = 0 } = this.#options;
+    const now = performance.now();
+    for (const { conn, transport } of this.#served) {
+      if (
+        connectionTimeoutMs > 0 && transport.isIdle(connectionTimeoutMs, now)
+      ) conn[Symbol.dispose]();
+    }
+    for (const accepted of this.#waiting) {
+      if (!accepted.transport.hasLostPeer()) continue;
+      this.#waiting.delete(accepted);
+      accepted.conn[Symbol.dispose]();
+    }
   }
 }
 

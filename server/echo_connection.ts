@@ -1,3 +1,4 @@
+import { setTimeLimit } from "../activation/_timer.ts";
 import type { AdoptedConn } from "../mod.ts";
 import { CloseWord } from "../cli/close_word.ts";
 
@@ -14,7 +15,7 @@ export class EchoConnection {
   #bytes = 0;
   #writing = false;
   #ended = false;
-  #linger: ReturnType<typeof setTimeout> | undefined;
+  #endLinger = () => {};
 
   constructor(conn: AdoptedConn) {
     this.#conn = conn;
@@ -56,15 +57,18 @@ export class EchoConnection {
   async drain(): Promise<void> {
     while (!this.#ended) {
       const before = this.#bytes;
-      await new Promise((resolve) => setTimeout(resolve, QUIET_MS));
-      if (!this.#writing && this.#bytes === before) this.#end(QUIET_MS);
+      const wasWriting = this.#writing;
+      await new Promise<void>((resolve) => setTimeLimit(resolve, QUIET_MS));
+      // A write that has just ended is no silence: more may be read now.
+      const isWriting = wasWriting || this.#writing;
+      if (!isWriting && this.#bytes === before) this.#end(QUIET_MS);
     }
   }
 
   /** Closes the connection at once. */
   close(): void {
     this.#ended = true;
-    clearTimeout(this.#linger);
+    this.#endLinger();
     this.#conn[Symbol.dispose]();
   }
 
@@ -80,7 +84,7 @@ export class EchoConnection {
    */
   #end(lingerMs: number): void {
     this.#ended = true;
-    this.#linger = setTimeout(() => this.close(), lingerMs);
+    this.#endLinger = setTimeLimit(() => this.close(), lingerMs);
     this.#conn.closeWrite().catch(() => this.close());
   }
 }

@@ -18,13 +18,14 @@ export async function send(
   }
 }
 
-/** Sends shortly before a time, until which it blocks the event loop. */
+/** Sends some milliseconds before a time, until which it blocks the event loop. */
 export async function sendBlocking(
   conn: Deno.Conn,
   data: string,
   until: number,
+  blockedMs = 100,
 ): Promise<void> {
-  const left = until - 100 - performance.now();
+  const left = Math.max(0, until - blockedMs - performance.now());
   await new Promise((resolve) => setTimeout(resolve, left));
   const sending = send(conn, data);
   while (performance.now() < until);
