@@ -1,6 +1,6 @@
 import { CloseWord } from "../cli/close_word.ts";
 import { ClientError, lostConnection, noReply } from "./client_error.ts";
-import { LINGER_MS } from "./deadline.ts";
+import { LINGER_MS, resolvesWithin } from "./deadline.ts";
 import { writeAll } from "./write_all.ts";
 
 /** Options for {@linkcode interact}. */
@@ -34,6 +34,9 @@ export async function interact(
   const closeWord = new CloseWord();
   let sent = 0;
   let received = 0;
+  /** The number of finished reads and writes of replies. */
+  let steps = 0;
+  let isWriting = false;
   let sentClose = false;
   let inputEnded = false;
 
@@ -68,7 +71,11 @@ export async function interact(
       const count = await read(buffer);
       if (count === null) return;
       received += count;
+      isWriting = true;
+      steps += 1;
       await writeAll(output, buffer.subarray(0, count));
+      isWriting = false;
+      steps += 1;
     }
   }
 
@@ -82,27 +89,22 @@ export async function interact(
     }
   }
 
-  /** The echo is complete once it is as long as the input, even if the server does not close. */
+  /**
+   * The echo is complete once it is as long as the input, even if the server does not
+   * close. While the output is blocked, the client does not read: the server is not silent.
+   */
   async function waitForRest(): Promise<void> {
-    for (let before = -1; before !== received;) {
-      before = received;
-      const { timeoutMs } = options;
-      const settled = await Promise.race([
-        receiving.then(() => true),
-        new Promise<false>((resolve) =>
-          setTimeout(
-            resolve,
-            received === sent ? Math.min(LINGER_MS, timeoutMs) : timeoutMs,
-            false,
-          )
-        ),
-      ]);
-      if (settled) return;
+    const { timeoutMs } = options;
+    for (let before = -1; before !== steps || isWriting;) {
+      before = steps;
+      const isComplete = received === sent;
+      const ms = isComplete ? Math.min(LINGER_MS, timeoutMs) : timeoutMs;
+      if (await resolvesWithin(receiving, ms)) return;
     }
     if (received >= sent) return;
     throw noReply(
       options.addressText,
-      options.timeoutMs,
+      timeoutMs,
       `${received} of ${sent} bytes came back`,
     );
   }
