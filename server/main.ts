@@ -56,6 +56,9 @@ async function serve(options: IpcServerOptions): Promise<number> {
   }, { held: true });
   lines.line("server start");
   const life = service();
+  const cut = Promise.withResolvers<void>();
+  // Begins with the end of the service: the rest of the server may still load then.
+  const lastWork = life.finished.then(() => life.hold(cut.resolve));
   Deno.addSignalListener("SIGHUP", () => void life.stop());
   const echo = new Echo();
   const onChunk = options.quiet
@@ -92,9 +95,7 @@ async function serve(options: IpcServerOptions): Promise<number> {
   }
   lines.flush();
 
-  await life.finished;
-  const cut = Promise.withResolvers<void>();
-  using _ = life.hold(cut.resolve);
+  using _ = await lastWork;
   const late = cut.promise.then(() => delay(LAST_LINES_MS));
   await Promise.race([lines.flush(), late]);
   lines.giveUp();
