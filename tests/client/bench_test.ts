@@ -69,14 +69,17 @@ Deno.test("bench: at most --pipeline messages are in flight", async () => {
 });
 
 Deno.test("bench: the latency of a slow reply is measured", async () => {
-  const { result: { latencies, elapsedMs, interrupted } } = await measured(
+  const enough = new AbortController();
+  let replies = 0;
+  const { result: { latencies, elapsedMs } } = await measured(
     replying(async (packet) => {
       await new Promise((resolve) => setTimeout(resolve, 30));
+      if (++replies === 10) enough.abort();
       return packet;
     }),
-    { durationMs: 400 },
+    { signal: enough.signal },
   );
-  assert(elapsedMs >= 399 && !interrupted, `${elapsedMs} ms`);
+  assertEquals(latencies.count, 9);
   assert(latencies.percentileMs(0) > 25, `${latencies.percentileMs(0)} ms`);
   assert(latencies.count <= elapsedMs / 25, `${latencies.count}`);
 });
@@ -97,17 +100,6 @@ const FAILURES: [
     },
     { pipeline: 10 },
     `${WRONG}the byte at offset 643 is not the one sent`,
-  ],
-  [
-    "the first message again",
-    async (conn) => {
-      const first = await receive(conn, 64);
-      await send(conn, first);
-      await receive(conn, 64);
-      await send(conn, first);
-    },
-    {},
-    `${WRONG}the byte at offset 64 is not the one sent`,
   ],
   [
     // With one byte a message, all messages are the same.
@@ -159,9 +151,7 @@ for (const [what, peer, options, expected] of FAILURES) {
 
 Deno.test(
   "bench: an early end, also before it begins, reports the figures so far",
-  {
-    sanitizeOps: true,
-  },
+  { sanitizeOps: true },
   async () => {
     const interrupt = new AbortController();
     let echoed = 0;
@@ -195,11 +185,10 @@ Deno.test("bench: progress is reported", async () => {
 });
 
 Deno.test("bench: a server that does not close delays the end by a second", async () => {
-  const start = performance.now();
   const { result, failure } = await measured(
     replying((packet) => packet, () => Promise.resolve()),
     { durationMs: 100 },
   );
   assertEquals([failure, result.interrupted], ["", false]);
-  assert(performance.now() - start < 8_000);
+  assert(result.elapsedMs >= 99, `${result.elapsedMs} ms`);
 });

@@ -6,7 +6,6 @@ import { IPC_CLIENT, Program, run } from "../support/program.ts";
 import { Random } from "../support/random.ts";
 import { TempDir } from "../support/temp_dir.ts";
 import { ActivatedServer } from "./activated_server.ts";
-import { assertOneLine } from "./one_line.ts";
 
 const greeting = (address: string) =>
   `client start\nconnect server by socket:${address}\n`;
@@ -66,10 +65,3 @@ for (
     assertEquals(await run("bash", args), expected);
   });
 }
-
-Deno.test("an error is one line, and exit status 1", async () => {
-  const address = "/nonexistent/job.socket";
-  const { code, stdout, stderr } = await run(IPC_CLIENT, [address]);
-  assertOneLine("ipc-client", stderr, address, "no such socket");
-  assertEquals({ code, stdout }, { code: 1, stdout: greeting(address) });
-});

@@ -174,9 +174,13 @@ function bufferMax(name: string): number {
 
 function openSockets(pid: number): number {
   const directory = `/proc/${pid}/fd`;
-  return [...Deno.readDirSync(directory)].filter(({ name }) =>
-    Deno.readLinkSync(`${directory}/${name}`).startsWith("socket:")
-  ).length;
+  return [...Deno.readDirSync(directory)].filter(({ name }) => {
+    try {
+      return Deno.readLinkSync(`${directory}/${name}`).startsWith("socket:");
+    } catch {
+      // Closed since the directory was read.
+    }
+  }).length;
 }
 
 for (const kind of STREAMS) {

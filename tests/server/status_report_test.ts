@@ -2,7 +2,6 @@ import { assertEquals } from "@std/assert";
 import { notify } from "../../mod.ts";
 import { statusLine, StatusReport } from "../../server/status_report.ts";
 import { NotifyReceiver } from "../support/notify_receiver.ts";
-import { TempDir } from "../support/temp_dir.ts";
 
 Deno.test("status: the line names connections that wait, if there are any", () => {
   const status = { open: 2, served: 4, bytes: 5 };
@@ -14,8 +13,7 @@ Deno.test("status: the line names connections that wait, if there are any", () =
 });
 
 Deno.test("status: what changes is sent, until it is disposed of", async () => {
-  using directory = new TempDir();
-  using receiver = new NotifyReceiver(directory.join("notify"));
+  using receiver = new NotifyReceiver();
   Deno.env.set("NOTIFY_SOCKET", receiver.socket);
   try {
     let status = "first";
