@@ -36,7 +36,7 @@ export interface ProgramOptions {
 export interface RunOptions extends ProgramOptions {
   /** Its standard input; empty by default. */
   stdin?: string;
-  /** The time limit, in milliseconds; 30 s by default. */
+  /** The time limit, in milliseconds; 120 s by default, as a type check may take. */
   within?: number;
 }
 
@@ -50,7 +50,7 @@ export interface Finished {
 export async function run(
   command: string,
   args: readonly string[] = [],
-  { stdin = "", within = 30_000, ...options }: RunOptions = {},
+  { stdin = "", within = 120_000, ...options }: RunOptions = {},
 ): Promise<Finished> {
   const process = spawn(command, args, options);
   // It may exit before it has read everything; its output then shows why.
