@@ -1,4 +1,6 @@
 const BETWEEN_LOOKS = 20;
+/** After a stop of this process, its timers come before the events that were in time. */
+const LATE_MS = 100;
 
 /**
  * Polls until a value satisfies a condition, and returns it.
@@ -13,17 +15,19 @@ export async function eventually<Seen>(
   { within = 10_000 } = {},
 ): Promise<Seen> {
   const deadline = performance.now() + within;
-  while (true) {
+  for (let isLate = false;;) {
     const seen = await look();
     if (good(seen)) return seen;
-    if (performance.now() > deadline) {
+    if (isLate) {
       throw new Error(
         `Not within ${within / 1000} s: ${what}; last seen: ${
           Deno.inspect(seen)
         }`,
       );
     }
-    await new Promise((resolve) => setTimeout(resolve, BETWEEN_LOOKS));
+    isLate = performance.now() > deadline;
+    const pause = isLate ? LATE_MS : BETWEEN_LOOKS;
+    await new Promise((resolve) => setTimeout(resolve, pause));
   }
 }
 
@@ -39,10 +43,9 @@ export async function soon<Value>(
 ): Promise<Value> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(
-      () => reject(new Error(`Not within ${within / 1000} s: ${what}`)),
-      within,
-    );
+    const fail = () =>
+      reject(new Error(`Not within ${within / 1000} s: ${what}`));
+    timer = setTimeout(() => timer = setTimeout(fail, LATE_MS), within);
   });
   try {
     return await Promise.race([promise, late]);
