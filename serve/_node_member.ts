@@ -1,13 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Http2Session } from "node:http2";
 import { Server, type Socket } from "node:net";
-import { setImmediate } from "node:timers";
 import { listenerAddr } from "../activation/_address.ts";
+import { setTimeLimit } from "../activation/_timer.ts";
 import { GRACE_MS } from "./_http_limits.ts";
 import type { ServiceServer, ServiceServerEvents } from "./_service_server.ts";
-
-/** The turns of the event loop in which a connection is read once more. */
-const TURNS = 2;
 
 /** A connection of HTTP/1. */
 interface HttpSocket {
@@ -185,16 +182,14 @@ export class NodeMember implements ServiceServer {
     if (state.isUpgraded || state.isInGrace || socket.destroyed) return;
     state.isInGrace = true;
     state.bytesBefore = socket.bytesRead;
-    const look = (turns: number) => {
-      if (turns > 0) return void setImmediate(look, turns - 1);
+    const cancel = setTimeLimit(() => {
       state.isInGrace = false;
       const isIdle = state.responses.size === 0 && !state.isUpgraded;
       const hasReceived = socket.bytesRead !== state.bytesBefore;
       // A TLS client must get close_notify.
       if (isIdle && !hasReceived) socket.destroySoon();
-    };
-    const timer = setTimeout(look, GRACE_MS, TURNS);
-    socket.once("close", () => clearTimeout(timer));
+    }, GRACE_MS);
+    socket.once("close", cancel);
   }
 
   /** Closes connections whose TLS handshake has not ended. */
