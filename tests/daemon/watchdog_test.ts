@@ -46,8 +46,8 @@ function watched(intervalMs: number): NotifyReceiver {
 
 Deno.test("pings are sent at once, then every half interval", async () => {
   using service = watched(100);
-  using _pings = watchdog(service);
   const start = performance.now();
+  using _pings = watchdog(service);
   for (let ping = 0; ping < 4; ping++) {
     assertEquals(await service.next(), "WATCHDOG=1");
   }
@@ -113,13 +113,15 @@ for (const how of ["abort", "dispose"]) {
 
 Deno.test("after a pause longer than the interval the next ping is sent at once", async () => {
   using service = watched(1_000);
-  using _pings = watchdog(service);
+  let asked = 0;
+  using _pings = watchdog({ env: service.env, healthy: () => ++asked > 0 });
   assertEquals(await service.next(), "WATCHDOG=1");
+  const before = asked;
   const pausedUntil = performance.now() + 1_100;
   while (performance.now() < pausedUntil);
+  await new Promise((resolve) => setTimeout(resolve));
+  assert(asked > before, "no ping was due in the first turn after the pause");
   assertEquals(await service.next(), "WATCHDOG=1");
-  const waited = performance.now() - pausedUntil;
-  assert(waited < 450, `the ping came ${waited} ms after the pause`);
 });
 
 Deno.test("a process pings once in an interval, when all its checks are healthy", async () => {
@@ -134,9 +136,10 @@ Deno.test("a process pings once in an interval, when all its checks are healthy"
     await until(5);
     await notify("X_UNHEALTHY=1");
     isHealthy = true;
-    await until(10);
+    const unhealthy = checks;
+    await until(unhealthy + 5);
     await notify("X_END=1");
-    console.log(checks - 5);`,
+    console.log(checks - unhealthy);`,
     { flags: ["--allow-all"], env: Object.fromEntries(service.env) },
   );
   assertEquals(await service.next(), "X_UNHEALTHY=1", stderr);

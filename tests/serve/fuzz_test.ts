@@ -1,8 +1,7 @@
 /** Random requests: the parser server answers them as `Deno.serve()` does. */
 
 import { assertEquals } from "@std/assert";
-import { serve } from "../../serve/mod.ts";
-import type { ServeHandler } from "../../serve/mod.ts";
+import { serve, type ServeHandler } from "../../serve/mod.ts";
 import { soon } from "../support/eventually.ts";
 import { send } from "../support/peer.ts";
 import { type Random, withRandom } from "../support/random.ts";

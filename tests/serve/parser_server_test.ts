@@ -119,9 +119,9 @@ for (const end of ["ends", "sends malformed bytes"]) {
 }
 
 testServed("a refused upload is read in part", hello, async (peer) => {
+  const start = performance.now();
   await send(peer, post("Content-Length: 1000000000000"));
   await receiveUpTo(peer, "Payload Too Large\n");
-  const start = performance.now();
   const chunk = new Uint8Array(1024 * 1024);
   let sent = 0;
   const sending = (async () => {
@@ -163,7 +163,7 @@ for (
 testServed("half a head delays no drain", hello, async (peer, server) => {
   await send(peer, get() + "GET / HT");
   await receiveUpTo(peer, "hello");
-  await soon("all connections are closed", server.drain(), { within: 3_000 });
+  await soon("all connections are closed", server.drain());
 });
 
 for (const part of ["all", "the rest"]) {
@@ -212,13 +212,13 @@ const LATE: [what: string, text: string, seconds: number, all: RegExp][] = [
 
 for (const [what, text, seconds, all] of LATE) {
   testServed(`in time, a client that ${what}`, hello, async (peer) => {
-    await send(peer, text);
     const { now } = performance;
     const start = performance.now();
     // For the server, the time passes in 1.5 s. It looks at the clock once a second.
     performance.now = () =>
       start + (now.call(performance) - start) * seconds / 1.5;
     try {
+      await send(peer, text);
       assertMatch(await receiveAllText(peer), all);
       assert(performance.now() - start >= seconds * 1_000, "it is too early");
     } finally {

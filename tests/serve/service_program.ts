@@ -1,8 +1,12 @@
 /** A service for tests. Its argument has the options of `serve()`, as JSON. */
 
+import { service } from "../../daemon/mod.ts";
 import { serve } from "../../serve/mod.ts";
 
+// The first request may come later than the idle time.
+const early = service().hold();
 const server = await serve(async (request, { remoteAddr }) => {
+  early[Symbol.dispose]();
   switch (new URL(request.url).pathname) {
     case "/echo":
       return new Response(await request.text());

@@ -1,8 +1,11 @@
 /** Echoes the messages of WebSockets. Its argument has the options of `serve()`, as JSON. */
 
+import { service as life } from "../../daemon/mod.ts";
 import { serve, upgradeWebSocket } from "../../serve/mod.ts";
 
+const early = life().hold(); // The first request may come late.
 const service = await serve((request) => {
+  early[Symbol.dispose]();
   const { pathname, searchParams } = new URL(request.url);
   if (pathname === "/") return new Response("plain\n", { status: 426 });
   if (!["/echo", "/slow"].includes(pathname)) {
