@@ -40,7 +40,8 @@ const http: Ask = async (address) => {
   return (await receiveAllText(conn)).startsWith("HTTP/1.1 200");
 };
 
-const LISTEN = "listenFds().map((fd) => echo(listen(fd)));";
+const LISTEN = "for (const fd of listenFds()) echo(await listen(fd));";
+const BOTH = "echo(await listen(3)); echo(await listenTls(4, tls));";
 const SERVE = "await serve((request) => new Response(request.body));";
 
 const SERVICES = {
@@ -48,12 +49,8 @@ const SERVICES = {
   "listen, TCP": [LISTEN, "IPv4", echo],
   "node:net, unix path": [LISTEN, "unix path", echo, WITHOUT_HANDLES],
   "node:net, TCP": [LISTEN, "IPv4", echo, WITHOUT_HANDLES],
-  "listenTls": ["echo(listenTls(3, tls));", "IPv4", echoOverTls],
-  "listen and listenTls": [
-    "echo(listen(3)); echo(listenTls(4, tls));",
-    "IPv4",
-    echoOverTls,
-  ],
+  "listenTls": ["echo(await listenTls(3, tls));", "IPv4", echoOverTls],
+  "listen and listenTls": [BOTH, "IPv4", echoOverTls],
   "serve, unix path": [SERVE, "unix path", http],
   "serve, TCP": [SERVE, "IPv4", http],
 } satisfies Record<string, [script: string, kind: Kind, Ask, ...string[]]>;
@@ -68,12 +65,13 @@ function start(service: Service, options: Partial<ActivateOptions> = {}) {
       // start, and panics if none is free.
       Deno.addSignalListener("SIGTERM", () => Deno.exit());
       const tls = { cert: Deno.args[0], key: Deno.args[1] };
-      const echo = async (listening) => {
-        for await (const conn of await listening) {
+      const echo = async (listener) => {
+        for await (const conn of listener) {
           conn.readable.pipeTo(conn.writable).catch(() => {});
         }
       };
-      ${script}`,
+      ${script}
+      console.log("listening");`,
     allow: [ALLOW_ACTIVATION, ...flags],
     args: [CERT, KEY],
     ...options,
@@ -95,6 +93,7 @@ async function survives(
     : once;
   await using program = await start(service);
   const { address, pid } = program;
+  await program.starts();
   assertEquals(await ask(address), true);
   using other = withOther ? await dial(address) : undefined;
   if (other && once === echo) assertEquals(await echoOf(other, "x"), "x");
@@ -164,6 +163,7 @@ async function survivesPeers(service: Service, askOther?: Ask): Promise<void> {
     addresses: [...(askOther ? [other] : []), address],
     wrapper: ["prlimit", `--nofile=${DESCRIPTORS}`],
   });
+  await program.starts();
   assertEquals(await ask(address), true);
   {
     using peers = new DisposableStack();

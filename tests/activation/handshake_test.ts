@@ -43,8 +43,7 @@ async function leavesNoDescriptor(serving: string): Promise<void> {
     args: [CERT, KEY],
   });
   const where = hostAndPort(program.address)!;
-  (await program.dial()).close();
-  await program.stdout.line("listening");
+  await program.starts();
   const descriptors = () =>
     [...Deno.readDirSync(`/proc/${program.pid}/fd`)].length;
   const start = descriptors();

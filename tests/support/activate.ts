@@ -67,6 +67,12 @@ export class Activated extends Program {
     return dial(this.address);
   }
 
+  /** Starts the command, which prints a line then: many starts at once take long. */
+  async starts(): Promise<void> {
+    (await this.dial()).close();
+    await this.stdout.atLeast(1);
+  }
+
   /** Waits for exit status 0, and returns the printed lines. */
   async end(): Promise<string[]> {
     await this.exits(0);

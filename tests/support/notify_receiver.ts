@@ -27,10 +27,8 @@ export class NotifyReceiver implements Disposable {
 
   /** Returns the next datagram, as text. */
   async next(): Promise<string> {
-    const [bytes] = await soon(
-      "a notification has come",
-      this.#datagrams.receive(),
-    );
+    const receiving = this.#datagrams.receive();
+    const [bytes] = await soon("a notification has come", receiving);
     return new TextDecoder().decode(bytes);
   }
 
