@@ -174,7 +174,8 @@ Deno.test("docs/programs.md shows what ipc-server --check prints", async () => {
       .replaceAll("/usr/libexec/ipc/ipc-server", IPC_SERVER)
   );
   // A person is slower than a script, which has to wait for the socket.
-  const listening = `until [ -S ${socket} ]; do sleep 0.02; done`;
+  const listening =
+    `until grep -q "00010000 .* ${socket}" /proc/net/unix; do sleep 0.02; done`;
   const script = [first, listening, ...rest, "wait"].join("\n");
   const { stdout, stderr } = await run("bash", ["-c", script]);
   assertEquals(stderr, "");
