@@ -6,9 +6,8 @@ import { page } from "../docs/pages.ts";
 import { IPC_CLIENT, IPC_SERVER, run } from "../support/program.ts";
 import { TempDir } from "../support/temp_dir.ts";
 
-const PAGES = [
-  ...["cli/manual/ipc-client.1", "cli/manual/ipc-server.8", "docs/limits.md"],
-];
+const PAGES = "cli/manual/ipc-client.1 cli/manual/ipc-server.8 docs/limits.md"
+  .split(" ");
 
 /** The messages, and shell commands that provoke them: "$0" is the program. */
 const PROVOKED: Record<string, string> = {

@@ -50,9 +50,7 @@ Deno.test("the executables look at no file in their directory, HOME or TMPDIR", 
   );
   const trace = around.join("trace");
   // As its child's child, the tracer does not change the program's process id.
-  const strace = [
-    ...["strace", "-D", "-f", "-qq", "--trace=%file", `--output=${trace}`],
-  ];
+  const strace = `strace -D -f -qq --trace=%file --output=${trace}`.split(" ");
   /** Checks that the program looked at no path but its own. */
   const assertOnlyItself = (program: string) => {
     const lines = Deno.readTextFileSync(trace).split("\n");
