@@ -102,7 +102,7 @@ for (const [what, redirections] of Object.entries(BLOCKED)) {
     server.kill("SIGTERM");
     await server.exits(0);
     if (what === "outputs") return;
-    const [, lost] = /^ipc-server: warning: .* too slow; lines lost: (\d+)$/
+    const [, lost] = /^ipc-server: warning: .* too slow; lines lost: (\d+)$/m
       .exec(server.complaints().join("\n"))!;
     // The pipe holds 64 KiB of them.
     const written = Math.floor(64 * 1024 / `server recv: ${LINE}`.length);
