@@ -1,3 +1,4 @@
+import { READ_MS } from "../activation/_timer.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import { completeBody } from "../runtime/fetch_objects.ts";
@@ -249,8 +250,8 @@ class NativeConnection {
       this.#timer = setTimeout(call, ms);
     };
     later(GRACE_MS, () =>
-      // Bytes that have arrived are read before the next timer.
-      later(0, () => {
+      // Bytes that have arrived are read first.
+      later(READ_MS, () => {
         this.#http.drain();
         later(GRACE_MS, () => {
           const mayBeSilent = this.#isMultiplexed ?? true;

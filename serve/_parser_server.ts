@@ -1,4 +1,5 @@
 import type { HandledConn } from "../activation/_conn.ts";
+import { READ_MS } from "../activation/_timer.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import type { NewParser } from "../runtime/request_parser.ts";
 import type { WebSocketBinding } from "../runtime/web_socket.ts";
@@ -60,7 +61,10 @@ export class ParserServer implements ServiceServer {
       const connection = new ServedConnection(conn, options);
       this.#connections.add(connection);
       if (this.#connections.size === 1) {
-        this.#timer = setInterval(() => this.#check(), HEADERS_CHECK_MS);
+        this.#timer = setInterval(() => {
+          // After a pause of the process, the data that has arrived is read first.
+          Deno.unrefTimer(setTimeout(() => this.#check(), READ_MS));
+        }, HEADERS_CHECK_MS);
         Deno.unrefTimer(this.#timer);
       }
       connection.start();

@@ -1,4 +1,5 @@
 import type { HandledConn } from "../activation/_conn.ts";
+import { setTimeLimit } from "../activation/_timer.ts";
 import type {
   NewParser,
   ParsedHead,
@@ -72,7 +73,8 @@ export class ServedConnection implements ExchangeConnection {
   #room: PromiseWithResolvers<void> | undefined;
   /** Whether it is half-closed, after its last response. */
   #isLingering = false;
-  #closing: ReturnType<typeof setTimeout> | undefined;
+  /** Cancels the pending close, if there is one. */
+  #keepOpen: (() => void) | undefined;
 
   constructor(conn: HandledConn, options: ConnectionOptions) {
     this.conn = conn;
@@ -120,20 +122,17 @@ export class ServedConnection implements ExchangeConnection {
   stop(): void {
     // Less time is enough for a client that has its last response.
     if (this.#isLingering) return this.#linger();
-    if (!this.isIdle || this.#closing !== undefined) return;
-    // In the second turn, bytes that the kernel has received by now are read.
-    this.#closing = setTimeout(() => {
-      this.#closing = setTimeout(() => {
-        this.#closing = undefined;
-        if (this.isIdle) this.destroy();
-      });
+    if (!this.isIdle || this.#keepOpen !== undefined) return;
+    this.#keepOpen = setTimeLimit(() => {
+      this.#keepOpen = undefined;
+      if (this.isIdle) this.destroy();
     }, GRACE_MS);
   }
 
   /** Closes the connection of a client that is too slow, or gone. Called once a second. */
   check(now: number): void {
     if (this.#exchanges.length > 0) this.#closeIfGone();
-    else if (now <= this.#deadline || this.#closing !== undefined) return;
+    else if (now <= this.#deadline || this.#keepOpen !== undefined) return;
     else if (this.#isUsed && !this.#isInHead) this.destroy();
     else this.#refuse("ERR_HTTP_REQUEST_TIMEOUT", "it has not arrived in time");
   }
@@ -141,7 +140,7 @@ export class ServedConnection implements ExchangeConnection {
   destroy(): void {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearTimeout(this.#closing);
+    this.#keepOpen?.();
     this.conn[Symbol.dispose]();
     this.#parser.close();
     for (const exchange of this.#exchanges.splice(0)) exchange.abort();
@@ -340,8 +339,8 @@ export class ServedConnection implements ExchangeConnection {
     if (this.#isEnded) return this.destroy();
     this.conn.closeWrite().catch(() => {});
     const time = this.isStopping ? GRACE_MS : LINGER_MS;
-    clearTimeout(this.#closing);
-    this.#closing = setTimeout(() => this.destroy(), time);
+    this.#keepOpen?.();
+    this.#keepOpen = setTimeLimit(() => this.destroy(), time);
     this.#room?.resolve();
   }
 }
