@@ -18,21 +18,23 @@ import {
 const behaviours: Record<string, () => Promise<void>> = {
   /** Sends states that systemd would discard, READY on SIGUSR1, and STOPPING. */
   async notifying() {
+    const [release, stop] = [signalled("SIGUSR1"), signalled("SIGTERM")];
     await status("waiting for SIGUSR1");
-    await signalled("SIGUSR1");
+    await release;
     const refused = await notify("READY=1\nX_TEST=\0")
       .catch(({ name }) => name);
     const text = `${refused} \x1b[31m\u202e${"é".repeat(5_000)}`;
     await notify({ ready: true, status: text });
-    await signalled("SIGTERM");
+    await stop;
     await stopping();
   },
   /** Reloads for as long as SIGUSR1 has not arrived. */
   async configured() {
     let reloads = 0;
     onReload(async () => {
+      const release = signalled("SIGUSR1");
       await status(`reload ${++reloads}`);
-      await signalled("SIGUSR1");
+      await release;
     });
     await notify({ ready: true, status: "configured" });
     await signalled("SIGTERM");
