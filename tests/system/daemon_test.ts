@@ -67,9 +67,8 @@ Deno.test("journalSend() and loggers record fields; a credential is that of the 
   assertEquals(all, [ours]);
   const logged = { MESSAGE: "logged", PRIORITY: "4", TEST_CASE: "logger" };
   const SYSLOG_IDENTIFIER = "ipc-test";
-  assertEquals(await entries("TEST_CASE=logger"), [
-    { ...logged, SYSLOG_IDENTIFIER },
-  ]);
+  const logs = await entries("TEST_CASE=logger");
+  assertEquals(logs, [{ ...logged, SYSLOG_IDENTIFIER }]);
   const [credentials] = await entries("TEST_CASE=credentials");
   assertEquals(credentials!.MESSAGE, "secret");
 });

@@ -13,7 +13,7 @@ const IDLE_MS = 50;
 
 const machine = new Machine();
 Deno.test.beforeAll(async () => {
-  await machine.liftStartLimit();
+  await machine.startLimitInterval("0");
   const options = `--quiet --idle-timeout ${IDLE_MS}ms`;
   await machine.options("ipc-server", options);
   await installService(machine);

@@ -20,6 +20,7 @@ const machine = new Machine();
 Deno.test.beforeAll(async () => {
   await machine.systemctl("enable", "--now", ...NAMES.map(socket));
   await machine.systemctl("enable", server(A));
+  await machine.startLimitInterval("1min", "ipc-server@.service");
 });
 
 Deno.test("each instance serves only its own socket, in a root directory of its own", async () => {

@@ -102,8 +102,7 @@ export class Manager {
    */
   reaches(unit: string, state: string): Promise<void> {
     const [, active, sub] = /^(\w+) \((\S+)\)$/.exec(state)!;
-    const properties = { ActiveState: active!, SubState: sub! };
-    return this.shows(unit, properties);
+    return this.shows(unit, { ActiveState: active!, SubState: sub! });
   }
 
   /** Asserts that `systemd-analyze verify` reports nothing about units. */
@@ -127,11 +126,13 @@ export class Manager {
 
   /** The lines that a unit's processes wrote; without systemd's own about it. */
   async journal(unit: string): Promise<string[]> {
-    const field = this.#options.length > 0
-      ? "_SYSTEMD_USER_UNIT"
-      : "_SYSTEMD_UNIT";
+    // A line may arrive after the end of its process, whose user unit the journal then does
+    // not know. Root can wait for such lines.
+    const find = this.#options.length > 0
+      ? `journalctl _UID=$(id -u) --identifier=${unit.split(".")[0]}`
+      : `journalctl --sync; journalctl _SYSTEMD_UNIT=${unit}`;
     const lines = await this.run(
-      `journalctl --output=cat --all --quiet ${field}=${unit} _TRANSPORT=stdout`,
+      `${find} --output=cat --all --quiet _TRANSPORT=stdout`,
     );
     return lines.split("\n").slice(0, -1);
   }
@@ -344,9 +345,9 @@ export class Machine extends Manager {
     };
   }
 
-  /** For tests that start the server more often than its unit allows. */
-  async liftStartLimit(): Promise<void> {
-    await this.dropIn(SERVER, "[Unit]\nStartLimitIntervalSec=0");
+  /** Sets the interval of a start limit: a slow machine takes longer, and 0 lifts it. */
+  async startLimitInterval(time: string, unit = SERVER): Promise<void> {
+    await this.dropIn(unit, `[Unit]\nStartLimitIntervalSec=${time}`);
   }
 
   /** Sets the options in the environment file of a program, or an instance. */

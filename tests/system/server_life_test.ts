@@ -12,7 +12,7 @@ import { echoOf, receiveAllText } from "../support/peer.ts";
 import { enable, Machine, SERVER, SOCKET, SOCKET_PATH } from "./machine.ts";
 
 const machine = new Machine({ prepare: enable(SOCKET) });
-Deno.test.beforeAll(() => machine.liftStartLimit());
+Deno.test.beforeAll(() => machine.startLimitInterval("0"));
 
 Deno.test("an enabled socket listens after the boot, and the server has never run", async () => {
   await machine.reaches(SOCKET, "active (listening)");

@@ -106,8 +106,7 @@ for (const unit of [SERVER, CLIENT]) {
     const attempts = Object.keys(ATTEMPTS)
       .map((command) => `${command} 2>&1 && echo done`).join("; ");
     await write("attempts", `${attempts}; :`);
-    // It writes to a file: the journal may no longer know whose line
-    // the last one of a short-lived process was.
+    // It writes to a file: the journal may not know the unit of a short-lived process.
     await write(
       `systemd/user/${unit}.d/attempts.conf`,
       `[Service]
