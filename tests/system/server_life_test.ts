@@ -48,11 +48,10 @@ Deno.test("a server that hangs is ended by the watchdog, and the next connection
   assertEquals(await machine.show(SERVER, "WatchdogUSec"), "30s");
   await using _ = await machine.dropIn(SERVER, "[Service]\nWatchdogSec=1s");
   await machine.systemctl("restart", SERVER);
-  const hanging = await machine.mainPid(SERVER);
-  await machine.run(`kill -STOP ${hanging}`);
+  // On a busy machine, the watchdog may end it earlier: no process id is kept.
+  await machine.systemctl("kill", "--signal=SIGSTOP", SERVER);
   await machine.assertServed();
-  assertNotEquals(await machine.mainPid(SERVER), hanging);
-  await machine.shows(SERVER, { NRestarts: "1" });
+  assertNotEquals(await machine.show(SERVER, "NRestarts"), "0");
 });
 
 const SYSTEMD = "/run/systemd/notify";
