@@ -84,6 +84,7 @@ for (const { proxy, group, port, root, file, settings } of PROXIES) {
       `${proxy} answers`,
       () => machine.attempt("bash", "-c", ask),
       ({ stdout }) => stdout.startsWith("HTTP/1.1 200 "),
+      { within: 60_000 },
     );
     assertStringIncludes(stdout, `GET http://${host}/a?b ${host}`);
     await machine.reaches(`${proxy}-web.service`, "active (running)");

@@ -40,7 +40,7 @@ async function dropIns(
 }
 
 async function assertServedOverTcp(): Promise<void> {
-  const command = "printf text | socat -t 5 - TCP:127.0.0.1:7000";
+  const command = "printf text | socat -t 30 - TCP:127.0.0.1:7000";
   assertEquals(await machine.run(command), "text");
 }
 
@@ -65,12 +65,11 @@ Deno.test("the check reports the socket, and connections wait", async () => {
   assertStringIncludes(output, "/notify takes messages\n");
   assertStringIncludes(output, "\nThe server would start.");
   using conn = await machine.connect();
-  const echo = receiveAllText(conn);
   await send(conn, "waited");
   await conn.closeWrite();
   await machine.run(`rm /etc/systemd/system/${SERVER}.d/check.conf
     systemctl daemon-reload; systemctl restart ${SERVER}`);
-  assertEquals(await echo, "waited");
+  assertEquals(await receiveAllText(conn), "waited");
 });
 
 Deno.test("a failed check fails the unit, with the reason", async () => {

@@ -55,6 +55,7 @@ const statusIs = (pattern: RegExp) =>
     `the status is ${pattern}`,
     () => machine.show(SERVER, "StatusText"),
     (status) => pattern.test(status),
+    { within: 60_000 },
   );
 
 for (const descriptors of [ENOUGH, TOO_FEW]) {
