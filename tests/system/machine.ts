@@ -47,7 +47,7 @@ const words = (command: string[]) =>
 /** As {@linkcode Attempt}, on this host. */
 const attempt: Attempt = (...command) => {
   const [program, ...args] = words(command);
-  return runProgram(program!, args, { env: ENVIRONMENT });
+  return runProgram(program!, args, { env: ENVIRONMENT, within: 120_000 });
 };
 
 const checked = (attempt: Attempt) => async (...command: string[]) =>
@@ -218,6 +218,7 @@ export class Machine extends Manager {
     const { value } = await soon(
       "the machine's tree is prepared, or that has failed",
       process.stdout.getReader().read(),
+      { within: 60_000 },
     );
     const pid = await child(process.pid, "sh");
     if (value === undefined || pid === 0) {
