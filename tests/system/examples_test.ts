@@ -87,10 +87,8 @@ Deno.test("examples/node-servers starts on the first request, and stops", async 
   await install("node-servers");
   await machine.assertVerified(socket, service);
   await machine.systemctl("enable", "--now", socket);
-  assertEquals(
-    await curlUnix("/run/node-server/hono.socket"),
-    "hello from hono\n",
-  );
+  const hello = await curlUnix("/run/node-server/hono.socket");
+  assertEquals(hello, "hello from hono\n");
   await machine.reaches(service, "active (running)");
   await machine.systemctl("stop", service);
   await machine.shows(service, { Result: "success" });
@@ -122,8 +120,7 @@ Deno.test("the servers of the guide are one service, which exits when all are id
     assertEquals(await curlUnix("/run/web.socket"), "public\n");
     const forAdmin = await curlUnix("/run/web-admin.socket");
     assertEquals(forAdmin, "for administrators\n");
-    await machine.shows("web.service", {
-      ...{ ActiveState: "inactive", Result: "success" },
-    });
+    const end = { ActiveState: "inactive", Result: "success" };
+    await machine.shows("web.service", end);
   }
 });

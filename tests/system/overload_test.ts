@@ -85,9 +85,7 @@ for (const descriptors of [ENOUGH, TOO_FEW]) {
     await new Promise((resolve) => setTimeout(resolve, 1_000));
     const used = await ticks(pid) - before;
     assert(used <= 10, `${used} of 100 clock ticks used by doing nothing`);
-    await burst.stdin.close();
-    await burst.status;
-    await connected.ended;
+    await Promise.all([burst.stdin.close(), burst.status, connected.ended]);
 
     await statusIs(/^8 open, 8 served/);
     conns.pop()!.close();

@@ -39,9 +39,7 @@ const write = (name: string, text: string) =>
   machine.write(`${CONFIG}/${name}`, `${text}\n`);
 
 Deno.test.beforeAll(async () => {
-  await machine.run(
-    `useradd --uid=${UID} --user-group --create-home ipc-tester`,
-  );
+  await machine.run(`useradd --uid=${UID} --user-group -m ipc-tester`);
   await machine.units({ "user@.service": USER_MANAGER });
   await restart();
 });
