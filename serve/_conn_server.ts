@@ -162,16 +162,22 @@ export class ConnServer implements ServiceServer {
     const { connectionTimeoutMs = 0 } = this.#options;
     const isNeeded = connectionTimeoutMs > 0 || this.#waiting.size > 0;
     if (!isNeeded || this.#sweeper !== undefined) return;
+    const intervalMs = Math.max(
+      Math.min(connectionTimeoutMs / 4 || SWEEP_MS, SWEEP_MS),
+      10,
+    );
+    // Stands still while the process is paused.
+    let now = 0;
     this.#sweeper = setInterval(() => {
-      // After a pause of the process, the data that has arrived is read first.
-      Deno.unrefTimer(setTimeout(() => this.#closeIdle(), READ_MS));
-    }, Math.max(Math.min(connectionTimeoutMs / 4 || SWEEP_MS, SWEEP_MS), 10));
+      now += intervalMs;
+      // After a pause, the data that has arrived is read first.
+      Deno.unrefTimer(setTimeout(() => this.#closeIdle(now), READ_MS));
+    }, intervalMs);
     Deno.unrefTimer(this.#sweeper);
   }
 
-  #closeIdle(): void {
+  #closeIdle(now: number): void {
     const { connectionTimeoutMs = 0 } = this.#options;
-    const now = performance.now();
     for (const { conn, transport } of this.#served) {
       if (
         connectionTimeoutMs > 0 && transport.isIdle(connectionTimeoutMs, now)

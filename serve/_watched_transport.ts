@@ -25,7 +25,7 @@ export class WatchedTransport implements Transport {
    * Whether nothing was received or sent for a time, as precisely as the interval between
    * calls.
    *
-   * @param now The result of `performance.now()`.
+   * @param now The time in milliseconds, by the same clock in each call.
    */
   isIdle(timeoutMs: number, now: number): boolean {
     if (this.#isActive) {

@@ -191,6 +191,10 @@ for (const transport of ["tcp", "unix"] as const) {
       assertEquals(await echoOf(busy, "a"), "a");
       return isOver;
     }, (over) => over);
+    // While this process is stopped, no connection becomes idle.
+    await sendBlocking(listening, "x", performance.now() + 900, 700);
+    await new Promise((resolve) => setTimeout(resolve, 60));
+    assertEquals(await echoOf(busy, "b"), "b");
     // It sends in time, while the server is stopped.
     await sendBlocking(busy, "b", performance.now() + 800, 500);
     assertEquals((await receive(busy, 1)).length, 1);
