@@ -144,7 +144,7 @@ Deno.test("an upgrade refuses no connection, and serves open ones to the end", a
   const others = (async () => {
     for (; !isOver; count++) {
       using _ = await machine.connect();
-      await new Promise((resolve) => setTimeout(resolve, 3));
+      await new Promise((resolve) => setTimeout(resolve, 10));
     }
   })();
   others.catch(() => {});
