@@ -1,4 +1,4 @@
-import { TIMER_MAX_MS } from "../activation/_timer.ts";
+import { READ_MS, TIMER_MAX_MS } from "../activation/_timer.ts";
 import type { NotifyError } from "./errors.ts";
 import type { NotifyState } from "./notify_state.ts";
 import { Holds } from "./_holds.ts";
@@ -179,7 +179,7 @@ export class ServiceLife implements Service {
     if (!this.#stopping.signal.aborted) return void this.stop();
     if (performance.now() - this.#stoppingSince < ONE_CTRL_C_MS) return;
     this.#abort();
-    this.#unrefTimer(EXIT_MS, () => this.#exit());
+    this.#limitExit(EXIT_MS, () => this.#exit());
   };
 
   async #start(
@@ -288,13 +288,13 @@ export class ServiceLife implements Service {
       this.#ownHolds.drain(this.#longestDrainMs),
     ]);
     this.#finished.resolve();
-    this.#unrefTimer(EXIT_MS, () => {
+    this.#limitExit(EXIT_MS, () => {
       this.#mustExit = true;
       this.#exitUnlessHeld();
     });
     const remainingMs = this.#remainingMs;
     this.#unrefTimer(remainingMs, () => this.#abort());
-    this.#unrefTimer(remainingMs + EXIT_MS, () => this.#exit());
+    this.#limitExit(remainingMs + EXIT_MS, () => this.#exit());
   }
 
   get #longestDrainMs(): number {
@@ -306,6 +306,11 @@ export class ServiceLife implements Service {
   get #remainingMs(): number {
     const elapsed = performance.now() - this.#stoppingSince;
     return Math.max(0, this.#longestDrainMs - elapsed);
+  }
+
+  /** After a pause of the process, what ends the program in time comes first. */
+  #limitExit(delayMs: number, exit: () => void): void {
+    this.#unrefTimer(delayMs, () => this.#unrefTimer(READ_MS, exit));
   }
 
   #unrefTimer(delayMs: number, callback: () => void): void {
