@@ -133,7 +133,7 @@ const CASES: [
     ...["express", "127.0.0.1:9005", "tcp 9005"] as const,
     "[Service]\nExecStart=/usr/local/bin/node-server-express\n",
   ],
-  ["behind-nginx", "/run/behind.socket", "tcp 9006"],
+  ["behind-nginx", "/run/behind.socket", "proxy 9006"],
 ];
 
 Deno.test.beforeAll(async () => {

@@ -3,7 +3,8 @@ Posts over kept-alive connections, with pauses below the grace period of a stop,
 its standard input ends. Prints a line for each 25 responses, and for each lost request:
 "late" when a busy machine has made its pause longer than the grace period.
 
-Arguments: tcp PORT, unix PATH or tls PORT CERTIFICATE
+Arguments: tcp PORT, unix PATH, tls PORT CERTIFICATE or proxy PORT: with one client only,
+since a connection of a proxy's pool may pause longer than any of several clients.
 """
 
 import http.client
@@ -15,10 +16,10 @@ import sys
 import threading
 import time
 
-# In seconds. The pauses are below the grace period also on a busy machine.
-PAUSE, GRACE = 0.15, 0.25
-
 kind, where, *certificate = sys.argv[1:]
+CLIENTS = 1 if kind == "proxy" else 8
+# In seconds. The pauses are below the grace period also on a busy machine.
+PAUSE, GRACE = 0.15 * CLIENTS / 8, 0.25
 responses = itertools.count(1)
 is_over = threading.Event()
 
@@ -33,7 +34,7 @@ def connect():
         context = ssl.create_default_context(cafile=certificate[0])
         conn = http.client.HTTPSConnection("127.0.0.1", where, context=context)
     else:
-        conn = http.client.HTTPConnection("127.0.0.1", where if kind == "tcp" else 80)
+        conn = http.client.HTTPConnection("127.0.0.1", 80 if kind == "unix" else where)
     if kind == "unix":
         conn.sock = socket.socket(socket.AF_UNIX)
         conn.sock.connect(where)
@@ -62,7 +63,8 @@ def client():
                 report(f"responses: {count}")
         except (OSError, http.client.HTTPException) as error:
             is_kept = False
-            pause = (sent or time.monotonic()) - since
+            # A proxy may send later than its client.
+            pause = (kind != "proxy" and sent or time.monotonic()) - since
             report(f"{'lost' if pause < GRACE else 'late'}: {error!r}, after {pause} s")
         since = sent
         if conn and not is_kept:
@@ -72,7 +74,7 @@ def client():
         time.sleep(random.uniform(0, PAUSE))
 
 
-threads = [threading.Thread(target=client) for _ in range(8)]
+threads = [threading.Thread(target=client) for _ in range(CLIENTS)]
 for thread in threads:
     thread.start()
 sys.stdin.read()
