@@ -1,5 +1,5 @@
 import { adoptedConn } from "../activation/_conn.ts";
-import { READ_MS } from "../activation/_timer.ts";
+import { READ_MS, setTimeLimit } from "../activation/_timer.ts";
 import type { Acceptor, Transport } from "../activation/_transport.ts";
 import type { AdoptedConn } from "../activation/connection.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
@@ -201,7 +201,7 @@ function stopReason(): DOMException {
  */
 async function end(conn: AdoptedConn, signal: AbortSignal): Promise<void> {
   if (signal.aborted) return;
-  const timer = setTimeout(() => conn[Symbol.dispose](), LINGER_MS);
+  const cancel = setTimeLimit(() => conn[Symbol.dispose](), LINGER_MS);
   try {
     await conn.closeWrite();
     // A read of the handler that is still pending comes before these.
@@ -209,6 +209,6 @@ async function end(conn: AdoptedConn, signal: AbortSignal): Promise<void> {
   } catch {
     // The peer has gone, or its last byte was read by `forEachChunk`.
   } finally {
-    clearTimeout(timer);
+    cancel();
   }
 }
