@@ -109,20 +109,11 @@ const PARALLEL: readonly HttpContender[] = [
 interface Load {
   title: string;
   connections: number;
-  /**
-   * Whether the processors are kept awake: with one connection, each waits for the
-   * other side, and a halted (virtual) processor may take longer to wake up than a
-   * request takes.
-   */
-  isAwake?: true;
 }
 
+const ONE: Load = { title: "1 connection", connections: 1 };
 const MANY: Load = { title: "64 connections", connections: 64 };
-const LOADS: readonly Load[] = [
-  { title: "1 connection", connections: 1 },
-  { title: "1 connection, awake", connections: 1, isAwake: true },
-  MANY,
-];
+const LOADS: readonly Load[] = [ONE, MANY];
 
 const TARGETS: [Transport, HttpContender, number, readonly Load[]][] = [
   ["TCP", DENO, 0.9, LOADS],
@@ -162,7 +153,7 @@ async function measure(
   for (const load of transport === "TLS" ? [MANY] : LOADS) {
     for (const [title, address, pids] of running) {
       await settled(running.flatMap(([, , each]) => each));
-      await using _awake = load.isAwake ? keepAwake() : undefined;
+      await using _ = load === ONE ? await keepApart(pids) : undefined;
       const before = sum(pids, cpuMs);
       const { perSecond, p99, all } = await request(
         address,
@@ -226,14 +217,29 @@ async function start(
   return pids;
 }
 
-/** Keeps all processors busy with processes that make way for any other. */
-function keepAwake(): AsyncDisposable {
-  const spin = ["chrt", "--idle", "0", "sh", "-c", "while :; do :; done"];
-  const processes = new AsyncDisposableStack();
+/**
+ * Runs the load and the servers on a processor each, and keeps these awake. With one
+ * connection they take turns: on one processor that is five times as fast, and a halted
+ * (virtual) one may take longer to wake up than a request takes.
+ */
+async function keepApart(servers: number[]): Promise<AsyncDisposable> {
+  const cpus = /^Cpus_allowed_list:\s*(\S+)/m
+    .exec(Deno.readTextFileSync("/proc/self/status"))![1]!;
+  const pin = async (pids: number[], list: string) => {
+    for (const pid of pids) {
+      await output(["taskset", "-acp", list, `${pid}`]);
+    }
+  };
+  const stack = new AsyncDisposableStack();
   for (let count = navigator.hardwareConcurrency; count > 0; count--) {
-    processes.use(spawn(spin));
+    // They make way for any other process.
+    stack.use(spawn(["chrt", "-i", "0", "sh", "-c", "while :; do :; done"]));
   }
-  return processes;
+  stack.defer(() => pin([Deno.pid, ...servers], cpus));
+  // The load has the processors of this process.
+  await pin([Deno.pid], /^\d+/.exec(cpus)![0]);
+  await pin(servers, /\d+$/.exec(cpus)![0]);
+  return stack;
 }
 
 const spawn = ([command, ...args]: string[]) =>
