@@ -1,4 +1,4 @@
-import { READ_MS } from "../activation/_timer.ts";
+import { setTimeLimit } from "../activation/_timer.ts";
 import type { Acceptor } from "../activation/_transport.ts";
 import { logFailure } from "../daemon/_log_failure.ts";
 import { completeBody } from "../runtime/fetch_objects.ts";
@@ -106,7 +106,7 @@ class NativeConnection {
   /** Whether it is HTTP/2; unknown before the first request. */
   #isMultiplexed: boolean | undefined;
   #isDraining = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #keepOpen = () => {};
 
   constructor(options: HandlerOptions, requests: RequestHold) {
     this.#options = options;
@@ -122,7 +122,7 @@ class NativeConnection {
     );
     if (http === undefined) return false;
     this.#http = http;
-    http.finished.then(() => clearTimeout(this.#timer));
+    http.finished.then(() => this.#keepOpen());
     return true;
   }
 
@@ -152,7 +152,7 @@ class NativeConnection {
   #answer(request: Request, info: ServeInfo): Response | Promise<Response> {
     this.#pending++;
     this.#isSending = false;
-    if (this.#isDraining) clearTimeout(this.#timer);
+    if (this.#isDraining) this.#keepOpen();
     this.#requests.begin();
     this.#isMultiplexed ??= headerOf(request, "host") === null;
     forbidUpgrade(request, refuseUpgrade);
@@ -245,19 +245,17 @@ class NativeConnection {
    * A client of HTTP/2 may keep it open: it is then closed at once.
    */
   #closeAfterGrace(): void {
-    const later = (ms: number, call: () => void) => {
-      clearTimeout(this.#timer);
-      this.#timer = setTimeout(call, ms);
+    const later = (call: () => void) => {
+      this.#keepOpen();
+      this.#keepOpen = setTimeLimit(call, GRACE_MS);
     };
-    later(GRACE_MS, () =>
-      // Bytes that have arrived are read first.
-      later(READ_MS, () => {
-        this.#http.drain();
-        later(GRACE_MS, () => {
-          const mayBeSilent = this.#isMultiplexed ?? true;
-          if (mayBeSilent && !this.#isSending) this.#http.abort();
-        });
-      }));
+    later(() => {
+      this.#http.drain();
+      later(() => {
+        const mayBeSilent = this.#isMultiplexed ?? true;
+        if (mayBeSilent && !this.#isSending) this.#http.abort();
+      });
+    });
   }
 }
 

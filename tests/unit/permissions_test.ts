@@ -42,14 +42,15 @@ Deno.test("a permission set has the meaning that Deno gives it", () => {
   const set = {
     read: { allow: ["data", "/etc"], deny: ["data/secret"] },
     net: ["example.com"],
-    env: true,
+    env: { allow: true, ignore: ["HOME"] },
     run: false,
     sys: [],
-    ffi: { ignore: true },
+    ffi: true,
   };
   assertEquals(flagsOfSet(set, "/srv/app"), [
     ...["--allow-read=/srv/app/data,/etc", "--deny-read=/srv/app/data/secret"],
-    ...["--allow-net=example.com", "--allow-env", "--ignore-ffi"],
+    ...["--allow-net=example.com", "--allow-env", "--ignore-env=HOME"],
+    "--allow-ffi",
   ]);
   assertEquals(flagsOfSet({ all: true }, "/"), ["--allow-all"]);
 });
